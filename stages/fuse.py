@@ -1,0 +1,44 @@
+"""Bring the walk and the saliency map together in one label map."""
+
+from functools import partial
+from pathlib import Path
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import command, open_index, require
+from wsss_core.ops import walk_fusion
+from wsss_core.params import Fuse, Params
+from wsss_core.training import environment, per_image
+
+
+def fuse(image_id: str, folder: Path, *, walks: Path, saliency: Path, p: Fuse) -> None:
+    walk, salient = artifacts.read_scores(walks, image_id), artifacts.read_grey(saliency, image_id)
+    rule = getattr(p, p.rule).model_dump()
+    if p.rule == "soft":
+        weights = {key: value for key, value in rule.items() if key != "multi"}
+        soft = walk_fusion.soft_fusion(walk, salient, norm=p.norm, store_stride=p.store_stride, **weights)
+        artifacts.write_scores(folder, image_id, soft)
+    label = walk_fusion.fused_label(walk, salient, norm=p.norm, rule=p.rule, **rule)
+    artifacts.write_labels(folder, image_id, label)
+
+
+@command
+def main(params: Params) -> None:
+    """Fuse class evidence with saliency."""
+    p, index = params.fuse, open_index(params)
+    walks = require(layout.RANDOM_WALK, stage="random_walk")
+    saliency = require(layout.SALIENCY, stage="saliency")
+    per_image.run(
+        index.ids("train"),
+        partial(fuse, walks=walks, saliency=saliency, p=p),
+        stage="fuse",
+        out=layout.FUSED,
+        suffix=".png",
+        params=p.model_dump(),
+        inputs=[layout.INDEX, walks, saliency],
+        areas=index.area,
+        workers=environment.workers(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Spread each photograph's class scores along its affinities."""
+
+from pathlib import Path
+
+import torch
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import command, open_index, require
+from wsss_core.models import inference
+from wsss_core.params import Params
+from wsss_core.training import checkpoint, distribution, per_image
+
+
+@command
+def main(params: Params) -> None:
+    """Propagate class activation maps by random walk."""
+    p, index = params.random_walk, open_index(params)
+    cams = require(layout.CAMS, stage="infer_cam")
+    fabric = distribution.launch(seed=params.seed)
+    weights = layout.MODELS / "affinity" / checkpoint.FILE
+    model = checkpoint.load(weights)[0].to(fabric.device)
+
+    @torch.inference_mode()
+    def walk(image_id: str, folder: Path) -> None:
+        with fabric.autocast():
+            scores = inference.random_walk_scores(
+                model, index.image(image_id), artifacts.read_scores(cams, image_id), device=fabric.device,
+                **p.model_dump(exclude={"splits"}),
+            )  # fmt: skip
+        artifacts.write_scores(folder, image_id, scores)
+
+    per_image.run(
+        index.ids(*p.splits),
+        walk,
+        stage="random_walk",
+        out=layout.RANDOM_WALK,
+        suffix=".npz",
+        params=p.model_dump(),
+        inputs=[layout.INDEX, weights, cams],
+        areas=index.area,
+        processes=fabric,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""How much each pixel stands out: by a weight-free detector, or from maps made elsewhere."""
+
+from functools import partial
+from pathlib import Path
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import command, open_index
+from wsss_core.data.index import Index
+from wsss_core.data.saliency_maps import SaliencyMaps
+from wsss_core.ops import saliency
+from wsss_core.params import Params
+from wsss_core.training import environment, per_image
+
+
+def detect(image_id: str, folder: Path, *, index: Index, method: str) -> None:
+    artifacts.write_grey(folder, image_id, saliency.detect(index.image(image_id), method=method))
+
+
+def adopt(image_id: str, folder: Path, *, maps: SaliencyMaps) -> None:
+    artifacts.write_grey(folder, image_id, maps.read(image_id))
+
+
+@command
+def main(params: Params) -> None:
+    """Detect salient objects, or take the maps of a folder."""
+    p, index = params.saliency, open_index(params)
+    ids = index.ids("train")
+    if p.method == "folder":
+        maps = SaliencyMaps.open(Path(p.folder or ""), index, ids)
+        work = partial(adopt, maps=maps)
+    else:
+        work = partial(detect, index=index, method=p.method)
+    per_image.run(
+        ids,
+        work,
+        stage="saliency",
+        out=layout.SALIENCY,
+        suffix=".png",
+        params=p.model_dump(),
+        inputs=[layout.INDEX],
+        areas=index.area,
+        workers=environment.workers(),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Train AffinityNet on the confident labels."""
+
+from functools import partial
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import command, open_index, require
+from wsss_core.data.training_set import TrainingSet
+from wsss_core.data.transforms import augmentation
+from wsss_core.params import Params
+from wsss_core.training import objectives
+from wsss_core.training.checkpoint import Description
+from wsss_core.training.train import backbone_from, train
+
+
+@command
+def main(params: Params) -> None:
+    """Train AffinityNet: do two neighbouring pixels share a class?"""
+    p, index = params.train_affinity, open_index(params)
+    labels = require(layout.AFFINITY_LABELS, stage="affinity_labels")
+    options = {"initialise": backbone_from(layout.MODELS / "cam")} if p.init == "cam" else {}
+    train(
+        Description(
+            method="affinity",
+            network="affinity",
+            classes=index.classes,
+            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            options={"widths": p.widths, "freeze_backbone": p.freeze_backbone},
+            params=p.model_dump(),
+        ),
+        TrainingSet(
+            index,
+            index.ids("train"),
+            augmentation(**p.augment.model_dump()),
+            seed=params.seed,
+            labels=partial(artifacts.read_labels, labels),
+        ),
+        partial(objectives.affinity, radius=p.radius),
+        batch=p.batch,
+        epochs=p.epochs,
+        optimizer=p.optimizer.model_dump(),
+        seed=params.seed,
+        inputs=[layout.INDEX, labels],
+        out=layout.MODELS / "affinity",
+        history=layout.HISTORY / "train_affinity.tsv",
+        **options,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Train the classifier whose class activation maps start everything."""
+
+from wsss_core import layout
+from wsss_core.cli.stage import command, open_index
+from wsss_core.data.training_set import TrainingSet
+from wsss_core.data.transforms import augmentation
+from wsss_core.params import Params
+from wsss_core.training import objectives
+from wsss_core.training.checkpoint import Description
+from wsss_core.training.train import train
+
+
+@command
+def main(params: Params) -> None:
+    """Train a multi-label classifier on image tags."""
+    p, index = params.train_cam, open_index(params)
+    train(
+        Description(
+            method="cam",
+            network="cam",
+            classes=index.classes,
+            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            options={"dropout": p.dropout},
+            params=p.model_dump(),
+        ),
+        TrainingSet(index, index.ids("train"), augmentation(**p.augment.model_dump()), seed=params.seed),
+        objectives.classification,
+        batch=p.batch,
+        epochs=p.epochs,
+        optimizer=p.optimizer.model_dump(),
+        seed=params.seed,
+        inputs=[layout.INDEX],
+        out=layout.MODELS / "cam",
+        history=layout.HISTORY / "train_cam.tsv",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Train DeepLab on label maps: pseudo-labels, or the true masks as the measure of everything."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import PATH, command, open_index, require
+from wsss_core.cli.truth import open_truth
+from wsss_core.data.training_set import TrainingSet
+from wsss_core.data.transforms import augmentation
+from wsss_core.params import Params
+from wsss_core.training import objectives
+from wsss_core.training.checkpoint import Description
+from wsss_core.training.train import backbone_from, train
+
+
+@command
+@click.option("--labels", type=PATH, default=layout.PSEUDO_LABELS, show_default=True, help="Folder of label maps.")
+@click.option("--masks", is_flag=True, help="Train on the true masks instead: full supervision.")
+@click.option("--method", default="deeplab", show_default=True, help="Names the model's folder.")
+def main(params: Params, labels: Path, masks: bool, method: str) -> None:
+    """Train DeepLab on label maps."""
+    p, index = params.train_deeplab, open_index(params)
+    if masks:
+        truth = open_truth(params, index)
+        ids = [image_id for image_id in index.ids("train") if truth.available(image_id)]
+        if not ids:
+            raise click.UsageError("full supervision needs masks, and no training image has one")
+        read, inputs = truth.read, [layout.INDEX]
+    else:
+        require(labels, stage="refine_crf")
+        ids, read, inputs = index.ids("train"), partial(artifacts.read_labels, labels), [layout.INDEX, labels]
+    options = {"initialise": backbone_from(layout.MODELS / "cam")} if p.init == "cam" else {}
+    train(
+        Description(
+            method=method,
+            network="deeplab",
+            classes=index.classes,
+            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            options={"head": p.head, "atrous_rates": p.atrous_rates},
+            params=p.model_dump(),
+        ),
+        TrainingSet(index, ids, augmentation(**p.augment.model_dump()), seed=params.seed, labels=read),
+        objectives.segmentation,
+        batch=p.batch,
+        epochs=p.epochs,
+        optimizer=p.optimizer.model_dump(),
+        seed=params.seed,
+        inputs=inputs,
+        out=layout.MODELS / method,
+        history=layout.HISTORY / f"{method}.tsv",
+        **options,
+    )
+
+
+
+if __name__ == "__main__":
+    main()

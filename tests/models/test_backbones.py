@@ -1,0 +1,267 @@
+"""Backbones of timm: geometry, what trains, weights."""
+
+import logging
+import math
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from wsss_core.models.backbones import Backbone, build_backbone, new_parameters
+from wsss_core.models.dilation import set_output_stride
+
+MOBILENET = Path(__file__).parents[2].parent / "shared/weights/mobilenetv2_100-imagenet.safetensors"
+needs_mobilenet = pytest.mark.skipif(
+    not MOBILENET.is_file(), reason="mobilenetv2 weights are not beside the repository"
+)
+
+NAMES = ("resnet10t", "mobilenetv2_050", "mobilenetv3_small_050", "densenet121", "vgg11_bn", "convnext_atto")
+STRIDES = (8, 16, 32)
+
+
+def build(name: str = "resnet10t", output_stride: int = 16, **options) -> Backbone:
+    torch.manual_seed(0)
+    return build_backbone(
+        name=name, output_stride=output_stride, **{"weights": "none", "batch_norm": "trained", **options}
+    )
+
+
+@cache
+def shared(name: str, output_stride: int) -> Backbone:
+    """One instance for tests that change nothing: a VGG takes seconds to make."""
+    return build(name, output_stride).eval()
+
+
+def dilations(module: nn.Module) -> list[int]:
+    return [m.dilation[0] for m in module.modules() if isinstance(m, nn.Conv2d) and m.kernel_size[0] > 1]
+
+
+@pytest.mark.parametrize("output_stride", STRIDES)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(1, 1), (33, 50)])
+def test_maps_have_the_cells_and_channels_the_backbone_says(name, output_stride, size):
+    backbone = shared(name, output_stride)
+    with torch.no_grad():
+        images = torch.zeros(1, 3, *size)
+        maps = [*backbone.forward_taps(images), backbone.forward_features(images)]
+    channels = [*backbone.taps_channels, backbone.num_features]
+    strides = [*backbone.taps_strides, output_stride]
+    cells = [tuple(math.ceil(side / stride) for side in size) for stride in strides]
+    assert [tuple(m.shape) for m in maps] == [(1, c, *hw) for c, hw in zip(channels, cells, strict=True)]
+    assert backbone.taps_strides[-1] == output_stride
+
+
+def test_mobilenet_features_are_the_full_head_and_its_deepest_tap_is_not():
+    backbone = shared("mobilenetv2_050", 16)
+    assert (backbone.num_features, backbone.taps_channels[-1]) == (1280, 160)
+
+
+def test_indices_choose_taps():
+    backbone, images = shared("resnet10t", 16), torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        every = backbone.forward_taps(images)
+        chosen = backbone.forward_taps(images, [1, -1])
+    assert torch.equal(chosen[0], every[1]) and torch.equal(chosen[1], every[-1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_reach_every_trainable_parameter(name):
+    backbone = shared(name, 16)
+    images = torch.randn(2, 3, 48, 48)
+    (
+        backbone(images).square().mean() + sum(t.square().mean() for t in backbone.forward_taps(images))
+    ).backward()
+    untouched = [n for n, p in backbone.named_parameters() if p.requires_grad and p.grad is None]
+    assert not untouched
+
+
+def test_beyond_the_taps_nothing_trains_once_frozen():
+    backbone = build("mobilenetv2_050")
+    names = list(backbone.state_dict())
+    backbone.freeze_beyond_taps()
+    backbone.forward_taps(torch.randn(2, 3, 32, 32))[-1].sum().backward()
+    assert all((p.grad is not None) == p.requires_grad for p in backbone.parameters())
+    assert [n for n, p in backbone.named_parameters() if not p.requires_grad] == [
+        "net.conv_head.weight", "net.bn2.weight", "net.bn2.bias"]  # fmt: skip
+    assert list(backbone.state_dict()) == names
+
+
+def test_frozen_batch_norm_stays_frozen_in_training():
+    backbone = build(batch_norm="frozen").eval().train()
+    before = {k: v.clone() for k, v in backbone.state_dict().items()}
+    trained = torch.optim.SGD([p for p in backbone.parameters() if p.requires_grad], lr=0.1)
+    backbone(torch.randn(4, 3, 32, 32)).square().mean().backward()
+    trained.step()
+    changed = {k for k, v in backbone.state_dict().items() if not torch.equal(v, before[k])}
+    assert backbone.training and "net.conv1.0.weight" in changed
+    norms = {f"net.{n}." for n, m in backbone.net.named_modules() if isinstance(m, nn.BatchNorm2d)}
+    assert norms and not [k for k in changed if any(k.startswith(n) for n in norms)]
+
+
+def test_trained_batch_norm_follows_the_mode():
+    backbone = build()
+    norms = [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all(n.training and n.weight.requires_grad for n in norms)
+    backbone.eval()
+    assert not any(n.training for n in norms)
+
+
+def test_frozen_stem_keeps_its_weights_and_statistics():
+    backbone = build("resnet18", freeze_stem=True).eval().train()
+    frozen = [n for n, p in backbone.named_parameters() if not p.requires_grad]
+    assert frozen == ["net.conv1.weight", "net.bn1.weight", "net.bn1.bias"]
+    assert not backbone.net.bn1.training and backbone.net.layer1[0].bn1.training
+
+
+def test_stride_without_dilation_is_irns_resnet():
+    dilated, plain = shared("resnet18", 16), build("resnet18", 16, dilate=False).eval()
+    assert max(dilations(dilated.net)) == 2 and max(dilations(plain.net)) == 1
+    assert plain.forward_features(torch.zeros(1, 3, 65, 97)).shape[-2:] == (5, 7)
+
+
+@pytest.mark.parametrize(("dilate", "expected"), [(True, {3: 2, 4: 4}), (False, {3: 1, 4: 1})])
+def test_densenet_at_stride_8_dilates_block_3_by_2_and_block_4_by_4(dilate, expected):
+    features = build("densenet121", 8, dilate=dilate).net.features
+    assert {k: set(dilations(features.get_submodule(f"denseblock{k}"))) for k in (1, 2, 3, 4)} == {
+        1: {1}, 2: {1}, **{k: {d} for k, d in expected.items()}}  # fmt: skip
+    assert isinstance(features.transition3.pool, nn.Identity)
+
+
+def test_dilated_vgg_repeats_the_strided_one_on_the_cells_both_have():
+    fine, coarse = shared("vgg11_bn", 8), shared("vgg11_bn", 16)
+    fine.load_state_dict(coarse.state_dict())
+    images = torch.randn(1, 3, 77, 50)
+    with torch.no_grad():
+        torch.testing.assert_close(fine(images)[..., ::2, ::2], coarse(images), rtol=1e-4, atol=1e-5)
+
+
+def test_stride_surgery_equals_timms_own_where_timm_has_one():
+    theirs = shared("mobilenetv2_050", 8)
+    net = build("mobilenetv2_050", 32).eval().net
+    net.load_state_dict(theirs.net.state_dict())
+    set_output_stride(net, output_stride=8, dilate=True)
+    images = torch.randn(1, 3, 65, 97)
+    with torch.no_grad():
+        torch.testing.assert_close(net.forward_features(images), theirs(images))
+
+
+def test_new_parameters_are_those_outside_the_backbone():
+    network = nn.ModuleDict({"backbone": shared("resnet10t", 16), "head": nn.Conv2d(4, 2, 1)})
+    assert new_parameters(network) == [network["head"].weight, network["head"].bias]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "resnet51"}, "did you mean .*resnet50"),
+        ({"name": "resnet50.nobody"}, "leave out what follows the dot"),
+        (
+            {"name": "vit_tiny_patch16_224"},
+            "vit_tiny_patch16_224 cannot give feature maps of output stride 16",
+        ),
+        ({"name": "vovnet39a", "output_stride": 8}, "cannot give feature maps of output stride 8"),
+        ({"output_stride": 4}, r"output_stride is 4, expected one of \(8, 16, 32\)"),
+        ({"batch_norm": "thawed"}, "batch_norm is 'thawed', expected one of frozen, trained"),
+        ({"weights": "imagnet"}, "'imagnet', and there is no such file; .*'imagenet' or 'none'"),
+    ],
+)
+def test_what_cannot_be_built_says_why(options, message):
+    with pytest.raises(ValueError, match=message):
+        build(**options)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"epoch": 3, "state_dict": s}], ids=["bare", "wrapped"]
+)
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone.net."])
+def test_weights_load_from_every_torch_file(tmp_path, wrap, prefix):
+    source = build()
+    nn.init.constant_(source.net.bn1.running_mean, 0.25)
+    state = {
+        prefix + key: value for key, value in source.net.state_dict().items() if "num_batches" not in key
+    }
+    torch.save(wrap({**state, prefix + "fc.weight": torch.zeros(1000, 512)}), tmp_path / "w.pth")
+    torch.manual_seed(1)
+    loaded = build_backbone(
+        name="resnet10t", output_stride=8, weights=str(tmp_path / "w.pth"), batch_norm="frozen"
+    )
+    ours, theirs = loaded.net.state_dict(), source.net.state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_dropped_tensors_are_logged(tmp_path, caplog):
+    torch.save({**build().net.state_dict(), "fc.weight": torch.zeros(2, 2)}, tmp_path / "w.pth")
+    with caplog.at_level(logging.INFO):
+        build(weights=str(tmp_path / "w.pth"))
+    assert "1 tensors are not part of resnet10t and are left out: fc.weight" in caplog.text
+
+
+def test_weights_of_another_architecture_are_refused_in_one_sentence(tmp_path):
+    file = tmp_path / "w.pth"
+    torch.save(build("resnet18").net.state_dict(), file)
+    with pytest.raises(ValueError) as caught:
+        build("resnet10t", weights=str(file))
+    message = str(caught.value)
+    assert message.startswith(f"{file} does not hold the weights of resnet10t: ") and "\n" not in message
+    assert "tensors are missing, conv1.0.weight the first" in message
+    assert "(the file has conv1.weight)" in message and "set backbone.name to" in message
+
+
+def test_weights_of_another_width_name_both_shapes(tmp_path):
+    state = build().net.state_dict()
+    state["layer4.0.conv1.weight"] = state["layer4.0.conv1.weight"][:7]
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="layer4.0.conv1.weight is 7x256x3x3 and not 512x256x3x3"):
+        build(weights=str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors", "w.params"])
+def test_a_file_that_holds_no_weights_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"<html>not found</html>, and a few more bytes of it")
+    with pytest.raises(ValueError, match=f"{name} (cannot be read as weights|is no MXNet)"):
+        build(weights=str(tmp_path / name))
+
+
+def test_code_in_a_weights_file_does_not_run(tmp_path):
+    torch.save({"net": nn.Linear(1, 1)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="damaged or holds more than tensors"):
+        build(weights=str(tmp_path / "w.pth"))
+
+
+def test_a_file_without_tensors_is_refused(tmp_path):
+    torch.save({"epoch": 3}, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match="holds no tensors by name"):
+        build(weights=str(tmp_path / "w.pt"))
+
+
+def test_weights_that_cannot_be_downloaded_name_the_remedy(monkeypatch):
+    create = build_backbone.__globals__["timm"].create_model
+
+    def offline(name, pretrained=False, **options):
+        if pretrained:
+            raise OSError("no route to the hub\nRetry 5/5")
+        return create(name, **options)
+
+    monkeypatch.setattr("wsss_core.models.backbones.timm.create_model", offline)
+    with pytest.raises(
+        ValueError, match=r"\(no route to the hub\); connect to the internet, or set backbone.weights"
+    ):
+        build(weights="imagenet")
+
+
+@needs_mobilenet
+def test_imagenet_mobilenet_loads_without_its_classifier():
+    backbone = build("mobilenetv2_100", 16, weights=str(MOBILENET), batch_norm="frozen").eval()
+    saved = load_file(MOBILENET)
+    assert torch.equal(backbone.net.conv_head.weight, saved["conv_head.weight"])
+    assert torch.equal(backbone.net.bn2.running_var, saved["bn2.running_var"])
+    assert backbone.num_features == saved["classifier.weight"].shape[1]
+
+
+@needs_mobilenet
+def test_mobilenet_weights_do_not_fit_a_resnet():
+    with pytest.raises(ValueError, match="does not hold the weights of resnet10t: .* tensors are missing"):
+        build(weights=str(MOBILENET))

@@ -1,0 +1,174 @@
+"""Every file that stages exchange: how it is named, written and read.
+
+All writes are atomic (a temporary file beside the target, then a rename), and the same content gives the
+same bytes, so that DVC sees an artifact change only when it did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from PIL import Image
+
+from wsss_core import voc
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactError(ValueError):
+    """An artifact is missing or unreadable; the text names the file and what makes it anew."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Per-class score maps of one image: class activation maps, walks, soft fusions.
+
+    Attributes:
+        classes: (K,) uint8, strictly ascending class ids; 0 first where the background has a map.
+        scores: (K, h, w) float16 in [0, 1]; map k belongs to classes[k]. One cell covers f x f pixels, where
+            h = ceil(H / f) and w = ceil(W / f).
+        size: (H, W) of the photograph.
+    """
+
+    classes: np.ndarray
+    scores: np.ndarray
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.scores.ndim != 3 or len(self.classes) != len(self.scores):
+            raise ValueError(f"{len(self.classes)} classes do not match scores of shape {self.scores.shape}")
+        if np.any(np.diff(self.classes.astype(int)) <= 0):
+            raise ValueError(f"class ids must ascend, got {self.classes.tolist()}")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; becomes `path` if the block ends well, else is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: object) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path):
+    with reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def scores_path(folder: Path, image_id: str) -> Path:
+    return folder / f"{image_id}.npz"
+
+
+def png_path(folder: Path, image_id: str) -> Path:
+    return folder / f"{image_id}.png"
+
+
+def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
+    with atomic(scores_path(folder, image_id)) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            classes=scores.classes.astype(np.uint8),
+            scores=scores.scores.astype(np.float16),
+            size=np.asarray(scores.size, dtype=np.int32),
+        )
+
+
+def read_scores(folder: Path, image_id: str) -> Scores:
+    path = scores_path(folder, image_id)
+    with reading(path), np.load(path, allow_pickle=False) as content:
+        height, width = content["size"].tolist()
+        return Scores(content["classes"], content["scores"], (height, width))
+
+
+def write_labels(folder: Path, image_id: str, labels: np.ndarray) -> None:
+    """Write an (H, W) uint8 label map (0 background, 255 ignore) as a palette PNG."""
+    picture = Image.fromarray(labels.astype(np.uint8))
+    picture.putpalette(voc.palette())
+    with atomic(png_path(folder, image_id)) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+def write_grey(folder: Path, image_id: str, values: np.ndarray) -> None:
+    """Write an (H, W) float map in [0, 1] as 8 bit grey."""
+    with atomic(png_path(folder, image_id)) as temporary:
+        Image.fromarray(np.round(values * 255).astype(np.uint8)).save(temporary, format="PNG")
+
+
+def read_labels(folder: Path, image_id: str) -> np.ndarray:
+    """The (H, W) uint8 labels of one image."""
+    path = png_path(folder, image_id)
+    with reading(path), Image.open(path) as picture:
+        if picture.mode not in ("P", "L"):
+            raise ArtifactError(f"{path} is a {picture.mode} picture, not a palette or grey label map")
+        return np.array(picture, dtype=np.uint8)
+
+
+def read_grey(folder: Path, image_id: str) -> np.ndarray:
+    """The (H, W) float32 map in [0, 1] of one image."""
+    path = png_path(folder, image_id)
+    with reading(path), Image.open(path) as picture:
+        return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns the errors of opening `path` into one sentence that names it and the remedy."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ArtifactError(
+            f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`)"
+        ) from None
+    except (OSError, BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}); delete {path.parent} and run `dvc repro`"
+        ) from None
+
+
+def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:
+    """Describe a finished folder: what made it, how many files, and a digest of their bytes.
+
+    `paths` are the folder's files. The digest makes one small file stand for the whole folder, so that
+    a later stage can tell whether its input is still the one it began with.
+    """
+    digest = hashlib.sha256()
+    count = 0
+    for path in sorted(paths):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+        count += 1
+    write_json(
+        folder / MANIFEST,
+        {
+            "stage": stage,
+            "count": count,
+            "content": digest.hexdigest(),
+            "params": digest_of(params),
+            "versions": {name: metadata.version(name) for name in ("numpy", "pillow")},
+        },
+    )
+
+
+def digest_of(content: object) -> str:
+    """A short digest of a JSON-like value, the same for the same value in every process."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

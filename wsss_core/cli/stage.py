@@ -1,0 +1,79 @@
+"""What all commands share: options, logging, errors as one sentence and an exit code, opened inputs."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from wsss_core import artifacts, layout
+from wsss_core.data import scenes
+from wsss_core.data.index import Index
+from wsss_core.params import Params, ParamsError, load_params
+
+PATH = click.Path(path_type=Path)
+
+
+def command(function: Callable[..., None]) -> click.Command:
+    """A click command that calls function(params, ...) with the validated parameters.
+
+    Exit codes: 0 done; 1 bad input, told in one sentence; 2 bad parameters or options.
+    """
+
+    @click.command(help=function.__doc__)
+    @click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True,
+                  help="The parameters.")
+    @functools.wraps(function)
+    @telling_errors
+    def run(params_file: Path, **options) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        function(load_params(params_file), **options)
+
+    return run
+
+
+def telling_errors(function: Callable[..., None]) -> Callable[..., None]:
+    """Errors that name what is wrong become a message and an exit code; all others keep their traceback."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except ParamsError as error:
+            raise click.UsageError(str(error)) from error
+        except (ValueError, RuntimeError, OSError) as error:
+            if not _is_plain(error):
+                raise
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def _is_plain(error: Exception) -> bool:
+    """Whether the error was raised by this project, hence written for its user."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(("wsss_core", "stages"))
+
+
+def open_index(params: Params) -> Index:
+    """The index that `prepare` wrote. Generated images that were cleaned away are made again."""
+    index = Index.open(layout.INDEX)
+    if params.dataset.format == "scenes":
+        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
+    return index
+
+
+def require(folder: Path, *, stage: str) -> Path:
+    """`folder`, if a finished stage wrote it.
+
+    Raises:
+        UsageError: it is missing; names the stage that makes it.
+    """
+    if not (folder / artifacts.MANIFEST).exists():
+        raise click.UsageError(f"{folder} holds no finished output; run `dvc repro {stage}` first")
+    return folder

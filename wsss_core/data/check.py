@@ -1,0 +1,185 @@
+"""`wsss check`: everything that can be known of a data set before hours are spent on it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from wsss_core.data.contents import SPLITS, Supervision
+from wsss_core.data.index import Index, Record, examine_images, make_index
+from wsss_core.data.listing import scan_listing
+from wsss_core.data.masks import Masks, open_masks
+from wsss_core.data.pool import map_in_order
+from wsss_core.data.problems import DatasetError, Problem
+
+_SHOWN = 20  # problems of one kind that the text spells out
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """One split.
+
+    Attributes:
+        images: usable images.
+        without_tags: ids of those whose list of tags is empty; legal, background only.
+        masks: images that have a mask.
+        frequencies: class name -> images that bear it as tag.
+    """
+
+    images: int
+    without_tags: tuple[str, ...]
+    masks: int
+    frequencies: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a data set holds and what is wrong with it; empty but for `problems` where it cannot be opened.
+
+    Attributes:
+        format, root: of the data set.
+        classes: name of class id i + 1 at place i.
+        splits: split -> its counts.
+        supervision: "pixels" where the tags are taken from masks.
+        problems: errors first.
+    """
+
+    format: str
+    root: str
+    problems: tuple[Problem, ...]
+    classes: tuple[str, ...] = ()
+    splits: dict[str, SplitReport] = field(default_factory=dict)
+    supervision: Supervision = "tags"
+
+    @property
+    def ok(self) -> bool:
+        """Whether all stages would accept the data set; warnings do not count."""
+        return all(problem.severity != "error" for problem in self.problems)
+
+    def text(self) -> str:
+        """The report for a terminal, some lines."""
+        heading = f"{self.format} data set {self.root}: {len(self.classes)} classes"
+        lines = [f"{heading}, supervised by {self.supervision}"]
+        for split, counts in self.splits.items():
+            without = f"{len(counts.without_tags)} without tags"
+            lines.append(f"  {split:<6} {counts.images:>7} images, {without}, {counts.masks} with a mask")
+        if self.splits:
+            lines += ["", *self._frequency_table()]
+        return "\n".join([*lines, "", *self._problem_lines()])
+
+    def _frequency_table(self) -> list[str]:
+        width = max(len(name) for name in ("images with", *self.classes))
+        lines = [f"  {'images with':<{width}}" + "".join(f"{split:>8}" for split in self.splits)]
+        for name in self.classes:
+            counts = "".join(f"{split.frequencies[name]:>8}" for split in self.splits.values())
+            lines.append(f"  {name:<{width}}{counts}")
+        return lines
+
+    def _problem_lines(self) -> list[str]:
+        if not self.problems:
+            return ["no problems"]
+        kinds = defaultdict(list)
+        for problem in self.problems:
+            kinds[problem.severity, problem.kind].append(problem)
+        lines = []
+        for (severity, kind), problems in kinds.items():
+            lines.append(f"{severity}: {kind} ({len(problems)})")
+            lines += [f"  {problem.message}" for problem in problems[:_SHOWN]]
+            if len(problems) > _SHOWN:
+                lines.append(f"  ... and {len(problems) - _SHOWN} more")
+        return lines
+
+
+def check_dataset(
+    *,
+    format: str,
+    root: Path | str,
+    classes: Sequence[str] | None,
+    train: str,
+    val: str,
+    labels: str | None,
+    images: str | None,
+    masks: str | None,
+    workers: int = 0,
+) -> Report:
+    """Read lists, tags, all images and all masks, and report instead of stopping.
+
+    Masks are looked at for their size and values only. Images are decoded by the code that `prepare` uses,
+    and lists and tags are read by it, so what is an error here stops `prepare` or the stage that needs the
+    mask.
+
+    Args: as `listing.read_listing`; workers: processes, 0 or 1 works in this one.
+
+    Raises:
+        ValueError: no such format.
+    """
+    try:
+        listing, problems = scan_listing(
+            format=format,
+            root=root,
+            classes=classes,
+            train=train,
+            val=val,
+            labels=labels,
+            images=images,
+            masks=masks,
+        )
+    except DatasetError as error:
+        return Report(format, str(root), error.problems)
+    records, unreadable = examine_images(listing, root, workers=workers)
+    index = make_index(listing, records, root, format=format)
+    problems += unreadable
+    problems += _same_content(records)
+    with_mask: set[str] = set()
+    try:
+        truth = open_masks(format=format, root=root, masks=masks, index=index, train=train, val=val)
+        with_mask = {name for name in records if truth.available(name)}
+        problems += _mask_problems(truth, sorted(with_mask), workers=workers)
+    except DatasetError as error:
+        problems += error.problems
+    return Report(
+        format=format,
+        root=str(root),
+        problems=tuple(sorted(set(problems), key=lambda found: (found.severity, found.kind, found.message))),
+        classes=listing.classes,
+        splits={split: _report_split(index, split, with_mask) for split in SPLITS},
+        supervision=listing.supervision,
+    )
+
+
+def _report_split(index: Index, split: str, with_mask: set[str]) -> SplitReport:
+    ids = index.ids(split)
+    counts = Counter(tag for name in ids for tag in index[name].tags)
+    return SplitReport(
+        images=len(ids),
+        without_tags=tuple(name for name in ids if not index[name].tags),
+        masks=sum(name in with_mask for name in ids),
+        frequencies={name: counts[label] for label, name in enumerate(index.classes, start=1)},
+    )
+
+
+def _same_content(records: dict[str, Record]) -> list[Problem]:
+    by_digest = defaultdict(list)
+    for record in records.values():
+        by_digest[record.digest].append(record.path)
+    return [
+        Problem("same image", paths[0], f"{' and '.join(paths)} hold the same image; keep one", "warning")
+        for paths in by_digest.values()
+        if len(paths) > 1
+    ]
+
+
+def _mask_problems(truth: Masks, ids: list[str], *, workers: int) -> list[Problem]:
+    results = map_in_order(partial(_examine_mask, truth), ids, workers=workers, name="read masks")
+    return [problem for found in results for problem in found]
+
+
+def _examine_mask(truth: Masks, image_id: str) -> tuple[Problem, ...]:
+    try:
+        truth.read(image_id)
+    except DatasetError as error:
+        return error.problems
+    return ()

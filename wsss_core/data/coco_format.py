@@ -1,0 +1,137 @@
+"""Reader of COCO's instances JSON: tags are the categories of an image's annotations."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from wsss_core.data.contents import Contents
+from wsss_core.data.images import find_images, normalise
+from wsss_core.data.problems import Problem, layout_error, suggestion
+from wsss_core.data.tables import read_text
+
+
+@dataclass(frozen=True)
+class Instances:
+    """One instances JSON.
+
+    Attributes:
+        path: the file.
+        files: image id -> `file_name`; the id is that without suffix, COCO's number is not used further.
+        sizes: image id -> (H, W) as the file says.
+        categories: COCO's category number -> name, ascending; numbers may have gaps.
+        annotations: image id -> its annotations as they stand in the file.
+    """
+
+    path: Path
+    files: dict[str, str]
+    sizes: dict[str, tuple[int, int]]
+    categories: dict[int, str]
+    annotations: dict[str, list[dict]]
+
+
+def read_instances(path: Path) -> Instances:
+    """Read an instances JSON.
+
+    Raises:
+        DatasetError: the file is missing, is no JSON, or lacks what an instances file has.
+    """
+    try:
+        content = json.loads(read_text(path))
+        numbers = {image["id"]: _id_of(image["file_name"]) for image in content["images"]}
+        annotations = defaultdict(list)
+        for annotation in content["annotations"]:
+            annotations[numbers[annotation["image_id"]]].append(annotation)
+        names = sorted((category["id"], normalise(category["name"])) for category in content["categories"])
+        return Instances(
+            path=path,
+            files={numbers[image["id"]]: normalise(image["file_name"]) for image in content["images"]},
+            sizes={numbers[image["id"]]: (image["height"], image["width"]) for image in content["images"]},
+            categories=dict(names),
+            annotations={name: annotations[name] for name in numbers.values()},
+        )
+    except json.JSONDecodeError as error:
+        raise layout_error(path, f"it is no valid JSON ({error}); replace the file") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"it is no COCO instances file ({error!r} is missing or of the wrong kind); replace it"
+        raise layout_error(path, reason) from None
+
+
+def read_coco(
+    *, root: Path, classes: Sequence[str] | None, train: str, val: str, images: str | None
+) -> Contents:
+    """What the instances files root/<train> and root/<val> say.
+
+    Class ids follow the categories of the train file by their number, without its gaps. With `classes`,
+    other categories count as background. Images are searched below `images`, else root/images, else
+    root, there in the folder that bears the JSON's name (train2017 for instances_train2017.json), in the
+    JSON's own, or at the top.
+
+    Args, Raises: see `listing.read_listing`.
+    """
+    sets = {split: read_instances(root / name) for split, name in (("train", train), ("val", val)) if name}
+    folder = root / images if images else root / "images"
+    if not folder.is_dir():
+        if images:
+            raise layout_error(folder, "there is no such folder; correct dataset.images")
+        folder = root
+    names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(normalise, classes))
+    contents = Contents(names, {"train": [], "val": []}, folder, files={}, tags={}, tag_files={})
+    found = find_images(folder)
+    for split, instances in sets.items():
+        contents.splits[split] = list(instances.files)
+        _add_files(contents, instances, found)
+        _add_tags(contents, instances, keep=None if classes is None else set(names))
+    if classes is not None:
+        contents.problems += _category_problems(names, sets["train"])
+    return contents
+
+
+def _id_of(file_name: str) -> str:
+    return normalise(PurePosixPath(file_name).with_suffix("").as_posix())
+
+
+def _add_files(contents: Contents, instances: Instances, found: dict[str, list[Path]]) -> None:
+    own = Path(instances.path.parent)
+    places = [instances.path.stem.removeprefix("instances_"), "."]
+    if own.is_relative_to(contents.images):
+        places.insert(1, own.relative_to(contents.images).as_posix())
+    for name, file_name in instances.files.items():
+        keys = [(PurePosixPath(place) / name).as_posix() for place in places]
+        paths = next((found[key] for key in keys if key in found), [])
+        same_suffix = [path for path in paths if path.suffix == PurePosixPath(file_name).suffix] or paths
+        known = contents.files.setdefault(name, [])
+        known += [path for path in same_suffix if path not in known]
+        if not known:
+            del contents.files[name]
+
+
+def _add_tags(contents: Contents, instances: Instances, *, keep: set[str] | None) -> None:
+    for name, objects in instances.annotations.items():
+        numbers = [item["category_id"] for item in objects]
+        tags = [instances.categories.get(number, str(number)) for number in numbers]
+        kept = [tag for tag in tags if keep is None or tag in keep]
+        contents.tags[name] = tuple(dict.fromkeys((*contents.tags.get(name, ()), *kept)))
+        contents.tag_files[name] = instances.path
+
+
+def _category_problems(classes: tuple[str, ...], instances: Instances) -> list[Problem]:
+    names = set(instances.categories.values())
+    problems = [
+        Problem(
+            "unknown class",
+            str(instances.path),
+            f"{instances.path}: class {name!r} of dataset.classes is no category"
+            + (suggestion(name, names) or "; correct dataset.classes"),
+        )
+        for name in classes
+        if name not in names
+    ]
+    left_out = sorted(names - set(classes))
+    if left_out:
+        message = f"{instances.path}: not in dataset.classes, hence background: {', '.join(left_out)}"
+        problems.append(Problem("category left out", str(instances.path), message, "warning"))
+    return problems

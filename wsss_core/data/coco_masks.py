@@ -1,0 +1,113 @@
+"""Label maps from COCO's polygons and run lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from wsss_core.data.coco_format import Instances
+from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+
+class SegmentationError(ValueError):
+    """An annotation's polygons or run lengths make no sense."""
+
+
+def label_map(annotations: Iterable[dict], *, labels: dict[int, int], height: int, width: int) -> np.ndarray:
+    """Draw the annotations of one image.
+
+    Args:
+        annotations: COCO's entries; only `category_id`, `segmentation` and `iscrowd` are looked at.
+        labels: category number -> class id; other categories stay background.
+        height, width: H and W of the map.
+
+    Returns:
+        (H, W) uint8. A crowd is IGNORE_INDEX; single objects lie above crowds, and of two objects that
+        overlap the smaller one wins, as the one in front is mostly the smaller.
+
+    Raises:
+        SegmentationError: a segmentation is empty, malformed, or its run lengths are of another size.
+    """
+    drawn = []
+    for annotation in annotations:
+        label = labels.get(annotation["category_id"])
+        if label is not None:
+            crowd = bool(annotation.get("iscrowd", 0))
+            pixels = _pixels(annotation["segmentation"], height=height, width=width)
+            drawn.append((not crowd, -len(pixels), IGNORE_INDEX if crowd else label, pixels))
+    canvas = np.full(height * width, BACKGROUND, dtype=np.uint8)
+    for _, _, label, pixels in sorted(drawn, key=lambda item: item[:3]):
+        canvas[pixels] = label
+    return canvas.reshape(height, width)
+
+
+def is_drawable(instances: Instances, image_id: str) -> bool:
+    """Whether every object of the image has an outline; files made for detection hold boxes only."""
+    return all(annotation.get("segmentation") for annotation in instances.annotations[image_id])
+
+
+def decode_runs(counts: list[int] | str | bytes, *, height: int, width: int) -> np.ndarray:
+    """The (H, W) bool mask of COCO's run lengths.
+
+    Args:
+        counts: lengths of alternating runs of 0 and 1, 0 first, down the columns; or the same as text.
+        height, width: H and W.
+
+    Raises:
+        SegmentationError: the runs do not fill H x W pixels, or the text is broken.
+    """
+    runs = _decode_text(counts) if isinstance(counts, (str, bytes)) else [int(count) for count in counts]
+    if min(runs, default=-1) < 0 or sum(runs) != height * width:
+        raise SegmentationError(f"its run lengths do not fill {height} x {width} pixels")
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return flat.reshape(width, height).T
+
+
+def _decode_text(text: str | bytes) -> list[int]:
+    """COCO's compressed counts.
+
+    Each number is written in 5 bit digits, lowest first, one character of 48 + digit each, 32 added where
+    more follow; the last digit's bit 16 is the sign. From the fourth number on only the difference to the
+    number two before is written.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for code in text.encode() if isinstance(text, str) else text:
+        digit = code - 48
+        if not 0 <= digit < 64:
+            raise SegmentationError("its compressed run lengths hold a character that does not belong there")
+        value |= (digit & 31) << shift
+        shift += 5
+        if digit & 32:
+            continue
+        if digit & 16:
+            value -= 1 << shift
+        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        value = shift = 0
+    if shift:
+        raise SegmentationError("its compressed run lengths break off")
+    return runs
+
+
+def _pixels(segmentation: list | dict, *, height: int, width: int) -> np.ndarray:
+    """(P,) int64 flat indices of the pixels of one object."""
+    if isinstance(segmentation, dict):
+        if tuple(segmentation["size"]) != (height, width):
+            size = " x ".join(str(side) for side in segmentation["size"])
+            raise SegmentationError(f"its run lengths are for {size} pixels, not {height} x {width}")
+        return np.flatnonzero(decode_runs(segmentation["counts"], height=height, width=width))
+    if not segmentation:
+        raise SegmentationError("it has no outline")
+    return np.concatenate([_polygon_pixels(polygon, height=height, width=width) for polygon in segmentation])
+
+
+def _polygon_pixels(polygon: list[float], *, height: int, width: int) -> np.ndarray:
+    from skimage import draw  # a slow import that only COCO masks need
+
+    if len(polygon) < 6 or len(polygon) % 2:
+        raise SegmentationError(f"a polygon has {len(polygon)} numbers, not x and y of three or more corners")
+    # COCO measures from the image's corner, so the centre of pixel (0, 0) is at (0.5, 0.5).
+    x, y = np.asarray(polygon, dtype=np.float64).reshape(-1, 2).T - 0.5
+    rows, columns = draw.polygon(y, x, shape=(height, width))
+    return rows * width + columns

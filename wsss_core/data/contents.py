@@ -1,0 +1,115 @@
+"""What the files of a data set say, and where they contradict each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from wsss_core import voc
+from wsss_core.data.problems import Problem, layout_error, suggestion
+
+SPLITS = ("train", "val")
+
+Supervision = Literal["tags", "pixels"]
+
+
+@dataclass
+class Contents:
+    """What one format's files say, unchecked.
+
+    Attributes:
+        classes: as in `Listing`.
+        splits: "train" and "val" -> ids as listed, repetitions kept.
+        images: the folder of the images.
+        files: id -> its image files in that folder (an id that is used should have one).
+        tags: id -> names as written.
+        tag_files: id -> the file that names its tags.
+        problems: what the reader met on the way.
+        supervision: as in `Listing`.
+    """
+
+    classes: tuple[str, ...]
+    splits: dict[str, list[str]]
+    images: Path
+    files: dict[str, list[Path]]
+    tags: dict[str, tuple[str, ...]]
+    tag_files: dict[str, Path]
+    problems: list[Problem] = field(default_factory=list)
+    supervision: Supervision = "tags"
+
+    def used(self) -> list[str]:
+        """The ids of all splits, ascending, each once."""
+        return sorted(set().union(*self.splits.values()))
+
+
+def check_classes(classes: tuple[str, ...], root: Path) -> None:
+    """Raise DatasetError unless the names are distinct, none is the background, and ids fit in 8 bits."""
+    repeated = [name for name, count in Counter(classes).items() if count > 1]
+    if repeated:
+        raise layout_error(root, f"the class name {repeated[0]!r} stands twice; class names must differ")
+    if not all(classes) or "background" in classes:
+        raise layout_error(root, "class names must not be empty or 'background' (label 0); leave it out")
+    if not 1 <= len(classes) < voc.IGNORE_INDEX:
+        raise layout_error(
+            root,
+            f"{len(classes)} classes, where 1 to {voc.IGNORE_INDEX - 1} fit; set dataset.classes or add tags",
+        )
+
+
+def contradictions(contents: Contents, *, root: Path, may_lack_val: bool) -> Iterator[Problem]:
+    """Every way in which splits, files and tags of a data set do not fit together."""
+    yield from _split_problems(contents.splits, root=root, may_lack_val=may_lack_val)
+    yield from _file_problems(contents)
+    yield from _tag_problems(contents)
+
+
+def row_missing(name: str) -> Problem:
+    """The problem of an image that no table names."""
+    message = f"image {name} is missing from the tags; add it (an empty list of tags means background only)"
+    return Problem("image without row", name, message)
+
+
+def _split_problems(splits: dict[str, list[str]], *, root: Path, may_lack_val: bool) -> Iterator[Problem]:
+    for split in SPLITS:
+        ids = splits.get(split, [])
+        for name, count in Counter(ids).items():
+            if count > 1:
+                message = f"image {name} stands {count} times in {split} of {root}; it is used once"
+                yield Problem("repeated image", name, message, "warning")
+        if not ids:
+            legal = split == "val" and may_lack_val
+            remedy = "there will be no val scores" if legal else f"set dataset.{split} to one that is not"
+            message = f"split {split} of {root} is empty; {remedy}"
+            yield Problem("empty split", split, message, "warning" if legal else "error")
+    for name in sorted(set(splits.get("train", ())) & set(splits.get("val", ()))):
+        message = f"image {name} is in train and in val; take it out of one, or val scores mean little"
+        yield Problem("splits overlap", name, message, "warning")
+
+
+def _file_problems(contents: Contents) -> Iterator[Problem]:
+    for name in contents.used():
+        paths = contents.files.get(name, [])
+        if not paths:
+            message = f"image {name} has no file in {contents.images}; add it or take it out of the list"
+            yield Problem("missing image", name, message)
+        if len(paths) > 1:
+            both = " and ".join(str(path) for path in paths)
+            yield Problem("ambiguous image", name, f"{both} are both image {name}; rename or remove one")
+
+
+def _tag_problems(contents: Contents) -> Iterator[Problem]:
+    used = contents.used()
+    for name in used:
+        if name not in contents.tags:
+            yield row_missing(name)
+        for tag in contents.tags.get(name, ()):
+            if tag not in contents.classes:
+                hint = suggestion(tag, contents.classes) or "; correct the tag or add it to dataset.classes"
+                file = str(contents.tag_files[name])
+                yield Problem("unknown tag", file, f"{file}: tag {tag!r} of image {name} is no class{hint}")
+    for name in sorted(contents.tags.keys() - contents.files.keys() - set(used)):
+        message = f"{contents.tag_files[name]}: row {name} has no image and is in no split; it is not used"
+        yield Problem("row without image", name, message, "warning")

@@ -1,0 +1,205 @@
+"""True label maps, for evaluation and full supervision only: no weakly supervised stage opens one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from PIL import Image
+
+from wsss_core import voc
+from wsss_core.data import coco_masks
+from wsss_core.data.coco_format import Instances, read_instances
+from wsss_core.data.images import ImageError, find_images, opened, read_bytes
+from wsss_core.data.problems import DatasetError, Problem, layout_error
+
+if TYPE_CHECKING:  # the readers of tags, on which the index builds, import this module
+    from wsss_core.data.index import Index
+
+_FOLDERS = {"voc": "SegmentationClass", "scenes": "SegmentationClass", "folder": "masks", "coco": "masks"}
+_COLOURS = np.asarray(voc.palette(), dtype=np.uint32).reshape(256, 3)
+
+
+class Masks(Protocol):
+    """The masks of a data set, as far as there are any."""
+
+    def available(self, image_id: str) -> bool:
+        """Whether the image has a mask."""
+
+    def read(self, image_id: str) -> np.ndarray:
+        """The (H, W) uint8 labels: 0, 1..C, 255 = ignore; as large as the image.
+
+        Raises:
+            DatasetError: there is no mask, it cannot be read, has another size than the image, or holds a
+                value that is neither a class nor 255.
+        """
+
+
+def open_masks(
+    *, format: str, root: Path | str, masks: str | None, index: Index, train: str = "", val: str = ""
+) -> Masks:
+    """The masks that the `dataset` section of params.yaml describes; nothing is decoded yet.
+
+    Args:
+        format, root: as in `listing.read_listing`.
+        masks: a folder of label images (of any format), or an instances JSON; None = where the format keeps
+            them: SegmentationClass, masks, or for coco the JSON files `train` and `val`.
+        index: names the classes and the sizes that masks must have.
+        train, val: the instances files, as in `listing.read_listing`; needed for coco without `masks`.
+
+    Raises:
+        DatasetError: a folder or file named by `masks` is not there.
+        ValueError: neither `masks` nor `train` is given for coco.
+    """
+    root = Path(root)
+    if masks is not None and masks.lower().endswith(".json"):
+        return OutlineMasks([read_instances(root / masks)], index)
+    if format == "coco" and masks is None:
+        if not train:
+            raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
+        return OutlineMasks([read_instances(root / name) for name in (train, val) if name], index)
+    return LabelFiles(find_masks(format=format, root=root, masks=masks), index)
+
+
+def mask_folder(*, format: str, root: Path, masks: str | None) -> Path:
+    """The folder in which label images are searched; it need not exist."""
+    return root / (masks or _FOLDERS[format])
+
+
+def find_masks(*, format: str, root: Path, masks: str | None) -> dict[str, Path]:
+    """id -> its label image; empty where the format's own folder is missing.
+
+    Raises:
+        DatasetError: the folder named by `masks` is missing, or an id has two files.
+    """
+    folder = mask_folder(format=format, root=root, masks=masks)
+    if masks is not None and not folder.is_dir():
+        raise layout_error(folder, "there is no such folder; correct dataset.masks, or set it to null")
+    found = find_images(folder)
+    for name, paths in found.items():
+        if len(paths) > 1:
+            raise layout_error(folder, f"{paths[0]} and {paths[1]} are both the mask of {name}; remove one")
+    return {name: paths[0] for name, paths in found.items()}
+
+
+class LabelFiles:
+    """Masks as one label image each: grey, palette, or in the colours of VOC's palette."""
+
+    def __init__(self, paths: dict[str, Path], index: Index) -> None:
+        self._paths = paths
+        self._index = index
+
+    def available(self, image_id: str) -> bool:
+        return image_id in self._paths
+
+    def read(self, image_id: str) -> np.ndarray:
+        if image_id not in self._paths:
+            raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
+        path = self._paths[image_id]
+        labels = read_labels(path, num_classes=len(self._index.classes))
+        _check_size(str(path), labels.shape, self._index, image_id)
+        return labels
+
+
+class OutlineMasks:
+    """Masks drawn from COCO's polygons and run lengths."""
+
+    def __init__(self, files: list[Instances], index: Index) -> None:
+        labels = {name: place for place, name in enumerate(index.classes, start=1)}
+        self._index = index
+        self._source = {name: instances for instances in files for name in instances.files if name in index}
+        self._labels = {
+            instances.path: {
+                number: labels[name] for number, name in instances.categories.items() if name in labels
+            }
+            for instances in files
+        }
+
+    def available(self, image_id: str) -> bool:
+        return image_id in self._source and coco_masks.is_drawable(self._source[image_id], image_id)
+
+    def read(self, image_id: str) -> np.ndarray:
+        if not self.available(image_id):
+            raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
+        instances = self._source[image_id]
+        height, width = instances.sizes[image_id]
+        _check_size(f"{instances.path}: mask of {image_id}", (height, width), self._index, image_id)
+        try:
+            return coco_masks.label_map(
+                instances.annotations[image_id],
+                labels=self._labels[instances.path],
+                height=height,
+                width=width,
+            )
+        except coco_masks.SegmentationError as error:
+            message = f"{instances.path}: an annotation of image {image_id} is broken: {error}; repair it"
+            raise _error("unreadable mask", str(instances.path), message) from None
+
+
+def read_labels(path: Path, *, num_classes: int) -> np.ndarray:
+    """Decode one label image.
+
+    Args:
+        path: grey (values are labels), palette (indices are labels, whatever their colours) or RGB in the
+            colours of VOC's palette.
+        num_classes: C; labels 0..C and IGNORE_INDEX are legal.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        DatasetError: the file cannot be decoded or holds another value or colour.
+    """
+    try:
+        with opened(read_bytes(path), path) as image:
+            decoded = image.copy()
+    except ImageError as error:
+        raise _error("unreadable mask", str(path), str(error)) from None
+    values = _stored_values(decoded, path)  # (H, W)
+    present = np.unique(values)
+    illegal = present[(present < 0) | ((present > num_classes) & (present != voc.IGNORE_INDEX))]
+    if illegal.size:
+        shown = ", ".join(str(value) for value in illegal[:5].tolist())
+        legal = f"0..{num_classes} and {voc.IGNORE_INDEX} (ignore)"
+        message = f"{path} holds the value {shown}, not only {legal}; correct the mask or dataset.classes"
+        raise _error("mask value", str(path), message)
+    return values.astype(np.uint8)
+
+
+def _stored_values(image: Image.Image, path: Path) -> np.ndarray:
+    if image.mode in ("P", "L"):
+        return np.asarray(image)
+    if image.mode == "1" or image.mode.startswith("I"):
+        return np.asarray(image).astype(np.int64)
+    if image.mode in ("RGB", "RGBA"):
+        return _labels_of_colours(np.asarray(image.convert("RGB")), path)
+    message = f"{path} is of mode {image.mode}; save the mask as 8 bit grey or palette PNG"
+    raise _error("unreadable mask", str(path), message)
+
+
+def _labels_of_colours(rgb: np.ndarray, path: Path) -> np.ndarray:
+    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    codes, inverse = np.unique(rgb.astype(np.uint32) @ weights, return_inverse=True)
+    label_of = {code: label for label, code in enumerate((_COLOURS @ weights).tolist())}
+    for code in codes.tolist():
+        if code not in label_of:
+            colour = (code >> 16, code >> 8 & 255, code & 255)
+            message = f"{path} holds the colour {colour}, which VOC's palette has not; save it as grey PNG"
+            raise _error("mask value", str(path), message)
+    labels = np.array([label_of[code] for code in codes.tolist()], dtype=np.int64)
+    return labels[inverse].reshape(rgb.shape[:2])
+
+
+def _check_size(mask: str, size: tuple[int, ...], index: Index, image_id: str) -> None:
+    record = index[image_id]
+    if size != (record.height, record.width):
+        message = (
+            f"{mask} is {size[0]} x {size[1]} pixels (height x width), its image {record.path} is "
+            f"{record.height} x {record.width}; scale the mask without interpolation or replace it"
+        )
+        raise _error("mask size", mask, message)
+
+
+def _error(kind: str, file: str, message: str) -> DatasetError:
+    return DatasetError([Problem(kind, file, message)], file)

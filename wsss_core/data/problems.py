@@ -1,0 +1,59 @@
+"""What can be wrong with a data set, and the error that says so."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+_LISTED = 20  # problems that an error message spells out
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a data set.
+
+    Attributes:
+        kind: what it is in a few words, the same for all of its kind ("unreadable image").
+        file: the file or image id it concerns.
+        message: a sentence that names the file and the remedy.
+        severity: "error" stops `prepare`, or the stage that would read the file; "warning" is logged.
+    """
+
+    kind: str
+    file: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+
+class DatasetError(ValueError):
+    """A data set cannot be used; `problems` holds the reasons, the text the first of them."""
+
+    def __init__(self, problems: Iterable[Problem], root: Path | str) -> None:
+        self.problems = tuple(problems)
+        self.root = root
+        lines = [problem.message for problem in self.problems[:_LISTED]]
+        if len(self.problems) == 1:
+            super().__init__(lines[0])
+            return
+        if len(self.problems) > _LISTED:
+            lines.append(f"... and {len(self.problems) - _LISTED} more")
+        heading = f"{len(self.problems)} problems in data set {root} (`wsss check` lists all):"
+        super().__init__("\n  ".join([heading, *lines]))
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.problems, self.root)  # so that it crosses from a worker process
+
+
+def layout_error(path: Path, reason: str) -> DatasetError:
+    """The error for a file or folder without which nothing can be read."""
+    return DatasetError([Problem("layout", str(path), f"{path}: {reason}")], path)
+
+
+def suggestion(name: str, among: Iterable[str]) -> str:
+    """`; did you mean 'dog'?`, or nothing where no name is near."""
+    by_lower = {known.lower(): known for known in among}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -1,0 +1,107 @@
+"""Scores of label maps against masks: one confusion matrix over a whole set, and a one-pass threshold sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+
+class Confusion:
+    """Counts (true class, predicted class) over a set of images.
+
+    `matrix` is (C+1, C+2) int64: the last column counts predicted IGNORE_INDEX. True IGNORE_INDEX is dropped.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.num_labels = num_classes + 1
+        self.matrix = np.zeros((self.num_labels, self.num_labels + 1), dtype=np.int64)
+
+    def add(self, prediction: np.ndarray, truth: np.ndarray) -> None:
+        """Count one image; both (H, W) uint8 with labels 0..C or IGNORE_INDEX."""
+        if prediction.shape != truth.shape:
+            raise ValueError(f"the prediction is {prediction.shape}, the mask {truth.shape}")
+        known = truth != IGNORE_INDEX
+        predicted = np.where(prediction[known] == IGNORE_INDEX, self.num_labels, prediction[known]).astype(np.int64)
+        flat = truth[known].astype(np.int64) * (self.num_labels + 1) + predicted
+        self.matrix += np.bincount(flat, minlength=self.matrix.size).reshape(self.matrix.shape)
+
+    @property
+    def filled(self) -> np.ndarray:
+        """(C+1, C+1) counts in which a predicted IGNORE_INDEX stands for background."""
+        counts = self.matrix[:, :-1].copy()
+        counts[:, BACKGROUND] += self.matrix[:, -1]
+        return counts
+
+    def iou(self) -> np.ndarray:
+        """(C+1,) IoU of each label; NaN for a label that is neither true nor predicted anywhere."""
+        return iou(self.filled)
+
+    def miou(self) -> float:
+        """Mean IoU over the labels that occur, in [0, 1]; predicted IGNORE_INDEX counts as background."""
+        return _mean(self.iou())
+
+    def miou_labelled(self) -> float:
+        """Mean IoU on the pixels that the prediction labels."""
+        return _mean(iou(self.matrix[:, :-1]))
+
+    def coverage(self) -> float:
+        """Share of the known pixels whose prediction is not IGNORE_INDEX."""
+        total = self.matrix.sum()
+        return float(1 - self.matrix[:, -1].sum() / total) if total else float("nan")
+
+
+def iou(counts: np.ndarray) -> np.ndarray:
+    """TP / (T + P - TP) of each label of a square (L, L) confusion matrix; NaN where T + P = 0."""
+    correct = np.diag(counts).astype(float)
+    union = counts.sum(axis=0) + counts.sum(axis=1) - correct
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return correct / union
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+@dataclass
+class ThresholdSweep:
+    """mIoU of class score maps for every constant background score, from one histogram.
+
+    Only each pixel's strongest class and its score matter: one histogram of scores for each (true label,
+    strongest class); sums from the right give every threshold's confusion matrix.
+    """
+
+    num_classes: int
+    num_bins: int
+    histogram: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        labels = self.num_classes + 1
+        self.histogram = np.zeros((labels, labels, self.num_bins), dtype=np.int64)
+
+    def add(self, scores: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> None:
+        """Count one image: scores (K, H, W) in [0, 1], classes (K,) ids, truth (H, W) with IGNORE_INDEX dropped."""
+        known = truth != IGNORE_INDEX
+        if len(classes):
+            strongest = np.asarray(classes)[scores.argmax(axis=0)][known].astype(np.int64)
+            score = scores.max(axis=0)[known]
+        else:
+            strongest, score = np.zeros(known.sum(), dtype=np.int64), np.zeros(known.sum(), dtype=np.float32)
+        # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
+        bins = np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
+        flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
+        self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
+
+    def confusions(self) -> np.ndarray:
+        """(num_bins, C+1, C+1): entry j is the confusion matrix at threshold j / num_bins."""
+        above = np.cumsum(self.histogram[..., ::-1], axis=-1)[..., ::-1]                  # score > j/n
+        counts = np.moveaxis(above, -1, 0).copy()
+        counts[:, :, BACKGROUND] += self.histogram.sum(axis=(1, 2))[None] - counts.sum(axis=2)
+        return counts
+
+    def curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Thresholds (num_bins,) and the mIoU (num_bins,) at each."""
+        values = np.array([_mean(iou(counts)) for counts in self.confusions()])
+        return np.arange(self.num_bins) / self.num_bins, values

@@ -1,0 +1,75 @@
+"""Label maps from score maps by dense CRF: the last step of a pseudo-label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wsss_core.artifacts import Scores
+from wsss_core.ops import cam
+from wsss_core.ops.crf import dense_crf
+from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+
+def cam_crf_labels(image: np.ndarray, cams: Scores, *, background_exponent: float, **crf) -> np.ndarray:
+    """(H, W) uint8 labels of a dense CRF on the CAMs alone: what every affinity method has to beat."""
+    maps = cam.upsample(cams.scores, cams.size)
+    marginals = dense_crf(image, cam.with_background(maps, exponent=background_exponent), **crf)
+    return ids_of(cams.classes)[marginals.argmax(axis=0)]
+
+
+def refined_labels(
+    image: np.ndarray,
+    scores: Scores,
+    fused: np.ndarray | None,
+    *,
+    label_confidence: float,
+    keep_ignore: bool,
+    **crf,
+) -> np.ndarray:
+    """The labels of a dense CRF whose unary is the scores', overridden where the fused label has decided.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        scores: background first; the walk's, or a soft fusion's.
+        fused: (H, W) uint8 hard labels, IGNORE_INDEX where undecided; None overrides nothing.
+        label_confidence: probability of the fused label where there is one; the others share the rest.
+        keep_ignore: leave IGNORE_INDEX where `fused` has it; else the CRF fills it.
+        crf: keyword arguments of `dense_crf`.
+
+    Returns:
+        (H, W) uint8: BACKGROUND, a class of `scores`, or IGNORE_INDEX.
+
+    Raises:
+        ValueError: the fused labels differ from the scores' image in height or width, or hold a class that the
+            scores lack.
+    """
+    ids = ids_of(scores.classes[1:])
+    unary = normalised(cam.upsample(scores.scores, scores.size))
+    if fused is not None:
+        unary = _override(unary, ids, fused, confidence=label_confidence)
+    label = ids[dense_crf(image, unary, **crf).argmax(axis=0)]
+    if fused is not None and keep_ignore:
+        label[fused == IGNORE_INDEX] = IGNORE_INDEX
+    return label
+
+
+def ids_of(classes: np.ndarray) -> np.ndarray:
+    """(K+1,) uint8: the label of each channel when the background comes first."""
+    return np.concatenate([[BACKGROUND], classes]).astype(np.uint8)
+
+
+def normalised(scores: np.ndarray) -> np.ndarray:
+    """Scores that sum to 1 over the channels of (L, H, W); uniform where all are 0."""
+    positive = np.maximum(scores, 1e-5)
+    return positive / positive.sum(axis=0, keepdims=True)
+
+
+def _override(unary: np.ndarray, ids: np.ndarray, fused: np.ndarray, *, confidence: float) -> np.ndarray:
+    if fused.shape != unary.shape[1:]:
+        raise ValueError(f"the fused labels are {fused.shape}, the scores' image is {unary.shape[1:]}; run fuse again")
+    unknown = set(np.unique(fused).tolist()) - set(ids.tolist()) - {IGNORE_INDEX}
+    if unknown:
+        raise ValueError(f"fused labels {sorted(unknown)} are no class of this image {ids.tolist()}; run fuse again")
+    chosen = fused[None] == ids[:, None, None]                                             # (L, H, W)
+    rest = (1 - confidence) / max(1, len(ids) - 1)
+    return np.where(fused[None] == IGNORE_INDEX, unary, np.where(chosen, confidence, rest)).astype(np.float32)

@@ -1,0 +1,154 @@
+"""The one evaluator: any folder of label maps, score maps or saliency maps against the true masks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from wsss_core import artifacts, layout
+from wsss_core.artifacts import Scores
+from wsss_core.data.index import Index
+from wsss_core.data.masks import Masks
+from wsss_core.ops import cam
+from wsss_core.ops.metrics import Confusion, ThresholdSweep
+from wsss_core.ops.refinement import ids_of
+from wsss_core.ops.saliency.evaluation import SaliencyScores
+from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+logger = logging.getLogger(__name__)
+Read = Callable[[str], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Writes one metrics file of `layout.METRICS` for each artifact it scores.
+
+    Attributes:
+        index, truth: the data set and its masks; images without a mask are left out.
+        threshold_step: spacing of the background thresholds of the sweep.
+        tuning_every: every such training image counts as one on which parameters may be chosen; metrics of the
+            training split are given for all images, for those and for the rest. 0 = no such split.
+    """
+
+    index: Index
+    truth: Masks
+    threshold_step: float
+    tuning_every: int
+
+    def score_labels(self, name: str, read: Read, *, split: str) -> None:
+        """Score label maps: read(id) is (H, W) uint8."""
+        ids = self._ids(split, name)
+        if not ids:
+            return
+        counted = {group: Confusion(len(self.index.classes)) for group in self._groups(ids, split)}
+        for image_id, groups in _progress(self._members(ids, split), name):
+            prediction, mask = read(image_id), self.truth.read(image_id)
+            for group in groups:
+                counted[group].add(prediction, mask)
+        self._write(name, counted, split=split, num_images=len(ids))
+
+    def score_cams(self, folder: Path) -> None:
+        """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
+        ids = self._ids("train", "cam")
+        if not ids:
+            _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
+            return
+        bins = round(1 / self.threshold_step)
+        sweeps = {group: ThresholdSweep(len(self.index.classes), bins) for group in self._groups(ids, "train")}
+        for image_id, groups in _progress(self._members(ids, "train"), "cam"):
+            scores, mask = artifacts.read_scores(folder, image_id), self.truth.read(image_id)
+            maps = cam.upsample(scores.scores, scores.size)
+            for group in groups:
+                sweeps[group].add(maps, scores.classes, mask)
+        thresholds, curve = sweeps["all"].curve()
+        best = int(np.nanargmax(curve))
+        counted = {}
+        for group, sweep in sweeps.items():
+            counted[group] = Confusion(len(self.index.classes))
+            counted[group].matrix[:, :-1] = sweep.confusions()[best]
+        extra = {"oracle_threshold": float(thresholds[best])}
+        self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
+        _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), zip(thresholds, curve, strict=True))
+
+    def score_saliency(self, folder: Path) -> None:
+        """Score saliency maps against the union of all classes, void pixels left out."""
+        ids = self._ids("train", "saliency")
+        if not ids:
+            return
+        total = SaliencyScores(normalise=False)
+        for image_id in tqdm(ids, desc="evaluate saliency", unit="image"):
+            mask = self.truth.read(image_id)
+            if (mask != IGNORE_INDEX).any():
+                known = mask != IGNORE_INDEX
+                total.add(artifacts.read_grey(folder, image_id), (mask != BACKGROUND) & known, valid=known)
+        content = {"split": "train", "num_images": total.num_images, **total.summary()}
+        artifacts.write_json(layout.METRICS / "saliency.json", content)
+
+    def _ids(self, split: str, name: str) -> list[str]:
+        ids = [image_id for image_id in self.index.ids(split) if self.truth.available(image_id)]
+        if not ids:
+            note = f"no {split} image has a mask: figures are absent"
+            logger.warning("%s: %s", name, note)
+            artifacts.write_json(
+                layout.METRICS / f"{name}.json", {"split": split, "num_images": 0, "note": note}
+            )
+        return ids
+
+    def _groups(self, ids: Sequence[str], split: str) -> list[str]:
+        return sorted({group for _, groups in self._members(ids, split) for group in groups})
+
+    def _members(self, ids: Sequence[str], split: str) -> list[tuple[str, list[str]]]:
+        if split != "train" or not self.tuning_every:
+            return [(image_id, ["all"]) for image_id in ids]
+        chosen = set(self.index.ids("train")[:: self.tuning_every])
+        return [(image_id, ["all", "tuning" if image_id in chosen else "rest"]) for image_id in ids]
+
+    def _write(self, name: str, counted: dict[str, Confusion], *, split: str, num_images: int,
+               extra: dict | None = None) -> None:
+        confusion = counted["all"]
+        names = ("background", *self.index.classes)
+        iou = {label: float(value) for label, value in zip(names, confusion.iou(), strict=True) if np.isfinite(value)}
+        content = {
+            "split": split,
+            "num_images": num_images,
+            "miou": confusion.miou(),
+            "miou_labelled": confusion.miou_labelled(),
+            "coverage": confusion.coverage(),
+            **{f"miou_{group}": other.miou() for group, other in counted.items() if group != "all"},
+            **(extra or {}),
+            "iou": iou,
+        }
+        artifacts.write_json(layout.METRICS / f"{name}.json", content)
+        rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
+        _write_rows(layout.PLOTS / f"confusion_{name}.csv", ("truth", *names), rows)
+
+
+def strongest(scores: Scores) -> np.ndarray:
+    """(H, W) uint8: the class with the highest score of maps whose first is the background's."""
+    return scores.classes[cam.upsample(scores.scores, scores.size).argmax(axis=0)].astype(np.uint8)
+
+
+def thresholded(scores: Scores, threshold: float) -> np.ndarray:
+    """(H, W) uint8: the class with the highest score above `threshold`, else background."""
+    maps = cam.upsample(scores.scores, scores.size)
+    constant = np.full((1, *scores.size), threshold, dtype=np.float32)
+    return ids_of(scores.classes)[np.concatenate([constant, maps]).argmax(axis=0)]
+
+
+def _progress(members: Sequence, name: str) -> Iterable:
+    return tqdm(members, desc=f"evaluate {name}", unit="image")
+
+
+def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    artifacts.write_text(path, text.getvalue())

@@ -1,0 +1,77 @@
+"""`model.pt`: weights and all it takes to build and use the network again. One path is enough."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import nn
+
+from wsss_core import artifacts
+from wsss_core.models.build import build_network
+
+FILE = "model.pt"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint says of its network.
+
+    Attributes:
+        method: who trained it (`cam`, `affinity`, `deeplab`, `full_supervision`, ...).
+        network: its kind in `models.build.NETWORKS`.
+        classes: names of the classes; id i+1 is classes[i].
+        backbone: keyword arguments of `build_backbone`.
+        options: keyword arguments of the network.
+        params: the section it was trained with.
+    """
+
+    method: str
+    network: str
+    classes: tuple[str, ...]
+    backbone: dict
+    options: dict
+    params: dict
+
+
+def build(description: Description) -> nn.Module:
+    """The network as it starts: pretrained backbone where one is named, new layers at random."""
+    return build_network(
+        description.network,
+        num_classes=len(description.classes),
+        backbone=description.backbone,
+        options=description.options,
+    )
+
+
+def save(folder: Path, model: nn.Module, description: Description) -> None:
+    """Write `folder`/model.pt; loads with `torch.load(weights_only=True)`."""
+    content = {**asdict(description), "classes": list(description.classes), "state": model.state_dict()}
+    with artifacts.atomic(folder / FILE) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: Path) -> tuple[nn.Module, Description]:
+    """The trained network in eval mode, on the CPU, and its description.
+
+    Args:
+        path: a model.pt or the folder that holds one.
+
+    Raises:
+        ArtifactError: there is none, or it is no checkpoint of ours.
+    """
+    file = path / FILE if path.is_dir() or not path.suffix else path
+    try:
+        with artifacts.reading(file):
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        state = content.pop("state")
+        description = Description(**{**content, "classes": tuple(content["classes"])})
+    except (UnpicklingError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise artifacts.ArtifactError(f"{file} is no model of this project: {error}") from error
+    without_weights = {**description.backbone, "weights": "none"}
+    model = build_network(description.network, num_classes=len(description.classes), backbone=without_weights,
+                          options=description.options)
+    model.load_state_dict(state)
+    return model.eval(), description

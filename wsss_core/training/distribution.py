@@ -1,0 +1,47 @@
+"""Devices, precision and processes: one Lightning Fabric, set up from the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import torch
+from lightning_fabric import Fabric
+
+from wsss_core.training import environment
+
+logger = logging.getLogger(__name__)
+
+
+def launch(*, seed: int) -> Fabric:
+    """A launched, seeded Fabric. With several devices this starts this very command once for each.
+
+    Raises:
+        ValueError: the devices or the precision of the environment cannot be had; nothing falls back.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    devices, precision = environment.devices(), environment.precision()
+    try:
+        fabric = Fabric(precision=precision, **_accelerator(devices))  # type: ignore[arg-type]
+    except Exception as error:  # Fabric raises many kinds for settings that the machine lacks
+        raise ValueError(
+            f"WSSS_DEVICES={devices} with WSSS_PRECISION={precision} cannot be used here: {error}"
+        ) from error
+    fabric.launch()
+    fabric.seed_everything(seed, verbose=False)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    logger.info("running on %s, %s", fabric.device, precision)
+    return fabric
+
+
+def _accelerator(devices: str) -> dict[str, object]:
+    if devices == "cpu" or (devices == "auto" and not _has_gpu()):
+        return {"accelerator": "cpu", "devices": 1}
+    if devices == "auto":
+        return {"accelerator": "auto", "devices": "auto"}
+    return {"accelerator": "gpu", "devices": [int(d) for d in devices.split(",")] if "," in devices else int(devices)}
+
+
+def _has_gpu() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

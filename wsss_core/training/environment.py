@@ -1,0 +1,41 @@
+"""What decides *where* a stage runs and never *what* it computes: read from the environment.
+
+None of these values is a parameter, so that moving to a larger machine invalidates no artifact.
+"""
+
+import os
+from pathlib import Path
+
+
+def _number(name: str, default: int, *, least: int) -> int:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a whole number, not {text!r}") from None
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return value
+
+
+def workers() -> int:
+    """Processes for decoding and CPU-bound work (`WSSS_WORKERS`; default: the cores, 8 at most)."""
+    return _number("WSSS_WORKERS", min(len(os.sched_getaffinity(0)), 8) if hasattr(os, "sched_getaffinity")
+                   else min(os.cpu_count() or 1, 8), least=0)
+
+
+def devices() -> str:
+    """`auto`, `cpu`, a number of GPUs, or indices such as `0,2` (`WSSS_DEVICES`)."""
+    return os.environ.get("WSSS_DEVICES", "auto").strip() or "auto"
+
+
+def precision() -> str:
+    """A Lightning Fabric precision such as `32-true` or `bf16-mixed` (`WSSS_PRECISION`)."""
+    return os.environ.get("WSSS_PRECISION", "32-true").strip() or "32-true"
+
+
+def resume_folder() -> Path:
+    """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`)."""
+    return Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or ".wsss")

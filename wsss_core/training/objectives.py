@@ -1,0 +1,43 @@
+"""What the stages of the AffinityNet pipeline minimise: a model and a batch -> named loss terms."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from wsss_core.losses.affinity import affinity_loss
+from wsss_core.losses.classification import tag_loss
+from wsss_core.losses.segmentation import segmentation_loss
+
+
+def classification(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+    """Image tags, for the CAM network."""
+    return {"tags": tag_loss(model(batch["image"])["logits"], batch["tags"])}
+
+
+def affinity(model: nn.Module, batch: dict, progress: float, *, radius: int) -> dict[str, torch.Tensor]:
+    """Pairs of confident labels, for AffinityNet; `labels` are pooled to its grid."""
+    features = model(batch["image"])["affinity_features"]
+    labels = pool_majority(batch["labels"], features.shape[-2:])
+    return affinity_loss(features, labels, radius=radius)
+
+
+def segmentation(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+    """Label maps, for DeepLab."""
+    return {"segmentation": segmentation_loss(model(batch["image"])["seg"], batch["labels"])}
+
+
+def pool_majority(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """The most frequent label of each cell: (B, H, W) int64 -> (B, h, w), ties to the lower label.
+
+    Cells that stick out at the bottom and the right count their pixels inside the image.
+    DEVIATION from PSA, which pools soft posteriors and takes their argmax: label maps are 40 GB smaller on VOC.
+    """
+    batch, height, width = labels.shape
+    stride = max(-(-height // size[0]), -(-width // size[1]))
+    padded = torch.full((batch, size[0] * stride, size[1] * stride), -1, dtype=labels.dtype, device=labels.device)
+    padded[:, :height, :width] = labels
+    cells = padded.view(batch, size[0], stride, size[1], stride).permute(0, 1, 3, 2, 4).flatten(3)
+    values = torch.unique(labels)
+    votes = torch.stack([(cells == value).sum(dim=3) for value in values])
+    return values[votes.argmax(dim=0)]
