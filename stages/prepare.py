@@ -5,7 +5,7 @@ from pathlib import Path
 from wsss_core import layout
 from wsss_core.cli.stage import command
 from wsss_core.data import scenes
-from wsss_core.data.index import build_index
+from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.params import Params
 from wsss_core.training import environment

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,6 +32,12 @@ def annotation(path: Path, *names: str, part: str = "head") -> None:
         for name in names
     )
     text(path, f"<annotation><filename>x</filename>{objects}</annotation>")
+
+
+@pytest.fixture
+def write() -> SimpleNamespace:
+    """What puts a file of a data set at a path: photo, labels, text, annotation."""
+    return SimpleNamespace(photo=photo, labels=labels, text=text, annotation=annotation)
 
 
 def _arguments(root: Path, **changes) -> dict:
@@ -63,7 +70,7 @@ def folder_set(tmp_path: Path) -> dict:
 
 @pytest.fixture
 def coco_set(tmp_path: Path) -> dict:
-    """train: `a` (bird, dog) and `b c.d` (nothing); val: `é` (dog). Category numbers 3 bird, 7 dog, 90 cat."""
+    """train: `a` (bird, dog) and `b c.d` (nothing); val: `é` (dog). Categories 3 bird, 7 dog, 90 cat."""
     root = tmp_path / "coco"
     square = [1, 1, 4, 1, 4, 3, 1, 3]  # x 1..3, y 1..2
     train = [(7, [square]), (3, [[0, 0, 1, 0, 1, 1, 0, 1]])]

@@ -186,7 +186,15 @@ def test_pillow_knows_the_limit():
 
 
 def test_found_ids_are_paths_without_suffix(tmp_path):
-    for name in ("a.JPG", "sub/b c.d.png", ".hidden.png", "._a.jpg", ".thumbs/x.png", "notes.txt", "skipped/y.png"):
+    for name in (
+        "a.JPG",
+        "sub/b c.d.png",
+        ".hidden.png",
+        "._a.jpg",
+        ".thumbs/x.png",
+        "notes.txt",
+        "skipped/y.png",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     found = find_images(tmp_path, skip=[tmp_path / "skipped"])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HEIGHT, WIDTH, annotation, labels, photo, text
 
 from wsss_core import voc
 from wsss_core.data.listing import read_listing
@@ -33,8 +32,8 @@ def test_voc_reads_splits_images_and_tags(voc_set):
     assert listing.supervision == "tags"
 
 
-def test_voc_takes_object_names_and_never_part_names(voc_set):
-    annotation(voc_set["root"] / "Annotations" / "a.xml", "dog", "dog", part="person")
+def test_voc_takes_object_names_and_never_part_names(voc_set, write):
+    write.annotation(voc_set["root"] / "Annotations" / "a.xml", "dog", "dog", part="person")
     assert read_listing(**voc_set).tags["a"] == ("dog",)
 
 
@@ -44,34 +43,38 @@ def test_voc_lists_may_hold_two_paths_blanks_and_no_last_newline(voc_set):
     assert read_listing(**voc_set).splits["train"] == ("a", "b c.d")
 
 
-def test_voc_images_may_have_any_known_suffix(voc_set):
+def test_voc_images_may_have_any_known_suffix(voc_set, write):
     (voc_set["root"] / "JPEGImages" / "a.jpg").unlink()
-    photo(voc_set["root"] / "JPEGImages" / "a.PNG")
+    write.photo(voc_set["root"] / "JPEGImages" / "a.PNG")
     assert read_listing(**voc_set).images["a"].name == "a.PNG"
 
 
-def test_voc_names_agree_across_unicode_forms(voc_set):
-    text(lists(voc_set["root"]) / "val.txt", "e\u0301")
+def test_voc_names_agree_across_unicode_forms(voc_set, write):
+    write.text(lists(voc_set["root"]) / "val.txt", "e\u0301")
     assert read_listing(**voc_set).splits["val"] == ("\u00e9",)
 
 
-def test_voc_takes_the_csv_for_images_without_xml(voc_set):
+def test_voc_takes_the_csv_for_images_without_xml(voc_set, write):
     (voc_set["root"] / "Annotations" / "é.xml").unlink()
-    text(voc_set["root"] / "image_labels.csv", "image,labels", "a,sheep", "é,car;bus")
+    write.text(voc_set["root"] / "image_labels.csv", "image,labels", "a,sheep", "é,car;bus")
     tags = read_listing(**voc_set).tags
     assert tags["a"] == ("dog", "person")
     assert tags["é"] == ("bus", "car")
 
 
-def test_voc_takes_a_csv_that_is_named_before_the_xml(voc_set):
-    text(voc_set["root"] / "mine.csv", "image,labels", "a,sheep", "b c.d,", "é,cow")
-    assert read_listing(**{**voc_set, "labels": "mine.csv"}).tags == {"a": ("sheep",), "b c.d": (), "é": ("cow",)}
+def test_voc_takes_a_csv_that_is_named_before_the_xml(voc_set, write):
+    write.text(voc_set["root"] / "mine.csv", "image,labels", "a,sheep", "b c.d,", "é,cow")
+    assert read_listing(**{**voc_set, "labels": "mine.csv"}).tags == {
+        "a": ("sheep",),
+        "b c.d": (),
+        "é": ("cow",),
+    }
 
 
-def test_voc_takes_tags_from_masks_only_where_nothing_else_names_them_and_says_so(voc_set, caplog):
+def test_voc_takes_tags_from_masks_only_where_nothing_else_names_them_and_says_so(voc_set, caplog, write):
     root = voc_set["root"]
     (root / "Annotations").rename(root / "gone")
-    labels(root / "SegmentationClass" / "a.png", np.array([[0, 255], [12, 15]]))
+    write.labels(root / "SegmentationClass" / "a.png", np.array([[0, 255], [12, 15]]))
     with caplog.at_level(logging.WARNING):
         listing = read_listing(**voc_set)
     assert listing.supervision == "pixels"
@@ -79,11 +82,15 @@ def test_voc_takes_tags_from_masks_only_where_nothing_else_names_them_and_says_s
     assert "pixel supervised" in caplog.text
 
 
-def test_voc_classes_may_come_from_a_file_or_from_the_parameters(voc_set):
-    text(voc_set["root"] / "classes.txt", "person", "cat", "dog")
+def test_voc_classes_may_come_from_a_file_or_from_the_parameters(voc_set, write):
+    write.text(voc_set["root"] / "classes.txt", "person", "cat", "dog")
     assert read_listing(**voc_set).classes == ("person", "cat", "dog")
     assert read_listing(**voc_set).tags["a"] == ("person", "dog")
-    assert read_listing(**{**voc_set, "classes": ["dog", "cat", "person"]}).classes == ("dog", "cat", "person")
+    assert read_listing(**{**voc_set, "classes": ["dog", "cat", "person"]}).classes == (
+        "dog",
+        "cat",
+        "person",
+    )
 
 
 def test_scenes_are_read_as_voc(voc_set):
@@ -95,8 +102,8 @@ def test_voc_list_that_is_missing_names_those_that_are_there(voc_set):
         read_listing(**{**voc_set, "train": "train_aug"})
 
 
-def test_voc_broken_xml_is_named(voc_set):
-    text(voc_set["root"] / "Annotations" / "a.xml", "<annotation><object>")
+def test_voc_broken_xml_is_named(voc_set, write):
+    write.text(voc_set["root"] / "Annotations" / "a.xml", "<annotation><object>")
     with pytest.raises(DatasetError, match=r"a\.xml is no valid XML .*; replace the file"):
         read_listing(**voc_set)
 
@@ -126,50 +133,52 @@ def test_folder_classes_may_be_ordered_by_the_parameters(folder_set):
         (["a,cat; traffic light ;", "sub/b c.d,traffic light", "é,"], ("cat", "traffic light")),
     ],
 )
-def test_folder_tags_may_be_apart_by_any_usual_sign(folder_set, rows, classes):
-    text(folder_set["root"] / "labels.csv", "image,labels", *rows)
+def test_folder_tags_may_be_apart_by_any_usual_sign(folder_set, rows, classes, write):
+    write.text(folder_set["root"] / "labels.csv", "image,labels", *rows)
     assert read_listing(**folder_set).classes == classes
 
 
-def test_folder_class_of_two_words_needs_no_separator_when_it_is_known(folder_set):
-    text(folder_set["root"] / "labels.csv", "image,labels", "a,traffic light", "sub/b c.d,cat", "é,")
+def test_folder_class_of_two_words_needs_no_separator_when_it_is_known(folder_set, write):
+    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,traffic light", "sub/b c.d,cat", "é,")
     assert read_listing(**{**folder_set, "classes": ["cat", "traffic light"]}).tags["a"] == ("traffic light",)
 
 
 def test_folder_table_may_come_from_a_spreadsheet(folder_set):
-    table = '\ufeff"Labels";"Image"\r\n"cat|dog";"images\\sub\\b c.d.JPG"\r\n"dog";"./a.png"\r\n"";"e\u0301"\r\n'
+    table = (
+        '\ufeff"Labels";"Image"\r\n"cat|dog";"images\\sub\\b c.d.JPG"\r\n"dog";"./a.png"\r\n"";"e\u0301"\r\n'
+    )
     (folder_set["root"] / "labels.csv").write_text(table, encoding="utf-8", newline="")
     assert read_listing(**folder_set).tags == {"a": ("dog",), "sub/b c.d": ("cat", "dog"), "é": ()}
 
 
-def test_folder_without_a_split_column_is_all_train_and_says_that_val_is_empty(folder_set, caplog):
-    text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
+def test_folder_without_a_split_column_is_all_train_and_says_that_val_is_empty(folder_set, caplog, write):
+    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
     with caplog.at_level(logging.WARNING):
         listing = read_listing(**folder_set)
     assert listing.splits == {"train": ("a", "sub/b c.d", "é"), "val": ()}
     assert "split val" in caplog.text
 
 
-def test_folder_lists_tell_the_splits_where_there_is_no_column(folder_set):
+def test_folder_lists_tell_the_splits_where_there_is_no_column(folder_set, write):
     root = folder_set["root"]
-    text(root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
-    text(root / "holdout.txt", "sub/b c.d")
+    write.text(root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
+    write.text(root / "holdout.txt", "sub/b c.d")
     arguments = {**folder_set, "val": "holdout"}
     assert read_listing(**arguments).splits == {"train": ("a", "é"), "val": ("sub/b c.d",)}
-    text(root / "train.txt", "a")
+    write.text(root / "train.txt", "a")
     assert read_listing(**arguments).splits == {"train": ("a",), "val": ("sub/b c.d",)}
 
 
-def test_folder_images_may_lie_in_the_root_beside_their_masks(tmp_path, folder_set):
-    photo(tmp_path / "flat" / "a.jpg")
-    labels(tmp_path / "flat" / "masks" / "a.png", np.zeros((HEIGHT, WIDTH)))
-    text(tmp_path / "flat" / "labels.csv", "image,labels", "a,dog")
+def test_folder_images_may_lie_in_the_root_beside_their_masks(tmp_path, folder_set, write):
+    write.photo(tmp_path / "flat" / "a.jpg")
+    write.labels(tmp_path / "flat" / "masks" / "a.png", np.zeros((4, 6)))
+    write.text(tmp_path / "flat" / "labels.csv", "image,labels", "a,dog")
     assert list(read_listing(**{**folder_set, "root": tmp_path / "flat"}).images) == ["a"]
 
 
-def test_folder_reads_what_voc_reads(voc_set):
+def test_folder_reads_what_voc_reads(voc_set, write):
     root = voc_set["root"]
-    text(root / "image_labels.csv", "image,labels", "a,dog;person", "b c.d,", "é,cat")
+    write.text(root / "image_labels.csv", "image,labels", "a,dog;person", "b c.d,", "é,cat")
     arguments = {
         **voc_set,
         "format": "folder",
@@ -182,8 +191,8 @@ def test_folder_reads_what_voc_reads(voc_set):
     assert read_listing(**arguments) == read_listing(**voc_set)
 
 
-def test_folder_two_files_of_one_id_are_both_named(folder_set):
-    photo(folder_set["root"] / "images" / "a.jpg")
+def test_folder_two_files_of_one_id_are_both_named(folder_set, write):
+    write.photo(folder_set["root"] / "images" / "a.jpg")
     with pytest.raises(DatasetError, match=r"a\.jpg and .*a\.png are both image a; rename or remove one"):
         read_listing(**folder_set)
 
@@ -210,8 +219,8 @@ def test_folder_table_that_is_not_utf8_is_named(folder_set):
         read_listing(**folder_set)
 
 
-def test_folder_rows_of_one_image_are_joined_with_a_warning(folder_set, caplog):
-    text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "a,cat", "sub/b c.d,cat", "é,")
+def test_folder_rows_of_one_image_are_joined_with_a_warning(folder_set, caplog, write):
+    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "a,cat", "sub/b c.d,cat", "é,")
     with caplog.at_level(logging.WARNING):
         assert read_listing(**folder_set).tags["a"] == ("cat", "dog")
     assert "1 images have several rows (first a)" in caplog.text
@@ -252,13 +261,15 @@ def test_coco_classes_of_the_parameters_select_categories_with_a_warning(coco_se
 
 
 def test_coco_class_that_is_no_category_is_told(coco_set):
-    with pytest.raises(DatasetError, match=r"class 'dogs' of dataset.classes is no category; did you mean 'dog'"):
+    with pytest.raises(
+        DatasetError, match=r"class 'dogs' of dataset.classes is no category; did you mean 'dog'"
+    ):
         read_listing(**{**coco_set, "classes": ["dogs"]})
 
 
-def test_coco_one_name_in_two_folders_is_two_images(coco_set):
+def test_coco_one_name_in_two_folders_is_two_images(coco_set, write):
     root = coco_set["root"]
-    photo(root / "images" / "val" / "a.jpg", grey=9)
+    write.photo(root / "images" / "val" / "a.jpg", grey=9)
     change(root / coco_set["val"], "\\u00e9.jpg", "a.jpg")
     with pytest.raises(DatasetError, match=r"train/a\.jpg and .*val/a\.jpg are both image a"):
         read_listing(**coco_set)
@@ -266,7 +277,11 @@ def test_coco_one_name_in_two_folders_is_two_images(coco_set):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "no valid JSON"), ("[]", "no COCO instances file"), (json.dumps({"images": []}), "no COCO instances")],
+    [
+        ("{", "no valid JSON"),
+        ("[]", "no COCO instances file"),
+        (json.dumps({"images": []}), "no COCO instances"),
+    ],
 )
 def test_coco_broken_json_is_named(coco_set, content, message):
     (coco_set["root"] / coco_set["train"]).write_text(content)
@@ -295,20 +310,24 @@ def test_an_image_missing_from_the_tags_is_named(voc_set, folder_set):
             read_listing(**arguments)
 
 
-def test_a_tag_that_is_no_class_is_named_with_a_suggestion(voc_set, folder_set):
-    annotation(voc_set["root"] / "Annotations" / "a.xml", "persn")
-    with pytest.raises(DatasetError, match=r"a\.xml: tag 'persn' of image a is no class; did you mean 'person'"):
+def test_a_tag_that_is_no_class_is_named_with_a_suggestion(voc_set, folder_set, write):
+    write.annotation(voc_set["root"] / "Annotations" / "a.xml", "persn")
+    with pytest.raises(
+        DatasetError, match=r"a\.xml: tag 'persn' of image a is no class; did you mean 'person'"
+    ):
         read_listing(**voc_set)
-    with pytest.raises(DatasetError, match=r"labels\.csv: tag 'dog' of image a is no class; did you mean 'Dog'"):
+    with pytest.raises(
+        DatasetError, match=r"labels\.csv: tag 'dog' of image a is no class; did you mean 'Dog'"
+    ):
         read_listing(**{**folder_set, "classes": ["cat", "Dog"]})
 
 
 def test_an_empty_train_split_is_an_error_and_an_empty_val_one_for_voc(voc_set, folder_set):
     (lists(voc_set["root"]) / "val.txt").write_text("\n")
     change(folder_set["root"] / "labels.csv", "train", "test")
-    with pytest.raises(DatasetError, match="split val of .* is empty; set dataset.val"):
+    with pytest.raises(DatasetError, match=r"split val of .* is empty; set dataset.val"):
         read_listing(**voc_set)
-    with pytest.raises(DatasetError, match="split train of .* is empty; set dataset.train"):
+    with pytest.raises(DatasetError, match=r"split train of .* is empty; set dataset.train"):
         read_listing(**folder_set)
 
 
@@ -317,15 +336,15 @@ def test_val_may_be_left_out_by_name(name, request):
     assert read_listing(**{**request.getfixturevalue(name), "val": ""}).splits["val"] == ()
 
 
-def test_all_problems_come_at_once_but_only_twenty_are_spelled_out(folder_set):
+def test_all_problems_come_at_once_but_only_twenty_are_spelled_out(folder_set, write):
     rows = [f"x{number:02},dog,train" for number in range(30)]
-    text(folder_set["root"] / "labels.csv", "image,labels,split", *rows)
+    write.text(folder_set["root"] / "labels.csv", "image,labels,split", *rows)
     with pytest.raises(DatasetError) as caught:
         read_listing(**folder_set)
     error = caught.value
     assert len(error.problems) == 30 + 3
     assert str(error).startswith("33 problems in data set")
-    assert str(error).count("has no file in") == 20
+    assert len(str(error).splitlines()) == 1 + 20 + 1
     assert str(error).endswith("... and 13 more")
 
 
@@ -343,9 +362,9 @@ def test_impossible_classes_are_refused(folder_set, classes, message):
 
 
 def test_a_missing_root_names_the_parameter(voc_set, tmp_path):
-    with pytest.raises(DatasetError, match="nowhere: there is no such folder; set dataset.root"):
+    with pytest.raises(DatasetError, match=r"nowhere: there is no such folder; set dataset.root"):
         read_listing(**{**voc_set, "root": tmp_path / "nowhere"})
-    with pytest.raises(DatasetError, match="no train split is named; set dataset.train"):
+    with pytest.raises(DatasetError, match=r"no train split is named; set dataset.train"):
         read_listing(**{**voc_set, "train": ""})
 
 

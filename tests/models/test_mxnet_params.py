@@ -106,7 +106,7 @@ def test_state_dict_of_a_params_file_can_be_changed(tmp_path):
 
 
 def damaged(good: bytes, how: str) -> bytes:
-    """A V2 file of one float32 (2,) array: version at byte 24, storage 28, axes 32, shape 36, type 52, data 56."""
+    """A V2 file of a float32 (2,) array: version at byte 24, storage 28, axes 32, shape 36, type 52."""
     at = {
         "magic": (0, struct.pack("<Q", 0x113)), "version": (24, struct.pack("<I", 0xF993FACA)),
         "storage": (28, struct.pack("<i", 1)), "axes": (32, struct.pack("<I", 0)),

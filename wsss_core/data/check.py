@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from wsss_core.data.contents import SPLITS, Supervision
-from wsss_core.data.index import Index, Record, examine_images, make_index
+from wsss_core.data.index import Index, Record
+from wsss_core.data.indexing import examine_images, make_index
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import Masks, open_masks
 from wsss_core.data.pool import map_in_order

@@ -81,7 +81,7 @@ def _split_problems(splits: dict[str, list[str]], *, root: Path, may_lack_val: b
                 yield Problem("repeated image", name, message, "warning")
         if not ids:
             legal = split == "val" and may_lack_val
-            remedy = "there will be no val scores" if legal else f"set dataset.{split} to one that is not"
+            remedy = "there will be no val scores" if legal else f"set dataset.{split} to a list of images"
             message = f"split {split} of {root} is empty; {remedy}"
             yield Problem("empty split", split, message, "warning" if legal else "error")
     for name in sorted(set(splits.get("train", ())) & set(splits.get("val", ()))):

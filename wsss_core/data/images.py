@@ -76,7 +76,8 @@ def read_bytes(path: Path) -> bytes:
 def decode_image(content: bytes, path: Path) -> np.ndarray:
     """`read_image` for a file whose bytes are already here; path is used in errors only."""
     with opened(content, path) as image:
-        return np.array(_to_rgb(ImageOps.exif_transpose(image)))  # (H, W, 3)
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.array(_to_rgb(image))  # (H, W, 3)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -169,7 +170,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_16_bits(values: np.ndarray) -> Image.Image:

@@ -6,17 +6,14 @@ It names no mask, so that a run cannot depend on one unnoticed.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from wsss_core import artifacts
-from wsss_core.data.contents import Supervision
-from wsss_core.data.images import ImageError, decode_image, read_bytes, read_image
-from wsss_core.data.listing import Listing
-from wsss_core.data.pool import map_in_order
+from wsss_core.data.images import ImageError, read_image
 from wsss_core.data.problems import DatasetError, Problem
 
 VERSION = 1
@@ -60,7 +57,7 @@ class Index:
     classes: tuple[str, ...]
     splits: dict[str, tuple[str, ...]]
     records: dict[str, Record]
-    supervision: Supervision
+    supervision: Literal["tags", "pixels"]
 
     @classmethod
     def open(cls, path: Path) -> Index:
@@ -145,69 +142,6 @@ class Index:
             now, before = f"{image.shape[0]} x {image.shape[1]}", f"{record.height} x {record.width}"
             raise ImageError(f"{path} is {now} pixels, but the index says {before}; {_REMEDY}")
         return image
-
-
-def build_index(listing: Listing, root: Path | str, *, format: str, workers: int = 0) -> Index:
-    """Decode every image of the listing once and note its size and content.
-
-    Args:
-        listing: from `listing.read_listing`.
-        root: the data set's folder, kept in the index as it is given.
-        format: the data set's format.
-        workers: processes; 0 or 1 works in this one.
-
-    Raises:
-        DatasetError: images that cannot be decoded, all of them, each with the reason and the remedy.
-    """
-    records, problems = examine_images(listing, root, workers=workers)
-    if problems:
-        raise DatasetError(problems, root)
-    return make_index(listing, records, root, format=format)
-
-
-def make_index(listing: Listing, records: dict[str, Record], root: Path | str, *, format: str) -> Index:
-    """The index of these records; ids of the listing that have none are left out of its splits."""
-    return Index(
-        format=format,
-        root=Path(root).as_posix(),
-        classes=listing.classes,
-        splits={
-            split: tuple(name for name in ids if name in records) for split, ids in listing.splits.items()
-        },
-        records=records,
-        supervision=listing.supervision,
-    )
-
-
-def examine_images(
-    listing: Listing, root: Path | str, *, workers: int
-) -> tuple[dict[str, Record], list[Problem]]:
-    """Decode every image; returns the records of the sound ones and a problem for each other."""
-    ids = {name: place for place, name in enumerate(listing.classes, start=1)}
-    records, problems = {}, []
-    found = map_in_order(_examine, list(listing.images.values()), workers=workers, name="read images")
-    for (name, path), result in zip(listing.images.items(), found, strict=True):
-        if isinstance(result, str):
-            problems.append(Problem("unreadable image", str(path), result))
-            continue
-        height, width, digest = result
-        tags = tuple(ids[tag] for tag in listing.tags[name])
-        records[name] = Record(name, _below(path, Path(root)), tags, height, width, digest)
-    return records, problems
-
-
-def _examine(path: Path) -> tuple[int, int, str] | str:
-    """(H, W, digest) of a sound image, else what is wrong with it."""
-    try:
-        content = read_bytes(path)
-        height, width, _ = decode_image(content, path).shape
-    except ImageError as error:
-        return str(error)
-    return height, width, hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _below(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _index_error(path: Path, reason: str) -> DatasetError:

@@ -125,7 +125,7 @@ def place(
     u = (bent_x * np.float32(along) + bent_y * np.float32(across)) / np.float32(length)
     v = (bent_y * np.float32(along) - bent_x * np.float32(across)) / np.float32(length * aspect)
     radius = math.sqrt(between(rng, 0.10, 0.19) * area / math.pi)
-    offset = length * (between(rng, 0.75, 0.95) if rng.random() < 0.6 else between(rng, -0.3, 0.4))
+    offset = length * (between(rng, 0.5, 0.75) if rng.random() < 0.6 else between(rng, -0.3, 0.4))
     p = (x - np.float32(along * offset)) / np.float32(radius)
     q = (y - np.float32(across * offset)) / np.float32(radius)
     ornament = p * p + q * q < 1

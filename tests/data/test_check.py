@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+
+from wsss_core.data.check import Report, check_dataset
+from wsss_core.data.indexing import build_index
+from wsss_core.data.listing import read_listing
+from wsss_core.data.problems import DatasetError
+
+
+def found(report: Report) -> dict[str, str]:
+    """kind -> file of the problems, which a test makes one of a kind."""
+    return {problem.kind: problem.file for problem in report.problems}
+
+
+def test_a_sound_set_has_counts_and_no_problems(any_set):
+    report = check_dataset(**any_set)
+    assert report.ok
+    assert report.problems == ()
+    assert {split: counts.images for split, counts in report.splits.items()} == {"train": 2, "val": 1}
+    assert report.text().endswith("no problems")
+
+
+def test_counts_frequencies_empty_tags_and_masks(voc_set):
+    (voc_set["root"] / "SegmentationClass" / "a.png").unlink()
+    report = check_dataset(**voc_set)
+    train, val = report.splits["train"], report.splits["val"]
+    assert (train.frequencies["dog"], train.frequencies["person"], train.frequencies["cat"]) == (1, 1, 0)
+    assert val.frequencies["cat"] == 1
+    assert train.without_tags == ("b c.d",)
+    assert (train.masks, val.masks) == (1, 1)
+    lines = report.text().splitlines()
+    assert "  train        2 images, 1 without tags, 1 with a mask" in lines
+    assert any(line.split() == ["cat", "0", "1"] for line in lines)
+
+
+def test_an_unreadable_image_is_reported_as_prepare_reports_it(any_set):
+    path = next(any_set["root"].rglob("b c.d.jpg"))
+    path.write_bytes(b"no image")
+    report = check_dataset(**any_set)
+    assert found(report) == {"unreadable image": str(path)}
+    assert not report.ok
+    with pytest.raises(DatasetError) as caught:
+        build_index(read_listing(**any_set), any_set["root"], format=any_set["format"])
+    assert caught.value.problems == report.problems
+    assert str(caught.value) in report.text()
+
+
+def test_tags_and_rows_that_fit_nothing(folder_set, write):
+    root = folder_set["root"]
+    rows = ["a,dig,train", "ghost,dog,", "sub/b c.d,cat,train"]
+    write.text(root / "labels.csv", "image,labels,split", *rows)
+    report = check_dataset(**{**folder_set, "classes": ["cat", "dog"]})
+    assert found(report) == {
+        "unknown tag": str(root / "labels.csv"),
+        "image without row": "é",
+        "row without image": "ghost",
+        "image in no split": str(root / "labels.csv"),
+        "empty split": "val",
+    }
+    assert "tag 'dig' of image a is no class; did you mean 'dog'?" in report.text()
+    assert [problem.severity for problem in report.problems] == ["error"] * 2 + ["warning"] * 3
+
+
+def test_masks_with_illegal_values_or_of_another_size(voc_set, write):
+    masks = voc_set["root"] / "SegmentationClass"
+    write.labels(masks / "a.png", np.full((4, 6), 21))
+    write.labels(masks / "b c.d.png", np.zeros((6, 4)))
+    (masks / "é.png").write_bytes(b"")
+    assert found(check_dataset(**voc_set)) == {
+        "mask value": str(masks / "a.png"),
+        "mask size": str(masks / "b c.d.png"),
+        "unreadable mask": str(masks / "é.png"),
+    }
+
+
+def test_splits_that_overlap_and_ids_that_repeat_are_warnings(voc_set, write):
+    write.text(voc_set["root"] / "ImageSets" / "Segmentation" / "val.txt", "a", "é", "é")
+    report = check_dataset(**voc_set)
+    assert found(report) == {"splits overlap": "a", "repeated image": "é"}
+    assert report.ok
+    assert "warning: splits overlap (1)" in report.text()
+
+
+def test_one_photograph_under_two_names_is_a_warning(voc_set, write):
+    for name in ("a", "é"):
+        write.photo(voc_set["root"] / "JPEGImages" / f"{name}.jpg", grey=77)
+    report = check_dataset(**voc_set)
+    assert found(report) == {"same image": "JPEGImages/a.jpg"}
+    assert "JPEGImages/a.jpg and JPEGImages/é.jpg hold the same image" in report.text()
+
+
+def test_an_empty_split_and_a_missing_image(voc_set):
+    (voc_set["root"] / "ImageSets" / "Segmentation" / "val.txt").write_text("")
+    (voc_set["root"] / "JPEGImages" / "a.jpg").unlink()
+    report = check_dataset(**voc_set)
+    assert found(report) == {"empty split": "val", "missing image": "a"}
+    assert report.splits["train"].images == 1
+
+
+def test_a_set_that_cannot_be_opened_is_a_report_too(any_set):
+    report = check_dataset(**{**any_set, "images": "nowhere"})
+    assert found(report) == {"layout": str(any_set["root"] / "nowhere")}
+    assert not report.ok
+    assert "nowhere: there is no such folder" in report.text()
+
+
+def test_masks_that_are_not_where_the_parameter_says(any_set):
+    report = check_dataset(**{**any_set, "masks": "nowhere"})
+    assert found(report) == {"layout": str(any_set["root"] / "nowhere")}
+    assert report.splits["train"].images == 2
+
+
+def test_the_text_spells_out_twenty_of_a_kind(folder_set, write):
+    rows = [f"x{number:02},dog,train" for number in range(30)]
+    write.text(
+        folder_set["root"] / "labels.csv", "image,labels,split", "a,,val", "é,,val", "sub/b c.d,,val", *rows
+    )
+    report = check_dataset(**folder_set)
+    assert len(report.problems) == 30
+    assert "error: missing image (30)" in report.text()
+    assert report.text().endswith("... and 10 more")
+
+
+def test_pixel_supervision_is_told(voc_set):
+    (voc_set["root"] / "Annotations").rename(voc_set["root"] / "gone")
+    report = check_dataset(**voc_set)
+    assert report.supervision == "pixels"
+    assert found(report) == {"pixel supervision": str(voc_set["root"])}
+    assert "supervised by pixels" in report.text()
+
+
+def test_several_processes_find_the_same(folder_set, write):
+    rows = []
+    for number in range(70):
+        write.photo(folder_set["root"] / "images" / f"{number}.png", grey=number + 1)
+        write.labels(folder_set["root"] / "masks" / f"{number}.png", np.full((4, 6), number % 5))
+        rows.append(f"{number},dog,train")
+    write.text(
+        folder_set["root"] / "labels.csv", "image,labels,split", "a,,val", "é,,val", "sub/b c.d,,val", *rows
+    )
+    report = check_dataset(**folder_set, workers=2)
+    assert report == check_dataset(**folder_set, workers=0)
+    assert {problem.kind for problem in report.problems} == {"mask value"}

@@ -1,0 +1,149 @@
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wsss_core.data.images import ImageError
+from wsss_core.data.index import Index, Record
+from wsss_core.data.indexing import build_index
+from wsss_core.data.listing import read_listing
+from wsss_core.data.problems import DatasetError, Problem
+
+
+def index_of(arguments: dict, **options) -> Index:
+    return build_index(read_listing(**arguments), arguments["root"], format=arguments["format"], **options)
+
+
+def test_records_hold_tags_as_ascending_ids_and_the_size(voc_set):
+    index = index_of(voc_set)
+    record = index["a"]
+    assert record == Record("a", "JPEGImages/a.jpg", (12, 15), 4, 6, record.digest)
+    np.testing.assert_array_equal(index.tag_ids("a"), np.array([12, 15], dtype=np.uint8), strict=True)
+    assert index.tag_ids("b c.d").shape == (0,)
+    assert index.area("a") == 24
+
+
+def test_ids_of_several_splits_come_once_each(voc_set):
+    index = index_of(voc_set)
+    assert index.ids("train") == ("a", "b c.d")
+    assert index.ids("train", "val", "train") == ("a", "b c.d", "é")
+    with pytest.raises(ValueError, match="no split 'test'; choose train or val"):
+        index.ids("test")
+
+
+def test_the_image_is_the_photograph(any_set):
+    index = index_of(any_set)
+    for name in index.ids("train", "val"):
+        assert index.image(name).shape == (4, 6, 3)
+
+
+def test_what_is_written_is_read_and_the_same_bytes_come_twice(any_set, tmp_path):
+    first, second = tmp_path / "index" / "index.json", tmp_path / "again.json"
+    index = index_of(any_set)
+    index.write(first)
+    index_of(any_set).write(second)
+    assert Index.open(first) == index
+    assert first.read_bytes() == second.read_bytes()
+    assert "é" in first.read_text(encoding="utf-8")
+    assert list(first.parent.iterdir()) == [first]
+
+
+def test_several_processes_build_the_same_index(folder_set, write):
+    for number in range(70):
+        write.photo(folder_set["root"] / "images" / f"{number}.png", grey=number)
+    names = [path.stem for path in (folder_set["root"] / "images").glob("[0-9]*.png")]
+    rows = [f"{name},dog,train" for name in names]
+    write.text(
+        folder_set["root"] / "labels.csv", "image,labels,split", "a,,val", "é,,val", "sub/b c.d,,val", *rows
+    )
+    assert index_of(folder_set, workers=2) == index_of(folder_set, workers=0)
+
+
+def test_the_index_does_not_change_with_the_masks(voc_set, tmp_path):
+    index_of(voc_set).write(tmp_path / "with.json")
+    masks = voc_set["root"] / "SegmentationClass"
+    masks.rename(masks.with_name("gone"))
+    index_of(voc_set).write(tmp_path / "without.json")
+    assert (tmp_path / "with.json").read_bytes() == (tmp_path / "without.json").read_bytes()
+    assert "Segmentation" not in (tmp_path / "with.json").read_text(encoding="utf-8")
+
+
+def test_the_digest_follows_the_content(voc_set, write):
+    before = index_of(voc_set)
+    write.photo(voc_set["root"] / "JPEGImages" / "a.jpg", grey=222)
+    after = index_of(voc_set)
+    assert after["a"].digest != before["a"].digest
+    assert after["é"] == before["é"]
+
+
+def test_images_outside_the_root_keep_their_own_path(voc_set, tmp_path):
+    (voc_set["root"] / "JPEGImages").rename(tmp_path / "photos")
+    index = index_of({**voc_set, "images": str(tmp_path / "photos")})
+    assert index["a"].path == (tmp_path / "photos" / "a.jpg").as_posix()
+    assert index.image("a").shape == (4, 6, 3)
+
+
+def test_a_relative_root_is_kept_as_it_is_given(voc_set, monkeypatch):
+    monkeypatch.chdir(voc_set["root"].parent)
+    index = index_of({**voc_set, "root": "voc"})
+    assert (index.root, index["a"].path) == ("voc", "JPEGImages/a.jpg")
+    assert index.path("a") == Path("voc/JPEGImages/a.jpg")
+
+
+def test_all_corrupt_images_are_told_at_once(any_set):
+    paths = sorted(any_set["root"].rglob("*.jp*g"))
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DatasetError) as caught:
+        index_of(any_set)
+    assert {problem.kind for problem in caught.value.problems} == {"unreadable image"}
+    assert {problem.file for problem in caught.value.problems} == {str(path) for path in paths}
+    assert "cannot be decoded" in str(caught.value)
+
+
+def test_an_image_that_is_gone_says_to_prepare_again(voc_set):
+    index = index_of(voc_set)
+    (voc_set["root"] / "JPEGImages" / "a.jpg").unlink()
+    with pytest.raises(ImageError, match=r"a\.jpg is gone since .*run `dvc repro -f prepare`"):
+        index.image("a")
+
+
+def test_an_image_that_changed_its_size_says_to_prepare_again(voc_set, write):
+    index = index_of(voc_set)
+    write.photo(voc_set["root"] / "JPEGImages" / "a.jpg", height=6, width=4)
+    with pytest.raises(ImageError, match=r"a\.jpg is 6 x 4 pixels, but the index says 4 x 6; run `dvc repro"):
+        index.image("a")
+
+
+def test_an_unknown_id_is_named(voc_set):
+    index = index_of(voc_set)
+    assert "a" in index
+    assert "z" not in index
+    with pytest.raises(DatasetError, match="the index has no image z"):
+        index["z"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is missing; run `dvc repro prepare` first"),
+        ("{", "is damaged; run"),
+        ("[]", "is damaged; run"),
+        (json.dumps({"version": 1}), "is damaged; run"),
+        (json.dumps({"version": 0}), "is of another version of this software; run"),
+    ],
+)
+def test_an_index_that_cannot_be_used_says_what_to_do(tmp_path, content, message):
+    path = tmp_path / "index.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DatasetError, match=rf"index\.json: the index {message}"):
+        Index.open(path)
+
+
+def test_the_error_survives_the_way_out_of_a_worker_process():
+    error = DatasetError([Problem("a", "b", "c"), Problem("d", "e", "f", "warning")], "root")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.problems) == (str(error), error.problems)

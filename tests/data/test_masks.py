@@ -1,0 +1,255 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsss_core import voc
+from wsss_core.data import coco_masks
+from wsss_core.data.index import Index
+from wsss_core.data.indexing import build_index
+from wsss_core.data.listing import read_listing
+from wsss_core.data.masks import Masks, open_masks, read_labels
+from wsss_core.data.problems import DatasetError
+
+MAP = np.array([[0, 1, 2], [15, 20, 255]], dtype=np.uint8)  # (2, 3)
+
+# A 7 x 11 mask and its compressed run lengths, written by pycocotools 2.0.
+COCO_ROWS = (
+    "10001111011", "01010100000", "11101111100", "10001100000", "01010110100", "00100000001", "01001101001",
+)  # fmt: skip
+COCO_MASK = np.array([[int(digit) for digit in row] for row in COCO_ROWS], dtype=bool)
+COCO_COUNTS = "011130MO001000000000O114OL0O0010O020O0O01040N1"
+
+
+def index_of(arguments: dict) -> Index:
+    return build_index(read_listing(**arguments), arguments["root"], format=arguments["format"])
+
+
+def masks_of(arguments: dict, index: Index | None = None) -> Masks:
+    keys = ("format", "root", "masks", "train", "val")
+    return open_masks(**{key: arguments[key] for key in keys}, index=index or index_of(arguments))
+
+
+def in_colours() -> Image.Image:
+    image = Image.fromarray(MAP)
+    image.putpalette(voc.palette())
+    return image.convert("RGB")
+
+
+def as_palette() -> Image.Image:
+    image = Image.fromarray(MAP)
+    image.putpalette(voc.palette())
+    return image
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(MAP),
+        as_palette(),
+        in_colours(),
+        in_colours().convert("RGBA"),
+        Image.fromarray(MAP.astype("i4")),
+    ],
+    ids=["grey", "palette", "colours", "colours with alpha", "32 bit"],
+)
+def test_labels_are_the_same_however_they_are_stored(tmp_path, image):
+    path = tmp_path / ("m.tif" if image.mode == "I" else "m.png")
+    image.save(path)
+    decoded = read_labels(path, num_classes=20)
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, MAP)
+
+
+def test_palette_indices_count_and_not_their_colours(tmp_path):
+    image = Image.fromarray(MAP)
+    image.putpalette([7] * 768)
+    image.save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "m.png", num_classes=20), MAP)
+
+
+def test_a_one_bit_mask_holds_background_and_the_first_class(tmp_path):
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "m.png", num_classes=1), [[1, 0]])
+
+
+def test_an_illegal_value_is_named(tmp_path):
+    Image.fromarray(MAP).save(tmp_path / "m.png")
+    with pytest.raises(
+        DatasetError, match=r"m\.png holds the value 20, not only 0\.\.19 and 255 .*; correct"
+    ):
+        read_labels(tmp_path / "m.png", num_classes=19)
+
+
+def test_a_16_bit_value_does_not_wrap_to_a_legal_one(tmp_path):
+    Image.fromarray(np.array([[256 + 3]], dtype=np.uint16)).save(tmp_path / "m.png")
+    with pytest.raises(DatasetError, match="holds the value 259"):
+        read_labels(tmp_path / "m.png", num_classes=20)
+
+
+def test_a_colour_outside_the_palette_is_named(tmp_path):
+    Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "m.png")
+    with pytest.raises(DatasetError, match=r"m\.png holds the colour \(1, 2, 3\)"):
+        read_labels(tmp_path / "m.png", num_classes=20)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_a_damaged_mask_is_named(tmp_path, content):
+    (tmp_path / "m.png").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"m\.png cannot be decoded"):
+        read_labels(tmp_path / "m.png", num_classes=20)
+
+
+def test_a_mask_of_a_strange_mode_is_named(tmp_path):
+    Image.new("CMYK", (2, 2)).save(tmp_path / "m.tif")
+    with pytest.raises(DatasetError, match=r"m\.tif is of mode CMYK; save the mask as 8 bit grey"):
+        read_labels(tmp_path / "m.tif", num_classes=20)
+
+
+def test_voc_masks_are_found_by_id(voc_set, write):
+    expected = np.full((4, 6), 255)
+    write.labels(voc_set["root"] / "SegmentationClass" / "b c.d.png", expected)
+    (voc_set["root"] / "SegmentationClass" / "a.png").unlink()
+    masks = masks_of(voc_set)
+    np.testing.assert_array_equal(masks.read("b c.d"), expected)
+    assert not masks.available("a")
+    with pytest.raises(DatasetError, match="image a has no mask"):
+        masks.read("a")
+
+
+def test_folder_masks_lie_in_the_same_sub_folders(folder_set, write):
+    assert not masks_of(folder_set).available("sub/b c.d")
+    write.labels(folder_set["root"] / "masks" / "sub" / "b c.d.png", np.full((4, 6), 2))
+    assert masks_of(folder_set).read("sub/b c.d").max() == 2
+
+
+def test_any_format_takes_a_folder_of_masks(any_set, write):
+    write.labels(any_set["root"] / "truth" / "a.png", np.full((4, 6), 2))
+    masks = masks_of({**any_set, "masks": "truth"})
+    assert masks.available("a")
+    assert masks.read("a").min() == 2
+
+
+def test_a_folder_of_masks_that_is_named_must_be_there(any_set):
+    with pytest.raises(DatasetError, match=r"truth: there is no such folder; correct dataset.masks"):
+        masks_of({**any_set, "masks": "truth"})
+
+
+def test_a_mask_of_another_size_is_named_with_its_image(voc_set, write):
+    write.labels(voc_set["root"] / "SegmentationClass" / "a.png", np.zeros((6, 4)))
+    with pytest.raises(
+        DatasetError, match=r"a\.png is 6 x 4 pixels .* its image JPEGImages/a\.jpg is 4 x 6; scale"
+    ):
+        masks_of(voc_set).read("a")
+
+
+def test_two_masks_of_one_image_are_named(voc_set, write):
+    write.labels(voc_set["root"] / "SegmentationClass" / "a.bmp", np.zeros((4, 6)))
+    with pytest.raises(DatasetError, match=r"a\.bmp and .*a\.png are both the mask of a"):
+        masks_of(voc_set)
+
+
+def test_coco_polygons_fill_the_pixels_whose_centres_they_hold(coco_set):
+    masks = masks_of(coco_set)
+    expected = np.zeros((4, 6))
+    expected[1:3, 1:4] = 2  # dog
+    expected[0, 0] = 1  # bird
+    np.testing.assert_array_equal(masks.read("a"), expected)
+    np.testing.assert_array_equal(masks.read("b c.d"), np.zeros((4, 6)))
+    assert masks.available("é")
+
+
+def test_coco_masks_need_a_file(coco_set):
+    with pytest.raises(ValueError, match="pass train and val, or masks"):
+        masks_of({**coco_set, "train": ""}, index=index_of(coco_set))
+
+
+def test_a_json_of_masks_serves_the_images_it_names(coco_set):
+    masks = masks_of({**coco_set, "masks": coco_set["val"]})
+    assert masks.available("é")
+    assert not masks.available("a")
+
+
+def test_coco_boxes_without_outlines_are_no_masks(coco_set):
+    path = coco_set["root"] / coco_set["train"]
+    content = json.loads(path.read_text())
+    content["annotations"][0]["segmentation"] = []
+    path.write_text(json.dumps(content))
+    masks = masks_of(coco_set)
+    assert not masks.available("a")
+    assert masks.available("b c.d")
+
+
+def test_a_broken_annotation_names_file_and_image(coco_set):
+    path = coco_set["root"] / coco_set["train"]
+    content = json.loads(path.read_text())
+    content["annotations"][0]["segmentation"] = {"size": [4, 6], "counts": [3, 4]}
+    path.write_text(json.dumps(content))
+    with pytest.raises(
+        DatasetError, match=r"instances_train\.json: .* image a is broken: .* do not fill 4 x 6"
+    ):
+        masks_of(coco_set).read("a")
+
+
+def test_coco_size_that_is_not_the_images_is_named(coco_set):
+    path = coco_set["root"] / coco_set["train"]
+    path.write_text(path.read_text().replace('"width": 6', '"width": 7'))
+    with pytest.raises(DatasetError, match="mask of a is 4 x 7 pixels"):
+        masks_of(coco_set).read("a")
+
+
+def test_run_lengths_go_down_the_columns():
+    mask = coco_masks.decode_runs([1, 3, 2], height=2, width=3)
+    np.testing.assert_array_equal(mask, [[0, 1, 0], [1, 1, 0]])
+
+
+@pytest.mark.parametrize("counts", [COCO_COUNTS, COCO_COUNTS.encode()])
+def test_compressed_run_lengths_are_those_of_pycocotools(counts):
+    np.testing.assert_array_equal(coco_masks.decode_runs(counts, height=7, width=11), COCO_MASK)
+
+
+@pytest.mark.parametrize("counts", [[1, 2], [7, -1], [], "0", "0" * 60, "P", "\x01"])
+def test_run_lengths_that_do_not_fill_the_image_are_refused(counts):
+    with pytest.raises(coco_masks.SegmentationError, match="run lengths"):
+        coco_masks.decode_runs(counts, height=2, width=3)
+
+
+def draw(*annotations: tuple[int, object, bool]) -> np.ndarray:
+    entries = [
+        {"category_id": category, "segmentation": outline, "iscrowd": int(crowd)}
+        for category, outline, crowd in annotations
+    ]
+    return coco_masks.label_map(entries, labels={3: 1, 7: 2}, height=2, width=4)
+
+
+def test_the_smaller_of_two_objects_lies_above_in_either_order():
+    large, small = (7, [[0, 0, 4, 0, 4, 2, 0, 2]], False), (3, [[0, 0, 1, 0, 1, 1, 0, 1]], False)
+    expected = [[1, 2, 2, 2], [2, 2, 2, 2]]
+    np.testing.assert_array_equal(draw(large, small), expected)
+    np.testing.assert_array_equal(draw(small, large), expected)
+
+
+def test_a_crowd_is_ignored_where_no_object_lies_on_it():
+    crowd = (3, {"size": [2, 4], "counts": [0, 2, 6]}, True)
+    single = (7, [[0, 0, 4, 0, 4, 1, 0, 1]], False)
+    np.testing.assert_array_equal(draw(single, crowd), [[2, 2, 2, 2], [255, 0, 0, 0]])
+
+
+def test_objects_of_several_polygons_and_of_other_categories():
+    two_parts = [[0, 0, 1, 0, 1, 1, 0, 1], [3, 1, 4, 1, 4, 2, 3, 2]]
+    other = (8, [[0, 0, 4, 0, 4, 2, 0, 2]], False)
+    np.testing.assert_array_equal(draw((3, two_parts, False), other), [[1, 0, 0, 0], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("outline", "message"),
+    [
+        ([[0, 0, 1, 1]], "4 numbers"),
+        ([], "no outline"),
+        ({"size": [4, 2], "counts": [8]}, "for 4 x 2 pixels"),
+    ],
+)
+def test_outlines_that_make_no_sense_are_refused(outline, message):
+    with pytest.raises(coco_masks.SegmentationError, match=message):
+        draw((3, outline, False))

@@ -1,0 +1,92 @@
+"""The two tests that keep the structure true: imports run one way, and each stage depends on what it imports."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import import_graph
+import pytest
+from import_graph import ROOT
+from ruamel.yaml import YAML
+
+LAYERS = [
+    ("stages", "wsss_core.cli"),
+    ("wsss_core.report",),
+    ("wsss_core.methods",),
+    ("wsss_core.training",),
+    ("wsss_core.models", "wsss_core.losses", "wsss_core.data"),
+    ("wsss_core.ops",),
+    ("wsss_core.artifacts",),
+    ("wsss_core.voc", "wsss_core.params", "wsss_core.layout"),
+]
+"""Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer
+only from its own package."""
+
+VALUES_ARE_PARAMS = {Path("wsss_core/params.py")}
+"""It declares and checks values that DVC tracks as params: a new section must not retrain everything."""
+
+ANYWHERE = {Path("wsss_core/training/environment.py")}
+"""Reads environment variables and imports nothing."""
+
+GRAPHS = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]
+MODULES = sorted(path.relative_to(ROOT) for package in import_graph.PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def _layer(path: Path) -> tuple[int, str]:
+    name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    for depth, packages in enumerate(LAYERS):
+        for package in packages:
+            if name == package or name.startswith(f"{package}."):
+                return depth, package
+    raise AssertionError(f"{path} belongs to no layer of LAYERS")
+
+
+@pytest.mark.parametrize("path", [m for m in MODULES if (ROOT / m).stat().st_size], ids=str)
+def test_imports_run_one_way(path):
+    depth, package = _layer(path) if path.parts != ("wsss_core", "__init__.py") else (len(LAYERS), "wsss_core")
+    for imported in import_graph.direct(path) - ANYWHERE:
+        below, other = _layer(imported)
+        assert below >= depth, f"{path} imports {imported}, which lies above it"
+        if package in LAYERS[4]:
+            assert below > depth or other == package, f"{path} imports {imported}: siblings know nothing of each other"
+
+
+def test_no_two_modules_import_each_other():
+    for path in MODULES:
+        for imported in import_graph.direct(path):
+            assert path == imported or path not in import_graph.reachable(imported), f"{path} and {imported}"
+
+
+def _stages():
+    for graph in GRAPHS:
+        content = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))
+        for name, stage in content["stages"].items():
+            yield pytest.param(graph, name, stage, id=f"{graph.parent.name}-{name}")
+
+
+@pytest.mark.parametrize(("graph", "name", "stage"), _stages())
+def test_stage_depends_on_every_module_it_imports_and_on_no_other(graph, name, stage):
+    module = re.search(r"-m (stages\.\w+)", stage["cmd"])[1]
+    imported = import_graph.reachable(import_graph.path_of(module)) - VALUES_ARE_PARAMS
+    listed = {Path(dep) for dep in stage["deps"] if dep.endswith(".py")}
+    assert {str(p) for p in imported - listed} == set(), f"{graph}: {name} lacks these deps"
+    assert {str(p) for p in listed - imported} == set(), f"{graph}: {name} does not import these"
+
+
+@pytest.mark.parametrize(("graph", "name", "stage"), _stages())
+def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
+    module = re.search(r"-m (stages\.\w+)", stage["cmd"])[1]
+    source = (ROOT / import_graph.path_of(module)).read_text(encoding="utf-8")
+    read = set(re.findall(r"\bparams\.(\w+)", source)) - {"Params"}
+    assert read <= set(stage["params"]), f"{graph}: {name} reads params that it does not list"
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.parent.name)
+def test_every_output_is_ignored_by_git(graph):
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("/")]
+    for stage in YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"].values():
+        for kind in ("outs", "metrics", "plots"):
+            for out in stage.get(kind, []):
+                path = out if isinstance(out, str) else next(iter(out))
+                assert path.split("/")[0] in ignored, f"{path} would land in Git"

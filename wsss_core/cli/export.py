@@ -1,0 +1,43 @@
+"""`wsss export`: a trained segmentation network as ONNX."""
+
+from pathlib import Path
+
+import click
+
+from wsss_core import artifacts
+from wsss_core.cli.stage import PATH, telling_errors
+
+
+@click.command()
+@click.argument("model", type=PATH)
+@click.option("--out", type=PATH, required=True, help="The .onnx file.")
+@telling_errors
+def export(model: Path, out: Path) -> None:
+    """Write MODEL (a model.pt or its folder) as ONNX.
+
+    Input `image`: (B, 3, H, W) float32, RGB / 255 minus (0.485, 0.456, 0.406) over (0.229, 0.224, 0.225).
+    Output `seg`: (B, C+1, h, w) logits, background first.
+    """
+    import torch
+
+    from wsss_core.training import checkpoint
+
+    network, description = checkpoint.load(model)
+    if description.network in ("cam", "affinity"):
+        raise ValueError(f"{model} is a {description.method} network, which does not segment; take models/deeplab")
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return self.network(image)["seg"]
+
+    axes = {0: "batch", 2: "height", 3: "width"}
+    with artifacts.atomic(out) as temporary:
+        torch.onnx.export(
+            Logits().eval(), (torch.zeros(1, 3, 256, 256),), str(temporary), input_names=["image"],
+            output_names=["seg"], dynamic_axes={"image": axes, "seg": axes}, dynamo=False,
+        )  # fmt: skip
+    click.echo(f"{out}: {len(description.classes) + 1} labels: background, {', '.join(description.classes)}")

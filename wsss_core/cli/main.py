@@ -1,0 +1,20 @@
+"""The console command `wsss`."""
+
+import click
+
+from wsss_core.cli.check import check
+from wsss_core.cli.export import export
+from wsss_core.cli.predict import predict
+from wsss_core.cli.preset import preset
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Weakly supervised semantic segmentation: image tags in, a trained segmenter out.
+
+    The pipeline itself runs with `dvc repro`; these commands are what surrounds it.
+    """
+
+
+for command in (check, export, predict, preset):
+    main.add_command(command)

@@ -1,0 +1,115 @@
+"""`wsss preset`: parameters of other data sets and machines, merged over params.yaml."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from pathlib import Path
+
+import click
+from ruamel.yaml import YAML
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.params import ParamsError, validate
+
+PRESETS = Path("presets")
+
+
+@click.group()
+def preset() -> None:
+    """List, show or use the parameters of another data set or machine."""
+
+
+@preset.command("list")
+@telling_errors
+def list_presets() -> None:
+    """Name every preset with its first line."""
+    for path in _files():
+        first = path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        click.echo(f"{path.stem:<18} {first}")
+
+
+@preset.command("show")
+@click.argument("name")
+@telling_errors
+def show_preset(name: str) -> None:
+    """Print a preset: only the keys that it sets."""
+    click.echo(find_preset(name).read_text(encoding="utf-8"), nl=False)
+
+
+@preset.command("use")
+@click.argument("name")
+@click.option("--params", "target", type=PATH, default=layout.PARAMS, show_default=True, help="The file to change.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a further key, e.g. dataset.root=PATH.")
+@telling_errors
+def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
+    """Set a preset's keys in params.yaml; its comments and all other values stay."""
+    keys = YAML(typ="safe").load(find_preset(name).read_text(encoding="utf-8"))
+    for setting in settings:
+        _set(keys, setting)
+    changes = merge(target, keys, source=f"preset {name}")
+    for change in changes or ["nothing changed"]:
+        click.echo(change)
+
+
+def _set(keys: dict, setting: str) -> None:
+    """Put `a.b=value` into the nested mapping; the value is read as YAML."""
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise ParamsError(f"--set wants KEY=VALUE, not {setting!r}")
+    *sections, last = key.split(".")
+    for section in sections:
+        keys = keys.setdefault(section, {})
+    keys[last] = YAML(typ="safe").load(value)
+
+
+def merge(target: Path, keys: dict, *, source: str) -> list[str]:
+    """Merge nested `keys` over the YAML file `target`, in place and atomically; returns a line for each change.
+
+    Raises:
+        ParamsError: the merged parameters would break the model; the target is left as it was.
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000  # never break a line that was not broken
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
+    with artifacts.reading(target):
+        params = yaml.load(target.read_text(encoding="utf-8"))
+    changes = _merge(params, keys, "")
+    text = io.StringIO()
+    yaml.dump(params, text)
+    validate(YAML(typ="safe").load(text.getvalue()), source=f"{target} with {source}")
+    if changes:
+        artifacts.write_text(target, text.getvalue())
+    return changes
+
+
+def _merge(target, source, prefix: str) -> list[str]:
+    changes = []
+    for key, value in source.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            changes += _merge(target[key], value, f"{prefix}{key}.")
+        elif key not in target or target[key] != value:
+            changes.append(f"{prefix}{key}: {_short(target.get(key))} -> {_short(value)}")
+            target[key] = value
+    return changes
+
+
+def _short(value: object) -> str:
+    return "null" if value is None else str(value)
+
+
+def _files() -> list[Path]:
+    if not PRESETS.is_dir():
+        raise ParamsError(f"there is no folder {PRESETS} here; run from the repository's root")
+    return sorted(PRESETS.glob("*.yaml"))
+
+
+def find_preset(name: str) -> Path:
+    known = {path.stem: path for path in _files()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise ParamsError(f"no preset {name!r}; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"))
+    return known[name]

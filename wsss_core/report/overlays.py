@@ -1,0 +1,128 @@
+"""Label maps, score maps and saliency maps drawn over a small copy of their photograph."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+from wsss_core import voc
+from wsss_core.artifacts import Scores
+from wsss_core.ops import cam
+from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+MAX_HEIGHT, MAX_WIDTH = 200, 320
+"""Pixels: pictures of any photograph fit into this box, small ones are enlarged to it."""
+
+PALETTE = np.asarray(voc.palette(), dtype=np.float32).reshape(256, 3)
+_LABEL_OPACITY = 0.68
+_HEAT_OPACITY = 0.92
+_HATCH_WIDTH = 4  # pixels of a stripe
+_STRIPES = np.array([[250, 250, 250], [190, 192, 198]], dtype=np.float32)
+_JPEG_QUALITY = 86
+
+
+class Canvas:
+    """A photograph to draw on. All its pictures are (h, w, 3) uint8 RGB of one size, h <= 200 and w <= 320.
+
+    Labels keep their class's colour of VOC's palette. What is not an object is faded to light grey, so that
+    the dark colours of the palette stand out.
+    """
+
+    def __init__(self, photo: np.ndarray) -> None:
+        """`photo` is (H, W, 3) uint8 RGB."""
+        self.size = photo.shape[:2]
+        self.shape = fitted(self.size)
+        height, width = self.shape
+        small = Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS)
+        self.photo = np.asarray(small)  # (h, w, 3)
+        grey = np.asarray(small.convert("L"), dtype=np.float32)[..., None]
+        self._faded = np.repeat(0.55 * grey + 0.45 * 255, 3, axis=-1)
+
+    def labels(self, labels: np.ndarray) -> np.ndarray:
+        """Draw an (H, W) uint8 label map: classes in colour with a white outline, IGNORE_INDEX hatched.
+
+        Raises:
+            ValueError: it has another size than the photograph.
+        """
+        self._check("a label map", labels.shape)
+        small = self._nearest(labels)
+        colours = (1 - _LABEL_OPACITY) * self.photo + _LABEL_OPACITY * PALETTE[small]
+        drawn = np.where((small == BACKGROUND)[..., None], self._faded, colours)
+        rows, columns = np.indices(self.shape)
+        stripes = _STRIPES[(rows + columns) // _HATCH_WIDTH % 2]
+        drawn = np.where((small == IGNORE_INDEX)[..., None], 0.15 * self._faded + 0.85 * stripes, drawn)
+        drawn[_outline(small)] = 255
+        return _as_bytes(drawn)
+
+    def heat(self, scores: Scores) -> np.ndarray:
+        """Draw class score maps: each pixel in the colour of its strongest class, as opaque as it is strong.
+
+        Raises:
+            ValueError: they belong to an image of another size.
+        """
+        self._check("a score map", tuple(scores.size))
+        if not len(scores.classes):
+            return _as_bytes(self._faded)
+        maps = cam.upsample(scores.scores, scores.size)  # (K, H, W)
+        strongest = self._nearest(scores.classes[maps.argmax(axis=0)])
+        opacity = _HEAT_OPACITY * np.clip(cam.resize(maps.max(axis=0), self.shape), 0, 1)[..., None]
+        return _as_bytes((1 - opacity) * self._faded + opacity * PALETTE[strongest])
+
+    def grey(self, values: np.ndarray) -> np.ndarray:
+        """Draw an (H, W) float map in [0, 1] as brightness.
+
+        Raises:
+            ValueError: it has another size than the photograph.
+        """
+        self._check("a grey map", values.shape)
+        return _as_bytes(np.repeat(255 * cam.resize(values, self.shape)[..., None], 3, axis=-1))
+
+    def _nearest(self, values: np.ndarray) -> np.ndarray:
+        """(H, W) values at the centres of the (h, w) pixels."""
+        rows, columns = (
+            ((np.arange(small) + 0.5) * full / small).astype(int)
+            for small, full in zip(self.shape, self.size, strict=True)
+        )
+        return values[np.ix_(rows, columns)]
+
+    def _check(self, name: str, size: tuple[int, ...]) -> None:
+        if size != self.size:
+            raise ValueError(
+                f"{name} of {size} pixels does not belong to a photograph of {self.size}; delete the folder that"
+                " holds it and run `dvc repro`"
+            )
+
+
+def fitted(size: tuple[int, int]) -> tuple[int, int]:
+    """The largest (h, w) of the proportions of `size` = (H, W) in the box of pictures, at least 1 x 1."""
+    height, width = size
+    scale = min(MAX_HEIGHT / height, MAX_WIDTH / width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def data_uri(picture: np.ndarray) -> str:
+    """An (h, w, 3) uint8 picture as a JPEG in a `data:` address, for a page that is one file."""
+    file = io.BytesIO()
+    # No chroma subsampling: it blurs the borders of coloured labels.
+    Image.fromarray(picture).save(file, format="JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def colour(label: int) -> str:
+    """The colour of a label as CSS, for example #800000."""
+    return "#" + "".join(f"{int(channel):02x}" for channel in PALETTE[label])
+
+
+def _outline(labels: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels whose right or lower neighbour has another label."""
+    edge = np.zeros(labels.shape, dtype=bool)
+    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    edge[:-1] |= labels[:-1] != labels[1:]
+    return edge
+
+
+def _as_bytes(drawn: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(drawn), 0, 255).astype(np.uint8)

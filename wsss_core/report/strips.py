@@ -1,0 +1,156 @@
+"""The same few images after every stage, each as a strip of small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from wsss_core import artifacts, layout
+from wsss_core.data.index import Index
+from wsss_core.data.masks import Masks
+from wsss_core.ops.metrics import Confusion
+from wsss_core.report import evaluation
+from wsss_core.report.overlays import Canvas
+from wsss_core.voc import IGNORE_INDEX
+
+PREDICTORS = {"deeplab": "DeepLab", "full_supervision": "Full supervision"}
+"""Folders of `layout.PREDICTIONS` and what a strip calls them."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one stage made of every image.
+
+    Attributes:
+        title: over the picture.
+        kind: the method of `Canvas` that draws it; label maps are scored too.
+        read: image id -> (H, W) uint8 labels, `Scores` for heat, or an (H, W) float map in [0, 1] for grey.
+    """
+
+    title: str
+    kind: Literal["labels", "heat", "grey"]
+    read: Callable
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a strip.
+
+    Attributes:
+        title: what it shows.
+        picture: (h, w, 3) uint8 RGB.
+        miou: of a label map against the image's mask, in [0, 1]; None without a mask.
+        ignored: share of IGNORE_INDEX in a label map; None for other pictures.
+    """
+
+    title: str
+    picture: np.ndarray
+    miou: float | None = None
+    ignored: float | None = None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One image after every stage: the photograph first, its mask last, where there is one."""
+
+    image_id: str
+    tags: tuple[int, ...]
+    tiles: list[Tile]
+
+
+def spread(ids: Sequence[str], count: int) -> list[str]:
+    """`count` ids in even distances over all; all of them where there are fewer."""
+    count = min(count, len(ids))
+    return [ids[(2 * place + 1) * len(ids) // (2 * count)] for place in range(count)]
+
+
+def training_columns(*, oracle_threshold: float | None) -> list[Column]:
+    """The stages that label training images, in the order of the pipeline; those that did not run are left out.
+
+    Args:
+        oracle_threshold: the background threshold at which the CAM is best against the masks; None without
+            masks: the CAM is then shown as heat only.
+    """
+    columns = [Column("CAM", "heat", partial(artifacts.read_scores, layout.CAMS))]
+    if oracle_threshold is not None:
+        read = partial(_thresholded, threshold=oracle_threshold)
+        columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read))
+    stages = [
+        (layout.CAM_CRF, Column("CAM + CRF", "labels", partial(artifacts.read_labels, layout.CAM_CRF))),
+        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", _labels_in(layout.AFFINITY_LABELS))),
+        (layout.RANDOM_WALK, Column("Random walk", "labels", _walked)),
+        (layout.SALIENCY, Column("Saliency", "grey", partial(artifacts.read_grey, layout.SALIENCY))),
+        (layout.FUSED, Column("Fused", "labels", _labels_in(layout.FUSED))),
+        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", _labels_in(layout.PSEUDO_LABELS))),
+    ]
+    return columns + [column for folder, column in stages if finished(folder)]
+
+
+def prediction_columns() -> list[Column]:
+    """The networks that predicted the validation images."""
+    return [
+        Column(title, "labels", _labels_in(layout.PREDICTIONS / method))
+        for method, title in PREDICTORS.items()
+        if finished(layout.PREDICTIONS / method)
+    ]
+
+
+def finished(folder: Path) -> bool:
+    """Whether a stage wrote the folder to its end."""
+    return (folder / artifacts.MANIFEST).exists()
+
+
+def draw(index: Index, truth: Masks, *, ids: Sequence[str], columns: Sequence[Column]) -> list[Strip]:
+    """The strip of each image; one image at a time is held in full size.
+
+    Raises:
+        ArtifactError: a column's file is missing or unreadable.
+        ImageError, DatasetError: the photograph or the mask is.
+        ValueError: a file has another size than its photograph.
+    """
+    return [_strip(index, truth, image_id, columns) for image_id in tqdm(ids, desc="draw", unit="image")]
+
+
+def _strip(index: Index, truth: Masks, image_id: str, columns: Sequence[Column]) -> Strip:
+    canvas = Canvas(index.image(image_id))
+    mask = truth.read(image_id) if truth.available(image_id) else None
+    tiles = [Tile("Photograph", canvas.photo)]
+    tiles += [_tile(column, canvas, image_id, mask, len(index.classes)) for column in columns]
+    if mask is not None:
+        tiles.append(Tile("True mask", canvas.labels(mask)))
+    return Strip(image_id, index[image_id].tags, tiles)
+
+
+def _tile(column: Column, canvas: Canvas, image_id: str, mask: np.ndarray | None, num_classes: int) -> Tile:
+    content = column.read(image_id)
+    picture = getattr(canvas, column.kind)(content)
+    if column.kind != "labels":
+        return Tile(column.title, picture)
+    ignored = float((content == IGNORE_INDEX).mean())
+    return Tile(column.title, picture, _miou(content, mask, num_classes), ignored)
+
+
+def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> float | None:
+    if mask is None or (mask == IGNORE_INDEX).all():
+        return None
+    confusion = Confusion(num_classes)
+    confusion.add(labels, mask)
+    return confusion.miou()
+
+
+def _labels_in(folder: Path) -> Callable:
+    return partial(artifacts.read_labels, folder)
+
+
+def _thresholded(image_id: str, *, threshold: float) -> np.ndarray:
+    return evaluation.thresholded(artifacts.read_scores(layout.CAMS, image_id), threshold)
+
+
+def _walked(image_id: str) -> np.ndarray:
+    return evaluation.strongest(artifacts.read_scores(layout.RANDOM_WALK, image_id))
