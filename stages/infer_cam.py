@@ -15,7 +15,7 @@ from wsss_core.training import checkpoint, distribution, per_image
 def main(params: Params) -> None:
     """Infer class activation maps."""
     p, index = params.infer_cam, open_index(params)
-    fabric = distribution.launch(seed=params.seed)
+    fabric = distribution.launch()
     weights = layout.MODELS / "cam" / checkpoint.FILE
     model = checkpoint.load(weights)[0].to(fabric.device)
 

@@ -18,7 +18,7 @@ def main(params: Params, method: str) -> None:
     """Predict label maps for the validation split."""
     p, index = params.predict, open_index(params)
     weights = layout.MODELS / method / checkpoint.FILE
-    fabric = distribution.launch(seed=params.seed)
+    fabric = distribution.launch()
     model = checkpoint.load(weights)[0].to(fabric.device)
 
     @torch.inference_mode()

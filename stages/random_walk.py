@@ -16,7 +16,7 @@ def main(params: Params) -> None:
     """Propagate class activation maps by random walk."""
     p, index = params.random_walk, open_index(params)
     cams = require(layout.CAMS, stage="infer_cam")
-    fabric = distribution.launch(seed=params.seed)
+    fabric = distribution.launch()
     weights = layout.MODELS / "affinity" / checkpoint.FILE
     model = checkpoint.load(weights)[0].to(fabric.device)
 

@@ -60,6 +60,7 @@ class BackboneOverride(Section):
     weights: str | None
     dilate: bool | None
     batch_norm: Literal["frozen", "trained"] | None
+    freeze_stem: bool | None
 
 
 class Backbone(Section):
@@ -68,6 +69,7 @@ class Backbone(Section):
     weights: str
     dilate: bool
     batch_norm: Literal["frozen", "trained"]
+    freeze_stem: bool
 
     def overridden(self, by: BackboneOverride) -> Backbone:
         return self.model_copy(update=by.model_dump(exclude_none=True))

@@ -138,6 +138,31 @@ def test_dilated_vgg_repeats_the_strided_one_on_the_cells_both_have():
         torch.testing.assert_close(fine(images)[..., ::2, ::2], coarse(images), rtol=1e-4, atol=1e-5)
 
 
+def test_chain_cut_twice_repeats_the_strided_one_on_the_cells_both_have():
+    torch.manual_seed(0)
+
+    def chain() -> nn.Sequential:
+        layers = [
+            nn.Conv2d(2, 2, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(2, 2, 3, padding=1),
+            nn.MaxPool2d(3),
+        ]
+        return nn.Sequential(*layers, nn.Conv2d(2, 2, 5, padding=2))
+
+    strided, dense = chain(), chain()
+    dense.load_state_dict(strided.state_dict())
+    set_output_stride(strided, output_stride=6, dilate=True)
+    set_output_stride(dense, output_stride=1, dilate=True)
+    images = torch.randn(1, 2, 31, 23)
+    torch.testing.assert_close(dense(images)[..., ::6, ::6], strided(images))
+
+
+def test_vgg_ends_before_its_last_pool_unless_the_stride_needs_it():
+    last = {stride: type(shared("vgg11_bn", stride).net.features[-1]) for stride in STRIDES}
+    assert last == {8: nn.Identity, 16: nn.Identity, 32: nn.MaxPool2d}
+
+
 def test_stride_surgery_equals_timms_own_where_timm_has_one():
     theirs = shared("mobilenetv2_050", 8)
     net = build("mobilenetv2_050", 32).eval().net

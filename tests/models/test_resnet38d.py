@@ -128,7 +128,9 @@ def test_psas_recipe_trains_no_norm_and_no_stem(narrow):
     net.freeze_stem()
     trained = {name for name, p in net.net.named_parameters() if p.requires_grad}
     untrained = ("conv1a", "b2.", "b2_")
-    assert trained == {name for name in published_names() if "conv" in name and not name.startswith(untrained)}
+    assert trained == {
+        name for name in published_names() if "conv" in name and not name.startswith(untrained)
+    }
     assert not any(m.training for m in net.modules() if isinstance(m, nn.BatchNorm2d))
     assert net.net.b6.dropout.training
 

@@ -36,7 +36,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> Non
     network, description = checkpoint.load(model)
     if description.network in ("cam", "affinity"):
         raise ValueError(f"{model} is a {description.method} network, which does not segment; take models/deeplab")
-    fabric = distribution.launch(seed=0)
+    fabric = distribution.launch()
     network.to(fabric.device)
     with torch.inference_mode(), fabric.autocast():
         for name, path in tqdm(paths.items(), desc="predict", unit="image"):

@@ -1,9 +1,13 @@
-"""The quality-after-each-stage table, from the metrics files that exist."""
+"""The figures that `evaluate` and the trainings wrote: quality after each stage, confusions, curves."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
+
+import numpy as np
 
 from wsss_core import artifacts
 
@@ -16,11 +20,16 @@ ROWS = {
     "deeplab": "DeepLab",
     "full_supervision": "full supervision (true masks)",
 }
+ROW_TO_BEAT = "cam_crf"
+UPPER_BOUND = "full_supervision"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; figures in [0, 1], None where they are absent."""
+    """One line of the table; figures in [0, 1], None where they are absent.
+
+    `miou_rest` is the mIoU on the images on which no parameter was chosen.
+    """
 
     name: str
     title: str
@@ -29,6 +38,26 @@ class Row:
     miou_labelled: float | None
     coverage: float | None
     iou: dict[str, float]
+    miou_rest: float | None = None
+
+
+@dataclass(frozen=True)
+class NamedConfusion:
+    """A confusion matrix that was read back.
+
+    Attributes:
+        names: of the L labels, the background's first.
+        counts: (L, L) float, pixels of true label i predicted as label j.
+    """
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+
+    def shares(self) -> np.ndarray:
+        """(L, L): each row divided by its sum; NaN where a label has no true pixel."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            return self.counts / totals
 
 
 def quality_rows(metrics: Path) -> list[Row]:
@@ -38,9 +67,24 @@ def quality_rows(metrics: Path) -> list[Row]:
         path = metrics / f"{name}.json"
         if path.exists():
             content = artifacts.read_json(path)
-            figures = (content.get(key) for key in ("miou", "miou_labelled", "coverage"))
-            rows.append(Row(name, title, content["split"], *figures, content.get("iou", {})))
+            figures = {key: figure(content, key) for key in ("miou", "miou_labelled", "coverage", "miou_rest")}
+            rows.append(Row(name, title, content["split"], iou=content.get("iou", {}), **figures))
     return rows
+
+
+def figure(content: dict, key: str) -> float | None:
+    """A figure of a metrics file; None where it is absent or undefined (NaN)."""
+    value = content.get(key)
+    return value if value is not None and isfinite(value) else None
+
+
+def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None:
+    """mIoU of a row over that of full supervision on the same split; None where either is absent."""
+    found = {row.name: row for row in rows}
+    row, bound = found.get(name), found.get(UPPER_BOUND)
+    if row is None or bound is None or row.split != bound.split or row.miou is None or not bound.miou:
+        return None
+    return row.miou / bound.miou
 
 
 def quality_table(metrics: Path) -> str:
@@ -50,6 +94,51 @@ def quality_table(metrics: Path) -> str:
         cells = [_percent(value) for value in (row.miou, row.miou_labelled, row.coverage)]
         lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}")
     return "\n".join(lines)
+
+
+def read_columns(path: Path) -> dict[str, list[float]]:
+    """The columns of a table of numbers by their headers: TSV or, with the suffix .csv, CSV.
+
+    An empty cell is NaN.
+
+    Raises:
+        ArtifactError: the file is missing or holds something else.
+    """
+    header, *rows = _read_cells(path)
+    try:
+        values = [[float(cell) if cell else nan for cell in row] for row in rows]
+        return {name: [row[place] for row in values] for place, name in enumerate(header)}
+    except (ValueError, IndexError):
+        raise _broken(path, "a table of numbers") from None
+
+
+def read_confusion(path: Path) -> NamedConfusion:
+    """The confusion matrix that `evaluate` wrote.
+
+    Raises:
+        ArtifactError: the file is missing or no square matrix with the names of its labels.
+    """
+    header, *rows = _read_cells(path)
+    try:
+        counts = np.array([[float(cell) for cell in row[1:]] for row in rows])
+    except ValueError:
+        raise _broken(path, "a confusion matrix") from None
+    names = tuple(header[1:])
+    if counts.shape != (len(names), len(names)):
+        raise _broken(path, "a confusion matrix")
+    return NamedConfusion(names, counts)
+
+
+def _read_cells(path: Path) -> list[list[str]]:
+    with artifacts.reading(path), path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
+    if not rows:
+        raise _broken(path, "a table")
+    return rows
+
+
+def _broken(path: Path, expected: str) -> artifacts.ArtifactError:
+    return artifacts.ArtifactError(f"{path} is not {expected}; delete it and run `dvc repro`")
 
 
 def _percent(value: float | None) -> str:

@@ -13,8 +13,8 @@ from wsss_core.training import environment
 logger = logging.getLogger(__name__)
 
 
-def launch(*, seed: int) -> Fabric:
-    """A launched, seeded Fabric. With several devices this starts this very command once for each.
+def launch(*, seed: int | None = None) -> Fabric:
+    """A launched Fabric, seeded where a seed is given (inference draws nothing). With several devices this starts this very command once for each.
 
     Raises:
         ValueError: the devices or the precision of the environment cannot be had; nothing falls back.
@@ -28,7 +28,8 @@ def launch(*, seed: int) -> Fabric:
             f"WSSS_DEVICES={devices} with WSSS_PRECISION={precision} cannot be used here: {error}"
         ) from error
     fabric.launch()
-    fabric.seed_everything(seed, verbose=False)
+    if seed is not None:
+        fabric.seed_everything(seed, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     logger.info("running on %s, %s", fabric.device, precision)

@@ -1,0 +1,184 @@
+"""The report: one HTML file that opens without a network, from figures and strips."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from wsss_core import artifacts
+from wsss_core.data.index import Index
+from wsss_core.data.masks import Masks
+from wsss_core.report import figures, overlays, tables
+from wsss_core.report.label_shares import LabelShares
+from wsss_core.report.strips import Strip
+
+PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
+_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the page shows, apart from the data set.
+
+    Attributes:
+        metrics, history, plots: folders of JSON figures, of training TSVs, of CSV curves and confusions.
+        strips: heading -> the strips below it.
+        label_shares: what label maps are counted -> their shares.
+        settings: name -> value of what the page's head states (seed, backbone).
+        links: other report pages beside this one.
+        notes: sentences on what is absent and why.
+    """
+
+    metrics: Path
+    history: Path
+    plots: Path
+    strips: Mapping[str, Sequence[Strip]]
+    label_shares: Mapping[str, LabelShares]
+    settings: Mapping[str, str]
+    links: Sequence[Path] = ()
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def render(index: Index, truth: Masks, results: Results) -> str:
+    """The page as HTML; the same results and software give the same text.
+
+    Raises:
+        ArtifactError: a file of figures is missing or broken; names it and the remedy.
+    """
+    rows = tables.quality_rows(results.metrics)
+    return _template().render(
+        facts={**_facts(index, truth), **results.settings, "Software": _software()},
+        notes=[*_notes(index, truth, rows), *results.notes],
+        classes=_classes(index),
+        rows=rows,
+        deltas=_deltas(rows),
+        share=tables.share_of_upper_bound(rows),
+        row_to_beat=tables.ROW_TO_BEAT,
+        label_names=("background", *index.classes),
+        saliency=_saliency(results.metrics),
+        label_shares=results.label_shares,
+        strips=results.strips,
+        curves=_curves(results.history),
+        sweep=_sweep(results),
+        confusions=_confusions(results.plots),
+        shown_confusions=_SHOWN_CONFUSIONS,
+        links=[(path.stem, quote(path.name)) for path in results.links],
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # image ids and class names are the user's
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["picture"] = overlays.data_uri
+    environment.filters["colour"] = overlays.colour
+    environment.filters["percent"] = _percent
+    return environment.get_template("report.html.jinja")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _facts(index: Index, truth: Masks) -> dict[str, str]:
+    counts = {split: len(index.ids(split)) for split in ("train", "val")}
+    masks = {split: sum(truth.available(name) for name in index.ids(split)) for split in counts}
+    shown = {split: f"{counts[split]} images, {masks[split]} with a mask" for split in counts}
+    source = "image tags" if index.supervision == "tags" else "image tags taken from masks (pixels)"
+    return {
+        "Data set": f"{index.format}, {index.root}",
+        "Train": shown["train"],
+        "Val": shown["val"] if counts["val"] else "empty",
+        "Supervision": source,
+    }
+
+
+def _software() -> str:
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{package} (not installed)")
+    return ", ".join([f"Python {platform.python_version()}", *versions])
+
+
+def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
+    notes = []
+    if index.supervision != "tags":
+        notes.append("Nothing but the masks names the classes of these images: the tags come from pixel labels.")
+    if not any(truth.available(name) for name in index.ids("train")):
+        notes.append(
+            "No training image has a mask, so the quality of CAM, walk and labels cannot be measured, and the CAM is"
+            " shown as heat only: its oracle threshold is chosen on masks."
+        )
+    if not index.ids("val"):
+        notes.append("The validation split is empty, so there is no prediction to look at or to measure.")
+    elif not any(truth.available(name) for name in index.ids("val")):
+        notes.append("No validation image has a mask, so the quality of predictions cannot be measured.")
+    elif tables.UPPER_BOUND not in {row.name for row in rows}:
+        notes.append(
+            "The upper bound was not trained: `dvc repro pipelines/full_supervision/dvc.yaml`, then this page again,"
+            " adds it."
+        )
+    return notes
+
+
+def _classes(index: Index) -> list[dict]:
+    """Each class with its colour and how many images of either split are tagged with it."""
+    counts = {
+        split: Counter(tag for name in index.ids(split) for tag in index[name].tags) for split in ("train", "val")
+    }
+    return [
+        {"name": name, "label": label, "train": counts["train"][label], "val": counts["val"][label]}
+        for label, name in enumerate(index.classes, start=1)
+    ]
+
+
+def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
+    """What each row gained over the one before it; None across splits, which do not compare."""
+    deltas: list[float | None] = [None] * len(rows)
+    for place, (before, row) in enumerate(zip(rows, rows[1:], strict=False), start=1):
+        if before.split == row.split and before.miou is not None and row.miou is not None:
+            deltas[place] = row.miou - before.miou
+    return deltas
+
+
+def _saliency(metrics: Path) -> dict[str, float] | None:
+    path = metrics / "saliency.json"
+    content = artifacts.read_json(path) if path.exists() else {}
+    titles = {"max_f": "max F", "adaptive_f": "adaptive F", "mae": "MAE"}
+    shown = {title: tables.figure(content, key) for key, title in titles.items()}
+    known = {title: value for title, value in shown.items() if value is not None}
+    return known or None
+
+
+def _curves(history: Path) -> dict[str, str]:
+    return {path.stem: figures.history_curve(tables.read_columns(path)) for path in sorted(history.glob("*.tsv"))}
+
+
+def _sweep(results: Results) -> str | None:
+    """The curve over thresholds; None where no mask allowed one."""
+    oracle = tables.figure(artifacts.read_json(results.metrics / "cam.json"), "oracle_threshold")
+    if oracle is None:
+        return None
+    columns = tables.read_columns(results.plots / "cam_thresholds.csv")
+    return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
+
+
+def _confusions(plots: Path) -> dict[str, tuple[str, tables.NamedConfusion]]:
+    """Name -> title and matrix: those of the pipeline in its order, then those of other methods."""
+    found = {path.stem.removeprefix("confusion_"): path for path in sorted(plots.glob("confusion_*.csv"))}
+    order = [name for name in tables.ROWS if name in found] + [name for name in found if name not in tables.ROWS]
+    return {name: (tables.ROWS.get(name, name), tables.read_confusion(found[name])) for name in order}
