@@ -102,7 +102,7 @@ def _choose_kinds(rng: np.random.Generator, kinds: tuple[Kind, ...]) -> list[Kin
 
 
 def _draw_background(rng: np.random.Generator, kinds: list[Kind], height: int, width: int):
-    """A backdrop, in most pictures a ground below it, and a few boulders or bushes.
+    """A backdrop, a ground below it, and up to two kinds of boulders or bushes.
 
     Returns:
         (H, W, 3) float32 picture, (H, W) bool where the ground is, (N, 3) float32 colours in use.
@@ -116,7 +116,7 @@ def _draw_background(rng: np.random.Generator, kinds: list[Kind], height: int, w
     ground, ground_colours = scene_textures.background(rng, kind, height, width)
     picture = np.where(is_ground[..., None], ground, picture)
     for _ in range(int(rng.random() * 3)):
-        lump, lump_colours = scene_textures.background(rng, pick(rng, ("grass", "road")), height, width)
+        lump, _ = scene_textures.background(rng, pick(rng, ("grass", "road")), height, width)
         noise = smooth_noise(rng, height, width, (height / 3, width / 4))
         picture = np.where((noise > between(rng, 0.72, 0.85))[..., None], lump, picture)
     return picture, is_ground, np.concatenate([colours, ground_colours])
