@@ -5,10 +5,13 @@ from functools import partial
 
 import click
 import numpy as np
+from tqdm import tqdm
 
 from wsss_core import artifacts, layout
-from wsss_core.cli.stage import command, open_index
+from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
+from wsss_core.data.index import Index
+from wsss_core.data.masks import Masks
 from wsss_core.params import Params
 from wsss_core.report import evaluation
 from wsss_core.report.evaluation import Scorer
@@ -17,25 +20,44 @@ from wsss_core.report.tables import quality_table
 logger = logging.getLogger(__name__)
 
 
+_MADE_BY = {
+    layout.CAMS: "infer_cam",
+    layout.CAM_CRF: "cam_crf",
+    layout.RANDOM_WALK: "random_walk",
+    layout.FUSED: "fuse",
+    layout.PSEUDO_LABELS: "refine_crf",
+    layout.SALIENCY: "saliency",
+}
+
+
 @command
 @click.option("--method", help="Score only this method's predictions on the validation split.")
 def main(params: Params, method: str | None) -> None:
     """Evaluate all stages of the pipeline, or one method's predictions."""
-    index = open_index(params)
-    scorer = Scorer(index, open_truth(params, index), **params.evaluate.model_dump())
+    index, name = open_index(params), method or "deeplab"
+    for folder, stage in {**({} if method else _MADE_BY), layout.PREDICTIONS / name: "predict"}.items():
+        require(folder, stage=stage)
+    truth = open_truth(params, index)
+    _check(truth, index, *(["val"] if method else ["train", "val"]))
+    scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
-    name = method or "deeplab"
     scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
     logger.info("%s", quality_table(layout.METRICS))
 
 
+def _check(truth: Masks, index: Index, *splits: str) -> None:
+    """Read every mask before the first figure is written: all of them appear or none."""
+    for image_id in tqdm(index.ids(*splits), desc="read masks", unit="image"):
+        if truth.available(image_id):
+            truth.read(image_id)
+
+
 def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
-    scorer.score_labels("cam_crf", partial(artifacts.read_labels, layout.CAM_CRF), split="train")
+    for name, folder in {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}.items():
+        scorer.score_labels(name, partial(artifacts.read_labels, folder), split="train")
     scorer.score_labels("random_walk", _walked, split="train")
-    scorer.score_labels("fused", partial(artifacts.read_labels, layout.FUSED), split="train")
-    scorer.score_labels("pseudo_labels", partial(artifacts.read_labels, layout.PSEUDO_LABELS), split="train")
     scorer.score_saliency(layout.SALIENCY)
 
 

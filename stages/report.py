@@ -77,8 +77,9 @@ def _write_picture(index: Index, drawn: list[Strip]) -> None:
     """The strip with the most classes as a PNG; the first of equals."""
     richest = max(drawn, key=lambda strip: len(strip.tags))
     legend = [(index.classes[tag - 1], tag) for tag in richest.tags]
+    tiles = [tile for tile in richest.tiles if tile.title in strips.STORY]
     with artifacts.atomic(PICTURE) as temporary:
-        figures.contact_sheet(richest.tiles, legend).save(temporary, format="PNG")
+        figures.contact_sheet(tiles, legend).save(temporary, format="PNG")
 
 
 if __name__ == "__main__":

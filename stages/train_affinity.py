@@ -24,7 +24,7 @@ def main(params: Params) -> None:
             network="affinity",
             classes=index.classes,
             backbone=params.backbone.overridden(p.backbone).model_dump(),
-            options={"widths": p.widths, "freeze_backbone": p.freeze_backbone},
+            options={"taps": p.taps, "widths": p.widths, "freeze_backbone": p.freeze_backbone},
             params=p.model_dump(),
         ),
         TrainingSet(

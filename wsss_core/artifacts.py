@@ -54,7 +54,8 @@ class Scores:
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; becomes `path` if the block ends well, else is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # The process id stands behind the last dot: torch.save writes what lies before it into the file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -96,7 +97,7 @@ def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
 
 def read_scores(folder: Path, image_id: str) -> Scores:
     path = scores_path(folder, image_id)
-    with reading(path), np.load(path, allow_pickle=False) as content:
+    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         height, width = content["size"].tolist()
         return Scores(content["classes"], content["scores"], (height, width))
 
@@ -140,7 +141,7 @@ def reading(path: Path) -> Iterator[None]:
         raise ArtifactError(
             f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`)"
         ) from None
-    except (OSError, BadZipFile, KeyError, json.JSONDecodeError) as error:
+    except (OSError, EOFError, BadZipFile, KeyError, json.JSONDecodeError) as error:
         raise ArtifactError(
             f"{path} cannot be read ({error}); delete {path.parent} and run `dvc repro`"
         ) from None

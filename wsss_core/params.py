@@ -153,6 +153,7 @@ class AffinityLabels(Crf):
 
 class TrainAffinity(Training):
     radius: Annotated[int, Field(ge=2)]
+    taps: tuple[int, int, int]
     widths: tuple[Count, Count, Count]
     freeze_backbone: bool
     init: Literal["backbone", "cam"]

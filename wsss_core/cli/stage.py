@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,10 +55,15 @@ def telling_errors(function: Callable[..., None]) -> Callable[..., None]:
 
 def _is_plain(error: Exception) -> bool:
     """Whether the error was raised by this project, hence written for its user."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(("wsss_core", "stages"))
+    return _raised_in(error).startswith(("wsss_core", "stages"))
+
+
+def _raised_in(error: Exception) -> str:
+    """The module that raised the error, in this process or in one of `per_image`'s."""
+    if hasattr(error, "raised_in"):
+        return error.raised_in
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "")
 
 
 def open_index(params: Params) -> Index:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,15 +18,17 @@ class AffinityNet(nn.Module):
     """Three taps of a backbone, reduced, concatenated and mixed into one feature per cell.
 
     Ahn & Kwak, CVPR 2018, sec. 3.2, with the widths of the released code (64, 128, 256; the paper doubles them)
-    and its names. DEVIATION: taps of coarser stride are upsampled bilinearly to the finest of the three, so that
+    and its names. `taps` are three indices into the backbone's taps, negative ones from the end. DEVIATION: taps of coarser stride are upsampled bilinearly to the finest of the three, so that
     any backbone serves; in ResNet38d all are stride 8 and nothing is resized.
     """
 
-    def __init__(self, backbone: Backbone, *, widths: tuple[int, int, int], freeze_backbone: bool) -> None:
+    def __init__(self, backbone: Backbone, *, taps: Sequence[int], widths: Sequence[int],
+                 freeze_backbone: bool) -> None:
         super().__init__()
         backbone.freeze_beyond_taps()
         self.backbone = backbone.requires_grad_(False) if freeze_backbone else backbone
-        shallow, middle, deep = backbone.taps_channels[-3:]
+        self.taps = _ascending(taps, len(backbone.taps_channels), backbone.name)
+        shallow, middle, deep = (backbone.taps_channels[tap] for tap in self.taps)
         self.f8_3 = nn.Conv2d(shallow, widths[0], 1, bias=False)
         self.f8_4 = nn.Conv2d(middle, widths[1], 1, bias=False)
         self.f8_5 = nn.Conv2d(deep, widths[2], 1, bias=False)
@@ -35,11 +39,18 @@ class AffinityNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features of (B, 3, H, W) normalised images."""
-        last = len(self.backbone.taps_channels)
-        taps = self.backbone.forward_taps(images, [last - 3, last - 2, last - 1])
+        taps = self.backbone.forward_taps(images, self.taps)
         reductions = (self.f8_3, self.f8_4, self.f8_5)
         reduced = [F.elu(reduce(tap)) for reduce, tap in zip(reductions, taps, strict=True)]
         size = reduced[0].shape[-2:]
         aligned = [F.interpolate(r, size=size, mode="bilinear", align_corners=False) if r.shape[-2:] != size else r
                    for r in reduced]
         return {"affinity_features": F.elu(self.f9(torch.cat(aligned, dim=1)))}            # (B, sum widths, h, w)
+
+
+def _ascending(taps: Sequence[int], count: int, name: str) -> list[int]:
+    """The taps counted from 0. Raises ValueError unless they are three, ascending, and exist."""
+    indices = [tap % count for tap in taps if -count <= tap < count]
+    if len(indices) != 3 or indices != sorted(set(indices)):
+        raise ValueError(f"taps {list(taps)} must be three ascending indices into the {count} taps of {name}")
+    return indices

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont
 
 from wsss_core.report import overlays
@@ -18,13 +20,13 @@ from wsss_core.report.strips import Tile
 
 _INK = "#123456"  # stands for the page's text colour, so that curves follow its light and dark theme
 _COLOURS = ("#2f81f7", "#e0731d", "#2da44e", "#c4479a", "#8957e5", "#b58900", "#00a3a3", "#d1242f")
-_STYLE = {
+_STYLE: Any = {  # matplotlib's type lists every legal key, and not all versions have one
     "svg.hashsalt": "wsss",  # else element ids differ from run to run
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.size": 10,
     "font.sans-serif": ["DejaVu Sans"],
-    "axes.prop_cycle": matplotlib.cycler(color=_COLOURS),
+    "axes.prop_cycle": cycler(color=_COLOURS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -38,7 +40,9 @@ _STYLE = {
 _FEW_POINTS = 25
 
 _TILE_COLUMNS = 4
-_GAP, _CAPTION, _LEGEND = 14, 34, 44  # pixels
+_FONT_SIZE = 26  # pixels, as all of these
+_GAP, _CAPTION, _LEGEND, _SWATCH = 18, 40, 46, 34
+_TEXT = "#1f2328"
 _SCALE = 1.5  # of a strip's pictures, in the picture for the README
 
 
@@ -63,6 +67,7 @@ def history_curve(columns: Mapping[str, Sequence[float]]) -> str:
             rates.plot(columns["step"], columns["lr"], color=_INK, alpha=0.6, **style)
         rates.set_ylabel("lr")
         rates.set_xlabel("step")
+        rates.xaxis.set_major_locator(MaxNLocator(integer=True))
         return _svg(figure)
 
 
@@ -75,10 +80,11 @@ def threshold_curve(thresholds: Sequence[float], miou: Sequence[float], *, oracl
         best = miou[int(np.argmin(np.abs(np.asarray(thresholds) - oracle)))]
         axes.axvline(oracle, color=_COLOURS[1], linewidth=1, linestyle="--")
         axes.plot([oracle], [best], "o", color=_COLOURS[1])
-        beyond_half = oracle > (min(thresholds) + max(thresholds)) / 2
+        # The text stands on the side with more room.
+        side, offset = ("left", 8) if oracle < (min(thresholds) + max(thresholds)) / 2 else ("right", -8)
         axes.annotate(
             f"oracle: {oracle:.2f}, mIoU {100 * best:.1f} %", (oracle, best), color=_COLOURS[1],
-            textcoords="offset points", xytext=(-8 if beyond_half else 8, 6), ha="right" if beyond_half else "left",
+            textcoords="offset points", xytext=(offset, 6), ha=side,
         )  # fmt: skip
         axes.margins(y=0.15)
         axes.set_xlabel("background threshold")
@@ -95,23 +101,40 @@ def contact_sheet(tiles: Sequence[Tile], legend: Sequence[tuple[str, int]]) -> I
         legend: (name, label) of each class to explain.
     """
     height, width = (round(_SCALE * side) for side in tiles[0].picture.shape[:2])
-    cell = max(width, 220), height + _CAPTION  # pixels; narrow pictures leave room for their titles
+    cell = max(width, 260), height + _CAPTION  # pixels; narrow pictures leave room for their titles
     columns = min(_TILE_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
-    size = columns * (cell[0] + _GAP) + _GAP, rows * (cell[1] + _GAP) + _GAP + _LEGEND
-    sheet = Image.new("RGB", size, "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont(FontProperties(["DejaVu Sans"])), 20)
+    total, below = columns * (cell[0] + _GAP) + _GAP, rows * (cell[1] + _GAP) + _GAP
+    font = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans")), _FONT_SIZE)
+    places = _legend_places([name for name, _ in legend], font, width=total)
+    lines = max((line for _, line in places), default=-1) + 1
+    sheet = Image.new("RGB", (total, below + lines * _LEGEND), "white")
+    draw = ImageDraw.Draw(sheet)
     for place, tile in enumerate(tiles):
-        left, top = _GAP + place % columns * (cell[0] + _GAP), _GAP + place // columns * (cell[1] + _GAP)
-        draw.text((left, top), tile.title, fill="#1f2328", font=font)
+        left = _GAP + place % columns * (cell[0] + _GAP)
+        top = _GAP + place // columns * (cell[1] + _GAP)
+        draw.text((left, top), tile.title, fill=_TEXT, font=font)
         picture = Image.fromarray(tile.picture).resize((width, height), Image.Resampling.LANCZOS)
         sheet.paste(picture, (left, top + _CAPTION))
-    left, top = _GAP, size[1] - _LEGEND
-    for name, label in legend:
-        draw.rectangle((left, top + 2, left + 20, top + 22), fill=overlays.colour(label))
-        draw.text((left + 28, top), name, fill="#1f2328", font=font)
-        left += 28 + round(draw.textlength(name, font=font)) + 2 * _GAP
+    for (name, label), (left, line) in zip(legend, places, strict=True):
+        top = below + line * _LEGEND
+        draw.rectangle((left, top + 4, left + 24, top + 28), fill=overlays.colour(label))
+        draw.text((left + _SWATCH, top), name, fill=_TEXT, font=font)
     return sheet
+
+
+def _legend_places(
+    names: Sequence[str], font: ImageFont.FreeTypeFont, *, width: int
+) -> list[tuple[int, int]]:
+    """(left edge, line) of each name and its swatch, in as many lines of `width` as they need."""
+    places, left, line = [], _GAP, 0
+    for name in names:
+        length = _SWATCH + round(font.getlength(name)) + _GAP
+        if left + length > width and left > _GAP:
+            left, line = _GAP, line + 1
+        places.append((left, line))
+        left += length + _GAP
+    return places
 
 
 def _svg(figure: Figure) -> str:

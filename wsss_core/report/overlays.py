@@ -91,8 +91,8 @@ class Canvas:
     def _check(self, name: str, size: tuple[int, ...]) -> None:
         if size != self.size:
             raise ValueError(
-                f"{name} of {size} pixels does not belong to a photograph of {self.size}; delete the folder that"
-                " holds it and run `dvc repro`"
+                f"{name} of {size} pixels does not belong to a photograph of {self.size}; delete the folder"
+                " that holds it and run `dvc repro`"
             )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
+_TRAININGS = {"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab"}
 _SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab")
 
 
@@ -43,7 +45,7 @@ class Results:
     label_shares: Mapping[str, LabelShares]
     settings: Mapping[str, str]
     links: Sequence[Path] = ()
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -59,6 +61,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         classes=_classes(index),
         rows=rows,
         deltas=_deltas(rows),
+        has_rest=any(row.miou_rest is not None for row in rows),
         share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
         label_names=("background", *index.classes),
@@ -88,7 +91,7 @@ def _template() -> jinja2.Template:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
+    return "\N{EN DASH}" if value is None else f"{100 * value:.1f}"
 
 
 def _facts(index: Index, truth: Masks) -> dict[str, str]:
@@ -117,11 +120,11 @@ def _software() -> str:
 def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
     notes = []
     if index.supervision != "tags":
-        notes.append("Nothing but the masks names the classes of these images: the tags come from pixel labels.")
+        notes.append("Only the masks name the classes of these images: the tags come from pixel labels.")
     if not any(truth.available(name) for name in index.ids("train")):
         notes.append(
-            "No training image has a mask, so the quality of CAM, walk and labels cannot be measured, and the CAM is"
-            " shown as heat only: its oracle threshold is chosen on masks."
+            "No training image has a mask, so the quality of CAM, walk and labels cannot be measured, and the"
+            " CAM is shown as heat only: its oracle threshold is chosen on masks."
         )
     if not index.ids("val"):
         notes.append("The validation split is empty, so there is no prediction to look at or to measure.")
@@ -129,8 +132,8 @@ def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
         notes.append("No validation image has a mask, so the quality of predictions cannot be measured.")
     elif tables.UPPER_BOUND not in {row.name for row in rows}:
         notes.append(
-            "The upper bound was not trained: `dvc repro pipelines/full_supervision/dvc.yaml`, then this page again,"
-            " adds it."
+            "The upper bound was not trained: `dvc repro pipelines/full_supervision/dvc.yaml`, then"
+            " `dvc repro` again, adds it."
         )
     return notes
 
@@ -138,7 +141,8 @@ def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
 def _classes(index: Index) -> list[dict]:
     """Each class with its colour and how many images of either split are tagged with it."""
     counts = {
-        split: Counter(tag for name in index.ids(split) for tag in index[name].tags) for split in ("train", "val")
+        split: Counter(tag for name in index.ids(split) for tag in index[name].tags)
+        for split in ("train", "val")
     }
     return [
         {"name": name, "label": label, "train": counts["train"][label], "val": counts["val"][label]}
@@ -149,7 +153,7 @@ def _classes(index: Index) -> list[dict]:
 def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
     """What each row gained over the one before it; None across splits, which do not compare."""
     deltas: list[float | None] = [None] * len(rows)
-    for place, (before, row) in enumerate(zip(rows, rows[1:], strict=False), start=1):
+    for place, (before, row) in enumerate(itertools.pairwise(rows), start=1):
         if before.split == row.split and before.miou is not None and row.miou is not None:
             deltas[place] = row.miou - before.miou
     return deltas
@@ -165,7 +169,12 @@ def _saliency(metrics: Path) -> dict[str, float] | None:
 
 
 def _curves(history: Path) -> dict[str, str]:
-    return {path.stem: figures.history_curve(tables.read_columns(path)) for path in sorted(history.glob("*.tsv"))}
+    """Title -> SVG: the trainings of the pipeline in its order, then those of other methods."""
+    found = {path.stem: path for path in sorted(history.glob("*.tsv"))}
+    return {
+        _TRAININGS.get(name, name): figures.history_curve(tables.read_columns(found[name]))
+        for name in _in_order(found, first=_TRAININGS)
+    }
 
 
 def _sweep(results: Results) -> str | None:
@@ -180,5 +189,13 @@ def _sweep(results: Results) -> str | None:
 def _confusions(plots: Path) -> dict[str, tuple[str, tables.NamedConfusion]]:
     """Name -> title and matrix: those of the pipeline in its order, then those of other methods."""
     found = {path.stem.removeprefix("confusion_"): path for path in sorted(plots.glob("confusion_*.csv"))}
-    order = [name for name in tables.ROWS if name in found] + [name for name in found if name not in tables.ROWS]
-    return {name: (tables.ROWS.get(name, name), tables.read_confusion(found[name])) for name in order}
+    return {
+        name: (tables.ROWS.get(name, name), tables.read_confusion(found[name]))
+        for name in _in_order(found, first=tables.ROWS)
+    }
+
+
+def _in_order(names: Iterable[str], *, first: Collection[str]) -> list[str]:
+    """`names`, those of `first` in its order at the beginning."""
+    names = list(names)
+    return [name for name in first if name in names] + [name for name in names if name not in first]

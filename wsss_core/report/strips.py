@@ -22,6 +22,9 @@ from wsss_core.voc import IGNORE_INDEX
 PREDICTORS = {"deeplab": "DeepLab", "full_supervision": "Full supervision"}
 """Folders of `layout.PREDICTIONS` and what a strip calls them."""
 
+STORY = ("Photograph", "CAM", "CAM + CRF", "Random walk", "Saliency", "Fused", "Pseudo-label", "True mask")
+"""Titles of the pictures that tell the whole method at a glance."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -71,7 +74,7 @@ def spread(ids: Sequence[str], count: int) -> list[str]:
 
 
 def training_columns(*, oracle_threshold: float | None) -> list[Column]:
-    """The stages that label training images, in the order of the pipeline; those that did not run are left out.
+    """The stages that label training images, in the order of the pipeline, without those that did not run.
 
     Args:
         oracle_threshold: the background threshold at which the CAM is best against the masks; None without
@@ -82,7 +85,7 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         read = partial(_thresholded, threshold=oracle_threshold)
         columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read))
     stages = [
-        (layout.CAM_CRF, Column("CAM + CRF", "labels", partial(artifacts.read_labels, layout.CAM_CRF))),
+        (layout.CAM_CRF, Column("CAM + CRF", "labels", _labels_in(layout.CAM_CRF))),
         (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", _labels_in(layout.AFFINITY_LABELS))),
         (layout.RANDOM_WALK, Column("Random walk", "labels", _walked)),
         (layout.SALIENCY, Column("Saliency", "grey", partial(artifacts.read_grey, layout.SALIENCY))),

@@ -67,7 +67,8 @@ def quality_rows(metrics: Path) -> list[Row]:
         path = metrics / f"{name}.json"
         if path.exists():
             content = artifacts.read_json(path)
-            figures = {key: figure(content, key) for key in ("miou", "miou_labelled", "coverage", "miou_rest")}
+            keys = ("miou", "miou_labelled", "coverage", "miou_rest")
+            figures = {key: figure(content, key) for key in keys}
             rows.append(Row(name, title, content["split"], iou=content.get("iou", {}), **figures))
     return rows
 
@@ -130,7 +131,7 @@ def read_confusion(path: Path) -> NamedConfusion:
 
 
 def _read_cells(path: Path) -> list[list[str]]:
-    with artifacts.reading(path), path.open(encoding="utf-8", newline="") as file:
+    with artifacts.reading(path), path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
     if not rows:
         raise _broken(path, "a table")

@@ -7,6 +7,7 @@ others. CPU-bound work spreads over a standard process pool; work on a network s
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -111,7 +112,13 @@ def _initialise(work: Work, folder: Path) -> None:
 
 def _work_on(image_id: str) -> None:
     work, folder = _assigned  # type: ignore[misc]
-    work(image_id, folder)
+    try:
+        work(image_id, folder)
+    except Exception as error:
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        # The traceback does not reach the parent, which tells errors by the module that raised them.
+        error.raised_in = frame.f_globals["__name__"]  # type: ignore[attr-defined]
+        raise
 
 
 @contextmanager

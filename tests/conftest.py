@@ -1,0 +1,30 @@
+"""Working folders for tests that run stages: empty, finished, or a copy of the finished one to change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from workspace import STAGES, Workspace
+
+# One thread for images this small, and for the processes that tests start. Read when torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """All stages, run once on six generated scenes for the whole session: to look at, never to change."""
+    return Workspace(tmp_path_factory.mktemp("finished") / "work").run(*STAGES)
+
+
+@pytest.fixture
+def pipeline(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the finished run, to change and run again."""
+    return finished.copied_to(tmp_path / "work")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A folder that holds nothing but the smallest parameters."""
+    return Workspace(tmp_path / "work")

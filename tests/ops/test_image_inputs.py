@@ -1,0 +1,66 @@
+"""Photographs as network inputs (`ops.images`)."""
+
+import numpy as np
+import pytest
+import torch
+
+from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, resized
+
+
+def random_image(height=5, width=7) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_normalising_is_the_formula_on_each_channel():
+    image = random_image()
+    expected = (image / 255 - MEAN) / STD
+    result = normalise(image)
+    np.testing.assert_allclose(result.permute(1, 2, 0), expected, rtol=1e-5, atol=1e-6)
+    assert result.dtype == torch.float32
+
+
+def test_arrays_and_tensors_normalise_alike_in_batches_too():
+    image = random_image()
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
+    torch.testing.assert_close(normalise(tensor), normalise(image))
+    torch.testing.assert_close(normalise(torch.stack([tensor, tensor]))[1], normalise(image))
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "max_pixels", "expected"),
+    [
+        ((375, 500), 1.0, 4_000_000, (375, 500)),
+        ((375, 500), 0.5, 4_000_000, (188, 250)),
+        ((375, 500), 1.5, 4_000_000, (562, 750)),
+        ((3000, 4000), 1.0, 3_000_000, (1500, 2000)),
+        ((3000, 4000), 2.0, 3_000_000, (1500, 2000)),
+        ((3000, 4000), 0.25, 3_000_000, (750, 1000)),
+        ((1, 1), 1.0, 4_000_000, (32, 32)),
+        ((20, 3000), 1.0, 4_000_000, (32, 3000)),
+        ((20, 3000), 0.5, 4_000_000, (32, 1500)),
+    ],
+)
+def test_sizes_follow_the_scale_within_the_limits(size, scale, max_pixels, expected):
+    assert limited_size(size, scale=scale, max_pixels=max_pixels) == expected
+
+
+def test_an_image_of_the_right_size_is_only_normalised():
+    torch.testing.assert_close(resized(random_image(), (5, 7)), normalise(random_image()))
+
+
+def test_resizing_keeps_a_plain_colour_and_turns_nothing_round():
+    plain = np.full((6, 8, 3), (10, 100, 250), np.uint8)
+    torch.testing.assert_close(resized(plain, (9, 20)), normalise(np.full((9, 20, 3), (10, 100, 250), np.uint8)))
+    left = np.zeros((6, 8, 3), np.uint8)
+    left[:, :4] = 255
+    halves = resized(left, (12, 16))[0]
+    assert halves[:, :4].min() > halves[:, 12:].max()
+
+
+@pytest.mark.parametrize(("size", "padded"), [((5, 7), (32, 32)), ((32, 64), (32, 64)), ((33, 31), (64, 32))])
+def test_padding_is_the_mean_colour_at_the_bottom_and_the_right(size, padded):
+    tensor = torch.rand(3, *size, generator=torch.Generator().manual_seed(0)) + 1
+    result = pad_to_multiple(tensor, 32)
+    assert result.shape == (3, *padded)
+    torch.testing.assert_close(result[:, : size[0], : size[1]], tensor)
+    assert result.sum() == pytest.approx(tensor.sum().item(), rel=1e-5)

@@ -1,0 +1,174 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from wsss_core.artifacts import ArtifactError
+from wsss_core.report import page, strips
+from wsss_core.report.label_shares import LabelShares
+from wsss_core.report.strips import Column
+
+VOID = {"img", "meta", "br"}
+
+
+class Balance(HTMLParser):
+    """Checks that every element is closed where it was opened; notes attributes and visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self.addresses += [named[key] for key in ("href", "src", "xlink:href") if key in named]
+        if tag == "img":
+            self.images.append(named)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.addresses += [value for key, value in attributes if key in ("href", "src", "xlink:href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words += data.split()
+
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+@pytest.fixture
+def report(tmp_path, index_of, masks):
+    """Render a page of a data set whose metrics files are given by name."""
+
+    def render(*, train=None, val=None, metrics=None, columns=(), links=(), masked=(), **index) -> Balance:
+        dataset = index_of(train=train or {"a": (1,)}, val=val, **index)
+        for name in masked:
+            masks.arrays[name] = np.zeros((4, 8), dtype=np.uint8)
+        folders = [tmp_path / name for name in ("metrics", "history", "plots")]
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+        for name, content in {"cam": {}, **(metrics or {})}.items():
+            text = json.dumps({"split": "train", **content})
+            (folders[0] / f"{name}.json").write_text(text, encoding="utf-8")
+        drawn = {
+            split: strips.draw(dataset, masks, ids=dataset.ids(split), columns=columns)
+            for split in ("train", "val")
+        }
+        shares = {"fused": LabelShares(0.5, 0.25, 0.25)}
+        settings = {"Seed": "7"}
+        results = page.Results(*folders, strips=drawn, label_shares=shares, settings=settings, links=links)
+        return Balance(page.render(dataset, masks, results))
+
+    return render
+
+
+def test_the_page_needs_nothing_but_itself(report, tmp_path):
+    shown = report(train={"a": (1,)}, val={"b": ()}, links=[tmp_path / "rrm.html"])
+    assert shown.images
+    outside = [address for address in shown.addresses if not address.startswith(("data:image/", "#"))]
+    assert outside == ["rrm.html"]
+
+
+def test_ids_and_names_of_the_user_are_text_and_never_markup(report):
+    name, label = '<script>alert("1")</script> é', "<b>&cat"
+    shown = report(train={name: (1,)}, classes=(label, "dog"))
+    assert name in shown.text()
+    assert label in shown.text()
+    assert any(name in image["alt"] for image in shown.images)
+
+
+def test_every_picture_is_described(report):
+    labels = np.zeros((4, 8), dtype=np.uint8)
+    shown = report(columns=[Column("Fused", "labels", lambda _: labels)], masked=["a"])
+    assert [image["alt"] for image in shown.images] == ["Photograph of a", "Fused of a", "True mask of a"]
+
+
+def test_gains_are_shown_within_a_split_only(report):
+    metrics = {"cam": {"miou": 0.40}, "cam_crf": {"miou": 0.45}, "random_walk": {"miou": 0.425},
+               "deeplab": {"miou": 0.9, "split": "val"}}  # fmt: skip
+    text = report(metrics=metrics).text()
+    assert re.findall(r"[+-]\d+\.\d", text) == ["+5.0", "-2.5"]
+
+
+def test_deeplabs_share_of_full_supervision_is_stated(report):
+    metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
+    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics).text()
+    assert "(75.0 % of full supervision)" in text
+    assert "upper bound was not trained" not in text
+
+
+def test_iou_of_each_class_stands_in_the_table(report):
+    text = report(metrics={"cam": {"miou": 0.4, "iou": {"background": 0.613, "dog": 0.227}}}).text()
+    assert re.search(r"61\.3 \N{EN DASH} 22\.7", text)  # no pixel of cat: absent, not 0
+
+
+def test_what_is_absent_is_said_with_its_reason(report):
+    text = report(val={}).text()
+    assert "No training image has a mask" in text
+    assert "The validation split is empty" in text
+    assert "oracle:" not in text
+
+
+def test_nothing_is_excused_where_all_is_there(report):
+    metrics = {"full_supervision": {"miou": 0.4, "split": "val"}}
+    shown = report(val={"b": (1,)}, masked=["a", "b"], metrics=metrics)
+    assert "No training image" not in shown.text()
+    assert "is empty" not in shown.text()
+
+
+def test_pixel_supervision_is_owned_up_to(report):
+    assert "the tags come from pixel labels" in report(supervision="pixels").text()
+
+
+def test_counts_of_images_masks_and_tags_head_the_page(report):
+    text = report(train={"a": (1,), "b": (1, 2)}, val={"c": (2,)}, masked=["a"]).text()
+    assert "2 images, 1 with a mask" in text
+    assert "cat 2 + 0" in text
+    assert "dog 1 + 1" in text
+
+
+def test_saliency_scores_are_shown_where_they_were_measured(report):
+    assert "max F 0.742" in report(metrics={"saliency": {"max_f": 0.7421, "mae": 0.1}}).text()
+
+
+def test_no_saliency_scores_without_masks(report):
+    assert "max F" not in report(metrics={"saliency": {"num_images": 0, "note": "no masks"}}).text()
+
+
+def test_curves_and_confusions_of_all_methods_are_shown(report, tmp_path):
+    for folder in ("history", "plots"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "history/rrm.tsv").write_text("step\tlr\tenergy\n1\t0.1\t2\n", encoding="utf-8")
+    (tmp_path / "history/train_cam.tsv").write_text("step\tlr\ttags\n1\t0.1\t2\n", encoding="utf-8")
+    rows = "truth,background,cat,dog\nbackground,3,1,0\ncat,0,5,0\ndog,0,0,0\n"
+    for name in ("pseudo_labels", "rrm"):
+        (tmp_path / f"plots/confusion_{name}.csv").write_text(rows, encoding="utf-8")
+    text = report().text()
+    assert text.index("CAM network") < text.index("energy")
+    assert "background 75 25 cat 100 dog - - -" in text.replace("\N{EN DASH}", "-")
+    assert text.count("true ↓") == 2
+
+
+def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/cam_thresholds.csv").write_text("threshold,miou\n0.0,0.1\n0.5,0.4\n", encoding="utf-8")
+    shown = report(metrics={"cam": {"oracle_threshold": 0.5, "miou": 0.4}})
+    assert "oracle: 0.50, mIoU 40.0 %" in shown.text()
+
+
+def test_metrics_that_were_never_written_are_asked_for(index_of, masks, tmp_path):
+    strips_of_none = {"train": [], "val": []}
+    results = page.Results(*[tmp_path] * 3, strips=strips_of_none, label_shares={}, settings={})
+    with pytest.raises(ArtifactError, match=r"cam\.json is missing.*dvc repro"):
+        page.render(index_of(train={"a": ()}), masks, results)

@@ -1,0 +1,78 @@
+import json
+
+import numpy as np
+import pytest
+
+from wsss_core.artifacts import ArtifactError
+from wsss_core.report import tables
+
+
+def write(folder, name, **content):
+    (folder / f"{name}.json").write_text(json.dumps({"split": "train", **content}), encoding="utf-8")
+
+
+def test_rows_stand_in_the_order_of_the_pipeline_whatever_exists(tmp_path):
+    for name in ("deeplab", "fused", "cam"):
+        write(tmp_path, name, miou=0.5)
+    assert [row.name for row in tables.quality_rows(tmp_path)] == ["cam", "fused", "deeplab"]
+
+
+def test_a_figure_that_is_absent_or_undefined_is_none(tmp_path):
+    write(tmp_path, "cam", note="no masks")
+    write(tmp_path, "fused", miou=float("nan"), coverage=0.5, miou_rest=0.25)
+    cam, fused = tables.quality_rows(tmp_path)
+    assert (cam.miou, cam.miou_labelled, cam.coverage, cam.miou_rest, cam.iou) == (None, None, None, None, {})
+    assert (fused.miou, fused.coverage, fused.miou_rest) == (None, 0.5, 0.25)
+
+
+def test_share_of_full_supervision_is_the_quotient_on_one_split(tmp_path):
+    write(tmp_path, "deeplab", split="val", miou=0.3)
+    write(tmp_path, "full_supervision", split="val", miou=0.4)
+    write(tmp_path, "cam", miou=0.3)
+    rows = tables.quality_rows(tmp_path)
+    assert tables.share_of_upper_bound(rows) == pytest.approx(0.75)
+    assert tables.share_of_upper_bound(rows, "cam") is None  # of another split
+
+
+def test_no_share_without_full_supervision_or_masks(tmp_path):
+    write(tmp_path, "deeplab", split="val", miou=0.3)
+    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None
+    write(tmp_path, "full_supervision", split="val", note="no masks")
+    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None
+
+
+def test_columns_of_both_kinds_of_table_are_read(tmp_path):
+    (tmp_path / "a.tsv").write_text("step\tlr\ttags\n1\t0.5\t\n2\t0.25\t3\n", encoding="utf-8")
+    (tmp_path / "a.csv").write_text("threshold,miou\n0.0,0.5\n", encoding="utf-8")
+    history = tables.read_columns(tmp_path / "a.tsv")
+    np.testing.assert_equal(history, {"step": [1.0, 2.0], "lr": [0.5, 0.25], "tags": [np.nan, 3.0]})
+    assert tables.read_columns(tmp_path / "a.csv") == {"threshold": [0.0], "miou": [0.5]}
+
+
+def test_rows_of_a_confusion_are_divided_by_their_true_pixels(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text('truth,background,"a, b",c\nbackground,3,1,0\n"a, b",0,2,0\nc,0,0,0\n', encoding="utf-8")
+    confusion = tables.read_confusion(path)
+    assert confusion.names == ("background", "a, b", "c")
+    np.testing.assert_equal(confusion.shares(), [[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3])
+
+
+@pytest.mark.parametrize("text", ["", "truth,a,b\na,1,2\n", "truth,a\na,x\n", "truth,a,b\na,1,2\nb,1\n"])
+def test_a_broken_confusion_is_told_with_its_file_and_the_remedy(tmp_path, text):
+    path = tmp_path / "confusion_cam.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"confusion_cam\.csv is not .*dvc repro"):
+        tables.read_confusion(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"step\tlr\n1\tx\n", b"step\tlr\n1\n", b"step\n\xff\n"])
+def test_a_broken_history_is_told_with_its_file_and_the_remedy(tmp_path, content):
+    path = tmp_path / "cam.tsv"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"cam\.tsv is not .*dvc repro"):
+        tables.read_columns(path)
+
+
+def test_a_missing_table_is_told_with_its_file(tmp_path):
+    with pytest.raises(ArtifactError, match=r"none\.tsv is missing.*dvc repro"):
+        tables.read_columns(tmp_path / "none.tsv")

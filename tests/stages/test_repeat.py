@@ -1,0 +1,134 @@
+"""The same input and seed give the same bytes, also after a kill."""
+
+import pytest
+from workspace import LABEL_STAGES
+
+from wsss_core import artifacts, layout
+from wsss_core.training import loop, per_image
+
+PER_IMAGE = {
+    "infer_cam": ("write_scores", layout.CAMS),
+    "cam_crf": ("write_labels", layout.CAM_CRF),
+    "affinity_labels": ("write_labels", layout.AFFINITY_LABELS),
+    "random_walk": ("write_scores", layout.RANDOM_WALK),
+    "saliency": ("write_grey", layout.SALIENCY),
+    "fuse": ("write_labels", layout.FUSED),
+    "refine_crf": ("write_labels", layout.PSEUDO_LABELS),
+}
+"""Stage -> the function that ends its work on an image, and its folder."""
+TRAININGS = {"train_cam": "cam", "train_affinity": "affinity", "train_deeplab": "deeplab"}
+NUM_TRAIN = 6
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing may catch it."""
+
+
+def killer(function, *, at: int):
+    """`function`, and a list of its calls; call number `at` ends the process instead."""
+    calls = []
+
+    def call(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == at:
+            raise Killed
+        return function(*args, **kwargs)
+
+    return call, calls
+
+
+@pytest.mark.parametrize("stage", [*PER_IMAGE, *TRAININGS, "prepare", "predict", "evaluate"])
+def test_a_second_run_gives_the_same_bytes(finished, pipeline, stage):
+    pipeline.run(stage)
+    assert pipeline.artifacts() == finished.artifacts()
+
+
+@pytest.mark.parametrize("stage", ["affinity_labels", "refine_crf"])
+def test_worker_processes_change_no_byte(finished, pipeline, stage):
+    assert pipeline.try_stage(stage, WSSS_WORKERS="2").exit_code == 0
+    assert pipeline.artifacts() == finished.artifacts()
+
+
+def test_models_do_not_depend_on_the_process_that_wrote_them(finished, pipeline, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 4_000_000)
+    pipeline.run("train_cam")
+    assert pipeline.artifacts() == finished.artifacts()
+
+
+@pytest.mark.parametrize(("stage", "writes", "folder"), [(s, *where) for s, where in PER_IMAGE.items()])
+def test_a_killed_stage_goes_on_with_the_images_it_lacks(finished, pipeline, monkeypatch, stage, writes, folder):
+    before = pipeline.artifacts()
+    write = getattr(artifacts, writes)
+    dying, _ = killer(write, at=3)
+    monkeypatch.setattr(artifacts, writes, dying)
+    with pytest.raises(Killed):
+        pipeline.try_stage(stage)
+    assert pipeline.artifacts() == before, "a killed stage must leave its output as it was"
+
+    counting, calls = killer(write, at=-1)
+    monkeypatch.setattr(artifacts, writes, counting)
+    pipeline.run(stage)
+    assert len(calls) == NUM_TRAIN - 2
+    assert pipeline.files(str(folder)) == finished.files(str(folder))
+    assert not (pipeline.folder / ".wsss").exists()
+
+
+def test_a_killed_stage_starts_anew_where_a_parameter_has_changed(pipeline, monkeypatch):
+    dying, _ = killer(artifacts.write_labels, at=3)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(artifacts, "write_labels", dying)
+        pipeline.try_stage("refine_crf")
+    counting, calls = killer(artifacts.write_labels, at=-1)
+    monkeypatch.setattr(artifacts, "write_labels", counting)
+    pipeline.set(refine_crf={"iterations": pipeline.params["refine_crf"]["iterations"] + 1}).run("refine_crf")
+    assert len(calls) == NUM_TRAIN
+
+
+def test_unfinished_work_may_lie_elsewhere(pipeline, monkeypatch, tmp_path):
+    dying, _ = killer(artifacts.write_labels, at=3)
+    monkeypatch.setattr(artifacts, "write_labels", dying)
+    with pytest.raises(Killed):
+        pipeline.try_stage("refine_crf", WSSS_RESUME_DIR=str(tmp_path / "unfinished"))
+    assert len(list((tmp_path / "unfinished").rglob("*.png"))) == 2
+    assert not (pipeline.folder / ".wsss").exists()
+
+
+@pytest.mark.parametrize(("stage", "method"), TRAININGS.items())
+def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(finished, pipeline, monkeypatch, stage, method):
+    before = pipeline.artifacts()
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    dying, _ = killer(loop._check_finite, at=2)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(loop, "_check_finite", dying)
+        pipeline.try_stage(stage)
+    assert pipeline.artifacts() == before, "a killed training must leave its model as it was"
+    assert list((pipeline.folder / ".wsss").rglob("checkpoint.pt"))
+
+    counting, calls = killer(loop._check_finite, at=-1)
+    monkeypatch.setattr(loop, "_check_finite", counting)
+    pipeline.run(stage)
+    assert len(calls) == 1, "the second of two steps is all that is left"
+    assert pipeline.files(f"models/{method}") == finished.files(f"models/{method}")
+    assert not (pipeline.folder / ".wsss").exists()
+
+
+def test_the_runner_makes_no_image_twice(tmp_path, monkeypatch):
+    """Two ranks share the ids; what one has made, a restart of the other leaves alone."""
+    monkeypatch.chdir(tmp_path)
+    made = []
+
+    def work(image_id, folder):
+        made.append(image_id)
+        artifacts.write_text(folder / f"{image_id}.txt", image_id)
+
+    options = {"stage": "s", "out": tmp_path / "out", "suffix": ".txt", "params": {}, "inputs": [], "areas": len}
+    per_image.run(["a", "bb", "c c"], work, **options)
+    assert made == ["c c", "bb", "a"], "largest first"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.txt", "bb.txt", "c c.txt", "manifest.json"}
+
+
+def test_masks_have_no_part_in_the_pseudo_labels(finished, pipeline):
+    for mask in (pipeline.folder / "data/raw/scenes_tiny/SegmentationClass").iterdir():
+        mask.unlink()
+    pipeline.run(*LABEL_STAGES, "train_deeplab", "predict")
+    assert pipeline.artifacts() == finished.artifacts()

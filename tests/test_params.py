@@ -1,0 +1,190 @@
+"""params.yaml: what is shipped is valid, what is wrong is told, all of it at once, with a way out."""
+
+import copy
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from wsss_core.params import BackboneOverride, ParamsError, load_params, validate
+
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+
+
+def content(**changes) -> dict:
+    """The shipped parameters with changes such as `random_walk__beta=9`."""
+    values = copy.deepcopy(YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8")))
+    for place, value in changes.items():
+        *sections, key = place.split("__")
+        target = values
+        for section in sections:
+            target = target[section]
+        target[key] = value
+    return values
+
+
+def complaint(**changes) -> str:
+    with pytest.raises(ParamsError) as caught:
+        validate(content(**changes), source="params.yaml")
+    return str(caught.value)
+
+
+def test_the_shipped_file_is_valid():
+    assert load_params(SHIPPED).random_walk.log2_steps == 8  # 256 steps, as in the paper
+
+
+def test_a_change_of_the_file_arrives():
+    assert validate(content(random_walk__beta=9.5), source="p").random_walk.beta == 9.5
+
+
+@pytest.mark.parametrize(
+    ("place", "near"),
+    [
+        ("random_walks", "random_walk"),
+        ("random_walk__betta", "beta"),
+        ("dataset__scenes__num_trains", "num_train"),
+        ("train_cam__optimizer__momentun", "momentum"),
+        ("fuse__soft__saliency_wait", "saliency_weight"),
+        ("train_cam__backbone__weigths", "weights"),
+    ],
+)
+def test_an_unknown_key_gets_the_nearest_known_one(place, near):
+    assert f"{place.replace('__', '.')}: unknown key; did you mean `{near}`?" in complaint(**{place: 1})
+
+
+def test_an_unknown_key_inside_an_optional_section_gets_the_nearest_one():
+    crf = {**content()["refine_crf"]}
+    del crf["label_confidence"], crf["keep_ignore"]
+    assert validate(content(predict__crf=crf), source="p").predict.crf is not None
+    assert "predict.crf.iteration: unknown key; did you mean `iterations`?" in complaint(
+        predict__crf={**crf, "iteration": 3}
+    )
+
+
+def test_an_unknown_key_like_no_other_is_to_be_removed():
+    assert "random_walk.zzz: unknown key; remove it" in complaint(random_walk__zzz=1)
+
+
+def test_a_missing_key_is_named():
+    values = content()
+    del values["random_walk"]["beta"], values["report"]
+    with pytest.raises(ParamsError) as caught:
+        validate(values, source="params.yaml")
+    assert "random_walk.beta: missing" in str(caught.value)
+    assert "report: missing" in str(caught.value)
+
+
+def test_all_errors_are_told_at_once_each_on_its_line():
+    text = complaint(random_walk__beta=-1, seed="x", train_cam__batch=0, nonsense=1)
+    lines = text.splitlines()
+    assert lines[0] == "params.yaml has 4 errors:"
+    assert len(lines) == 5
+    for place in ("random_walk.beta", "seed", "train_cam.batch", "nonsense"):
+        assert sum(line.strip().startswith(f"{place}:") for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("random_walk__beta", 0),
+        ("random_walk__beta", float("nan")),
+        ("random_walk__beta", float("inf")),
+        ("random_walk__radius", 1),
+        ("random_walk__log2_steps", 256),
+        ("random_walk__splits", []),
+        ("random_walk__splits", ["test"]),
+        ("backbone__output_stride", 4),
+        ("backbone__batch_norm", "off"),
+        ("train_cam__batch", "many"),
+        ("train_cam__batch", 1.5),
+        ("train_cam__dropout", 1.0),
+        ("train_cam__augment__crop", 16),
+        ("train_cam__augment__color_jitter", "strong"),
+        ("train_cam__augment__color_jitter", [0.1, 0.1, 0.1, 0.6]),
+        ("infer_cam__scales", []),
+        ("infer_cam__scales", [1.0, 0]),
+        ("evaluate__threshold_step", 0),
+        ("fuse__rule", "best"),
+        ("refine_crf__label_confidence", 1.0),
+        ("dataset__format", "imagenet"),
+        ("dataset__root", None),
+        ("seed", -1),
+        ("train_deeplab", None),
+    ],
+)
+def test_an_impossible_value_is_named_and_shown(place, value):
+    text = complaint(**{place: value})
+    assert text.startswith("params.yaml has 1 error:\n")
+    assert f"{place.replace('__', '.')}" in text
+    shown = value[-1] if isinstance(value, list) and value else value
+    assert "got" in text and str(shown) in text
+
+
+def test_a_list_that_is_too_short_is_named():
+    assert "train_cam.augment.color_jitter.3: missing" in complaint(train_cam__augment__color_jitter=[0.1] * 3)
+
+
+@pytest.mark.parametrize("key", ["long_side", "scale"])
+def test_a_range_that_descends_is_refused(key):
+    assert f"{key} is [smallest, largest], not [300.0, 200.0]" in complaint(
+        **{f"train_cam__augment__{key}": [300, 200]}
+    )
+
+
+def test_the_low_background_exponent_must_be_the_lower_one():
+    text = complaint(affinity_labels__background_exponent_low=8, affinity_labels__background_exponent_high=8)
+    assert "background_exponent_low must be below background_exponent_high" in text
+
+
+def test_a_folder_of_saliency_maps_needs_its_path():
+    assert "method: folder needs `folder`" in complaint(saliency__method="folder")
+
+
+@pytest.mark.parametrize("method", ["mr", "mbd_plus", "mean"])
+def test_a_patented_method_needs_an_acknowledgement(method):
+    assert "acknowledge_patents: true" in complaint(saliency__method=method)
+    values = content(saliency__method=method, saliency__acknowledge_patents=True)
+    assert validate(values, source="p").saliency.method == method
+
+
+def test_an_override_keeps_what_it_does_not_name():
+    shared = load_params(SHIPPED).backbone
+    nothing = dict.fromkeys(BackboneOverride.model_fields)
+    assert shared.overridden(BackboneOverride(**nothing)) == shared
+    changed = shared.overridden(BackboneOverride(**nothing | {"dilate": False}))
+    assert changed.dilate is False
+    assert changed.model_copy(update={"dilate": shared.dilate}) == shared
+
+
+def test_a_missing_file_says_where_to_run(tmp_path):
+    with pytest.raises(ParamsError, match=r"params\.yaml does not exist; run from the repository's root"):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: [", "no valid YAML"),
+        ("seed: 1\nseed: 2\n", "no valid YAML"),
+        ("", "must hold a mapping of sections, not NoneType"),
+        ("- 1\n", "must hold a mapping of sections, not list"),
+    ],
+)
+def test_a_file_that_holds_no_sections_is_refused(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        load_params(path)
+
+
+def test_a_file_of_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 0 # é".encode("latin-1"))
+    with pytest.raises(ParamsError, match="no valid YAML"):
+        load_params(path)
+
+
+def test_a_reader_cannot_change_the_parameters():
+    params = load_params(SHIPPED)
+    with pytest.raises(ValueError, match="frozen"):
+        params.seed = 1

@@ -1,0 +1,128 @@
+"""A folder in which a test runs stages as a user would: parameters, data, artifacts, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import importlib
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+LABEL_STAGES = (
+    "prepare", "train_cam", "infer_cam", "cam_crf", "affinity_labels", "train_affinity", "random_walk", "saliency",
+    "fuse", "refine_crf",
+)  # fmt: skip
+"""What turns tags into pseudo-labels, in order."""
+STAGES = (*LABEL_STAGES, "train_deeplab", "predict", "evaluate", "report")
+
+SMALLEST = {
+    "dataset": {"scenes": {"num_train": 6, "num_val": 3, "num_saliency": 0, "height": 64, "width": 80}},
+    "train_cam": {"batch": 4, "epochs": 1},
+    "train_affinity": {"batch": 4, "epochs": 1},
+    "train_deeplab": {"batch": 4, "epochs": 1},
+}
+"""Over the preset scenes_tiny: as few and as small as shows that every stage works."""
+QUIET = {"WSSS_WORKERS": "0", "WSSS_DEVICES": "cpu", "WSSS_PRECISION": "32-true", "WSSS_RESUME_DIR": None}
+
+
+def merge(target: dict, source: dict) -> dict:
+    """Write the nested values of `source` over those of `target`."""
+    for key, value in source.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            merge(target[key], value)
+        else:
+            target[key] = value
+    return target
+
+
+def tiny_params() -> dict:
+    """The shipped parameters under the preset scenes_tiny under SMALLEST."""
+    yaml = YAML(typ="safe")
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    merge(params, yaml.load((ROOT / "presets/scenes_tiny.yaml").read_text(encoding="utf-8")))
+    return merge(params, copy.deepcopy(SMALLEST))
+
+
+@dataclass
+class Workspace:
+    """A working folder and its params.yaml.
+
+    Attributes:
+        folder: what the stages see as the repository's root.
+        params: the content of its params.yaml; change it through `set`.
+    """
+
+    folder: Path
+    params: dict = field(default_factory=tiny_params)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.set()
+
+    def set(self, **sections) -> Workspace:
+        """Merge nested values over the parameters."""
+        merge(self.params, sections)
+        with (self.folder / "params.yaml").open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(self.params, file)
+        return self
+
+    def invoke(self, command, *arguments: object, **environment: str) -> Result:
+        """Run a click command in the folder."""
+        with contextlib.chdir(self.folder):
+            return CliRunner().invoke(command, [str(a) for a in arguments], env={**QUIET, **environment})
+
+    def try_stage(self, stage: str, *arguments: object, **environment: str) -> Result:
+        """Run a stage, however it ends."""
+        return self.invoke(importlib.import_module(f"stages.{stage}").main, *arguments, **environment)
+
+    def run(self, *stages: str) -> Workspace:
+        """Run stages that must succeed."""
+        for stage in stages:
+            result = self.try_stage(stage)
+            if result.exit_code:
+                raise AssertionError(f"{stage} failed: {result.output}") from result.exception
+        return self
+
+    def refusal(self, stage: str, *arguments: object, code: int = 1, **environment: str) -> str:
+        """The message of a stage that must refuse its input in a sentence and leave every artifact as it was."""
+        before = self.artifacts()
+        result = self.try_stage(stage, *arguments, **environment)
+        message = told(result, code=code)
+        assert self.artifacts() == before, f"{stage} refused its input, but changed artifacts"
+        return message
+
+    def files(self, folder: str) -> dict[str, bytes]:
+        """Name -> content of every file below a folder; empty where there is none."""
+        base = self.folder / folder
+        return {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*") if path.is_file()}
+
+    def artifacts(self) -> dict[str, bytes]:
+        """What all stages have written, the data set itself aside."""
+        made = {f"{top}/{name}": content for top in ("data", "models", "reports") for name, content in
+                self.files(top).items()}  # fmt: skip
+        return {name: content for name, content in made.items() if not name.startswith("data/raw/")}
+
+    def copied_to(self, folder: Path) -> Workspace:
+        """The same in another folder; models are linked, since they are large and only ever replaced."""
+        shutil.copytree(self.folder, folder, copy_function=_copy_or_link)
+        return Workspace(folder, copy.deepcopy(self.params))
+
+
+def _copy_or_link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source) if source.endswith(".pt") else shutil.copyfile(source, target)
+
+
+def told(result: Result, *, code: int) -> str:
+    """The error message of a command that ended with `code`, as a user reads it: no traceback."""
+    assert isinstance(result.exception, SystemExit), f"not told but raised: {result.exception!r}"
+    assert result.exit_code == code, result.output
+    _, marker, message = result.output.rpartition("Error: ")
+    assert marker, result.output
+    assert "Traceback" not in result.output
+    return message.strip()
