@@ -55,7 +55,8 @@ def _check(truth: Masks, index: Index, *splits: str) -> None:
 
 def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
-    for name, folder in {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}.items():
+    label_maps = {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}
+    for name, folder in label_maps.items():
         scorer.score_labels(name, partial(artifacts.read_labels, folder), split="train")
     scorer.score_labels("random_walk", _walked, split="train")
     scorer.score_saliency(layout.SALIENCY)

@@ -48,6 +48,7 @@ def main(params: Params) -> None:
         metrics=layout.METRICS,
         history=layout.HISTORY,
         plots=layout.PLOTS,
+        confusions=layout.CONFUSION,
         strips=drawn,
         label_shares={name: label_shares(folder, index.ids("train")) for name, folder in _COUNTED.items()},
         settings=_settings(params),

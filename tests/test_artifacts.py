@@ -90,9 +90,14 @@ def test_the_same_content_gives_the_same_bytes_on_another_day(tmp_path, monkeypa
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), artifacts.atomic(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+
+    def fail_half_way() -> None:
+        with artifacts.atomic(path) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -120,7 +125,7 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
         (artifacts.read_scores, b"PK\x03\x04 cut off"),
         pytest.param(
             artifacts.read_scores, b"no such format",
-            marks=pytest.mark.xfail(strict=True, reason="numpy's ValueError on allow_pickle is not wrapped by `reading`"),
+            marks=pytest.mark.xfail(strict=True, reason="`reading` does not wrap numpy's ValueError"),
         ),
         (artifacts.read_labels, b""),
         (artifacts.read_labels, b"no such format"),

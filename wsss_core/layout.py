@@ -17,3 +17,4 @@ REPORTS = Path("reports")
 METRICS = REPORTS / "metrics"
 HISTORY = REPORTS / "history"
 PLOTS = REPORTS / "plots"
+CONFUSION = REPORTS / "confusion"

@@ -60,7 +60,8 @@ def test_background_stands_first():
 
 
 @pytest.mark.parametrize(
-    ("size", "stride", "grid"), [((375, 500), 8, (47, 63)), ((375, 500), 4, (94, 125)), ((1, 1), 8, (1, 1)), ((16, 17), 8, (2, 3))]
+    ("size", "stride", "grid"),
+    [((375, 500), 8, (47, 63)), ((375, 500), 4, (94, 125)), ((1, 1), 8, (1, 1)), ((16, 17), 8, (2, 3))],
 )
 def test_a_grid_covers_its_image(size, stride, grid):
     assert cam.grid_size(size, stride=stride) == grid

@@ -58,7 +58,7 @@ def test_the_crf_fills_ignored_pixels_from_pixels_of_the_same_colour():
 
 
 def test_fused_labels_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"the fused labels are \(2, 2\), the scores' image is \(1, 4\); run fuse again"):
+    with pytest.raises(ValueError, match=r"fused labels are \(2, 2\), the scores' image is \(1, 4\); run fuse"):
         refine(np.zeros((2, 2), np.uint8))
 
 

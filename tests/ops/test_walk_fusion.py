@@ -23,19 +23,20 @@ def test_foreground_leaves_out_the_background_and_peaks_at_1():
 
 
 def test_a_hard_rule_labels_with_the_image_s_own_classes():
-    walk = Scores(np.array([0, 3, 9], np.uint8), np.array([[[0, 0, 0]], [[0.4, 0, 0]], [[0, 0.3, 0]]]), (1, 3))
+    walk = Scores(np.array([0, 3, 9], np.uint8), np.array([[[0] * 4], [[0.4, 0, 0, 0]], [[0, 0.3, 0, 0]]]), (1, 4))
     label = walk_fusion.fused_label(
-        walk, np.array([[0.9, 0.9, 0.9]]), norm="max", rule="dual_xor",
+        walk, np.array([[0.9, 0.9, 0.9, 0.0]]), norm="max", rule="dual_xor",
         cam_threshold=0.2, saliency_threshold=0.1, multi="largest",
     )  # fmt: skip
-    np.testing.assert_array_equal(label, [[3, 9, IGNORE_INDEX]])
+    np.testing.assert_array_equal(label, [[3, 9, IGNORE_INDEX, 0]])
 
 
 def test_the_background_s_walk_has_no_say_in_the_foreground_rules():
     walk, other = random_walk(), random_walk()
     other.scores[0] = 1 - other.scores[0]
     saliency = np.random.default_rng(1).random((10, 13)).astype(np.float32)
-    labels = [walk_fusion.fused_label(w, saliency, norm="max", rule="soft", multi="largest", **SOFT) for w in (walk, other)]
+    rule = {"norm": "max", "rule": "soft", "multi": "largest", **SOFT}
+    labels = [walk_fusion.fused_label(w, saliency, **rule) for w in (walk, other)]
     np.testing.assert_array_equal(*labels)
 
 

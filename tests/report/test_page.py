@@ -55,7 +55,7 @@ def report(tmp_path, index_of, masks):
         dataset = index_of(train=train or {"a": (1,)}, val=val, **index)
         for name in masked:
             masks.arrays[name] = np.zeros((4, 8), dtype=np.uint8)
-        folders = [tmp_path / name for name in ("metrics", "history", "plots")]
+        folders = [tmp_path / name for name in ("metrics", "history", "plots", "confusion")]
         for folder in folders:
             folder.mkdir(exist_ok=True)
         for name, content in {"cam": {}, **(metrics or {})}.items():
@@ -147,13 +147,13 @@ def test_no_saliency_scores_without_masks(report):
 
 
 def test_curves_and_confusions_of_all_methods_are_shown(report, tmp_path):
-    for folder in ("history", "plots"):
+    for folder in ("history", "plots", "confusion"):
         (tmp_path / folder).mkdir()
     (tmp_path / "history/rrm.tsv").write_text("step\tlr\tenergy\n1\t0.1\t2\n", encoding="utf-8")
     (tmp_path / "history/train_cam.tsv").write_text("step\tlr\ttags\n1\t0.1\t2\n", encoding="utf-8")
     rows = "truth,background,cat,dog\nbackground,3,1,0\ncat,0,5,0\ndog,0,0,0\n"
     for name in ("pseudo_labels", "rrm"):
-        (tmp_path / f"plots/confusion_{name}.csv").write_text(rows, encoding="utf-8")
+        (tmp_path / f"confusion/{name}.csv").write_text(rows, encoding="utf-8")
     text = report().text()
     assert text.index("CAM network") < text.index("energy")
     assert "background 75 25 cat 100 dog - - -" in text.replace("\N{EN DASH}", "-")
@@ -169,6 +169,6 @@ def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):
 
 def test_metrics_that_were_never_written_are_asked_for(index_of, masks, tmp_path):
     strips_of_none = {"train": [], "val": []}
-    results = page.Results(*[tmp_path] * 3, strips=strips_of_none, label_shares={}, settings={})
+    results = page.Results(*[tmp_path] * 4, strips=strips_of_none, label_shares={}, settings={})
     with pytest.raises(ArtifactError, match=r"cam\.json is missing.*dvc repro"):
         page.render(index_of(train={"a": ()}), masks, results)

@@ -76,3 +76,12 @@ def test_a_broken_history_is_told_with_its_file_and_the_remedy(tmp_path, content
 def test_a_missing_table_is_told_with_its_file(tmp_path):
     with pytest.raises(ArtifactError, match=r"none\.tsv is missing.*dvc repro"):
         tables.read_columns(tmp_path / "none.tsv")
+
+
+def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
+    write(tmp_path, "random_walk", miou=0.4567, miou_labelled=0.5, coverage=0.912)
+    write(tmp_path, "fused", miou=float("nan"), coverage=0.5)
+    header, walk, fused = tables.quality_table(tmp_path).splitlines()
+    assert header.split() == ["after", "split", "mIoU", "labelled", "coverage"]
+    assert walk.split()[-4:] == ["train", "45.7", "50.0", "91.2"]
+    assert fused.split()[-4:] == ["train", "-", "-", "50.0"]

@@ -14,10 +14,9 @@ import sys
 from pathlib import Path
 
 import click
-from ruamel.yaml import YAML
 
 from wsss_core import artifacts, layout
-from wsss_core.cli.preset import find_preset, merge
+from wsss_core.cli.preset import merge, read_preset
 from wsss_core.cli.stage import PATH, telling_errors
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
@@ -55,9 +54,8 @@ def _copy_params(folder: Path, name: str) -> None:
     """The user's params.yaml, set back to a preset: every key that any preset may have changed."""
     target = folder / layout.PARAMS
     shutil.copyfile(layout.PARAMS, target)
-    keys = [YAML(typ="safe").load(find_preset(n).read_text(encoding="utf-8")) for n in ("scenes", name)]
-    for preset in keys:
-        merge(target, preset, source=f"preset {name}")
+    for preset in ("scenes", name):
+        merge(target, read_preset(preset), source=f"preset {preset}")
 
 
 def _mirror(source: Path, target: Path) -> None:

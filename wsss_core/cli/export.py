@@ -1,5 +1,6 @@
 """`wsss export`: a trained segmentation network as ONNX."""
 
+import warnings
 from pathlib import Path
 
 import click
@@ -34,10 +35,14 @@ def export(model: Path, out: Path) -> None:
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return self.network(image)["seg"]
 
-    axes = {0: "batch", 2: "height", 3: "width"}
-    with artifacts.atomic(out) as temporary:
+    axes = {"image": {0: "batch", 2: "height", 3: "width"}, "seg": {0: "batch", 2: "rows", 3: "columns"}}
+    with artifacts.atomic(out) as temporary, warnings.catch_warnings():
+        # torch would rather have its newer exporter, which needs a further package, and warns of the sizes that
+        # its own group norm checks while it is traced; the file is right at any size.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         torch.onnx.export(
             Logits().eval(), (torch.zeros(1, 3, 256, 256),), str(temporary), input_names=["image"],
-            output_names=["seg"], dynamic_axes={"image": axes, "seg": axes}, dynamo=False,
+            output_names=["seg"], dynamic_axes=axes, dynamo=False,
         )  # fmt: skip
     click.echo(f"{out}: {len(description.classes) + 1} labels: background, {', '.join(description.classes)}")

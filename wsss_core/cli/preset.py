@@ -45,7 +45,7 @@ def show_preset(name: str) -> None:
 @telling_errors
 def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
     """Set a preset's keys in params.yaml; its comments and all other values stay."""
-    keys = YAML(typ="safe").load(find_preset(name).read_text(encoding="utf-8"))
+    keys = read_preset(name)
     for setting in settings:
         _set(keys, setting)
     changes = merge(target, keys, source=f"preset {name}")
@@ -105,6 +105,11 @@ def _files() -> list[Path]:
     if not PRESETS.is_dir():
         raise ParamsError(f"there is no folder {PRESETS} here; run from the repository's root")
     return sorted(PRESETS.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict:
+    """The nested keys that a preset sets; none where it holds but comments."""
+    return YAML(typ="safe").load(find_preset(name).read_text(encoding="utf-8")) or {}
 
 
 def find_preset(name: str) -> Path:

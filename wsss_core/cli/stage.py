@@ -43,6 +43,8 @@ def telling_errors(function: Callable[..., None]) -> Callable[..., None]:
     def run(*args, **kwargs) -> None:
         try:
             function(*args, **kwargs)
+        except click.exceptions.Exit:  # a RuntimeError too, but one that says nothing more
+            raise
         except ParamsError as error:
             raise click.UsageError(str(error)) from error
         except (ValueError, RuntimeError, OSError) as error:

@@ -88,6 +88,7 @@ def batches(
 
     def start(step: int) -> Iterator[dict]:
         plan = [list(range(k * batch + rank, (k + 1) * batch, world)) for k in range(step, steps)]
-        return iter(DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available()))
+        return iter(DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available(),
+                               generator=torch.Generator()))  # not torch's own: a resumed run would draw once more
 
     return start

@@ -25,7 +25,7 @@ def affinity_loss(features: torch.Tensor, labels: torch.Tensor, *, radius: int) 
     Ahn & Kwak, CVPR 2018, eq. 5-7, weights as released: each kind is normalised by its own count, because
     background pairs far outnumber foreground ones, and these the negative ones.
     """
-    zero = features.sum() * 0.0  # keeps the graph connected when the batch has no pair at all
+    zero = features.float().sum() * 0.0  # keeps the graph connected when the batch has no pair at all
     sums = {"background": zero.float(), "foreground": zero.float(), "negative": zero.float()}
     counts = dict.fromkeys(sums, EPSILON)
     for offset, affinity in pairs.affinities(features, radius=radius):

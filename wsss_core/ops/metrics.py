@@ -89,6 +89,7 @@ class ThresholdSweep:
             score = scores.max(axis=0)[known]
         else:
             strongest, score = np.zeros(known.sum(), dtype=np.int64), np.zeros(known.sum(), dtype=np.float32)
+        strongest = np.where(score > 0, strongest, BACKGROUND)  # no threshold lies below a score of 0
         # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
         bins = np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
         flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins

@@ -46,6 +46,7 @@ class Scorer:
         """Score label maps: read(id) is (H, W) uint8."""
         ids = self._ids(split, name)
         if not ids:
+            _write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
             return
         counted = {group: Confusion(len(self.index.classes)) for group in self._groups(ids, split)}
         for image_id, groups in _progress(self._members(ids, split), name):
@@ -58,6 +59,7 @@ class Scorer:
         """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
         ids = self._ids("train", "cam")
         if not ids:
+            _write_rows(layout.CONFUSION / "cam.csv", ("truth",), [])
             _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
             return
         bins = round(1 / self.threshold_step)
@@ -127,7 +129,7 @@ class Scorer:
         }
         artifacts.write_json(layout.METRICS / f"{name}.json", content)
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
-        _write_rows(layout.PLOTS / f"confusion_{name}.csv", ("truth", *names), rows)
+        _write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
 
 
 def strongest(scores: Scores) -> np.ndarray:

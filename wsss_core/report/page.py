@@ -30,7 +30,7 @@ class Results:
     """What the page shows, apart from the data set.
 
     Attributes:
-        metrics, history, plots: folders of JSON figures, of training TSVs, of CSV curves and confusions.
+        metrics, history, plots, confusions: folders of JSON figures, training TSVs, CSV curves, CSV confusion counts.
         strips: heading -> the strips below it.
         label_shares: what label maps are counted -> their shares.
         settings: name -> value of what the page's head states (seed, backbone).
@@ -41,6 +41,7 @@ class Results:
     metrics: Path
     history: Path
     plots: Path
+    confusions: Path
     strips: Mapping[str, Sequence[Strip]]
     label_shares: Mapping[str, LabelShares]
     settings: Mapping[str, str]
@@ -70,7 +71,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         strips=results.strips,
         curves=_curves(results.history),
         sweep=_sweep(results),
-        confusions=_confusions(results.plots),
+        confusions=_confusions(results.confusions),
         shown_confusions=_SHOWN_CONFUSIONS,
         links=[(path.stem, quote(path.name)) for path in results.links],
     )
@@ -186,13 +187,14 @@ def _sweep(results: Results) -> str | None:
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 
-def _confusions(plots: Path) -> dict[str, tuple[str, tables.NamedConfusion]]:
-    """Name -> title and matrix: those of the pipeline in its order, then those of other methods."""
-    found = {path.stem.removeprefix("confusion_"): path for path in sorted(plots.glob("confusion_*.csv"))}
-    return {
-        name: (tables.ROWS.get(name, name), tables.read_confusion(found[name]))
-        for name in _in_order(found, first=tables.ROWS)
-    }
+def _confusions(folder: Path) -> dict[str, tuple[str, tables.NamedConfusion]]:
+    """Name -> title and matrix: those of the pipeline in its order, then those of other methods; none without masks."""
+    found = {path.stem: tables.read_confusion(path) for path in sorted(folder.glob("*.csv")) if _has_rows(path)}
+    return {name: (tables.ROWS.get(name, name), found[name]) for name in _in_order(found, first=tables.ROWS)}
+
+
+def _has_rows(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").count("\n") > 1
 
 
 def _in_order(names: Iterable[str], *, first: Collection[str]) -> list[str]:

@@ -1,0 +1,54 @@
+"""`wsss check`: the parameters and the data set, without running anything."""
+
+from workspace import told
+
+from wsss_core.cli.main import main
+
+SCENES = "data/raw/scenes_tiny"
+
+
+def test_sound_parameters_and_data(workspace):
+    result = workspace.invoke(main, "check")
+    assert result.exit_code == 0, result.output
+    assert "params.yaml: parameters are valid" in result.output
+    assert "6 images" in result.output
+    assert result.output.rstrip().endswith("no problems")
+
+
+def test_it_writes_nothing_but_the_generated_scenes(workspace):
+    workspace.invoke(main, "check")
+    assert workspace.artifacts() == {}
+
+
+def test_all_that_is_wrong_with_a_data_set_at_once(pipeline):
+    pipeline.set(dataset={"format": "voc"})
+    root = pipeline.folder / SCENES
+    (root / "JPEGImages/train_00001.png").write_bytes(b"")
+    (root / "JPEGImages/train_00002.png").unlink()
+    (root / "SegmentationClass/val_00000.png").write_bytes(b"")
+    table = root / "image_labels.csv"
+    table.write_text(table.read_text() + "val_00001,comet\n")
+    before = pipeline.artifacts()
+    result = pipeline.invoke(main, "check")
+    assert result.exit_code == 1
+    for line in ("error: unreadable image (1)", "error: missing image (1)", "error: unreadable mask (1)",
+                 "error: unknown tag (1)"):  # fmt: skip
+        assert line in result.output
+    assert "Error: " not in result.output, "the report is the message"
+    for name in ("train_00001.png", "train_00002", "val_00000.png", "comet"):
+        assert name in result.output
+    assert pipeline.artifacts() == before
+
+
+def test_bad_parameters_end_it_with_code_2(workspace):
+    workspace.set(fuse={"rule": "sift"}, seed=-1)
+    message = told(workspace.invoke(main, "check"), code=2)
+    assert "params.yaml has 2 errors:" in message
+    assert "fuse.rule" in message
+    assert "seed" in message
+
+
+def test_another_params_file(workspace):
+    (workspace.folder / "params.yaml").rename(workspace.folder / "other.yaml")
+    assert workspace.invoke(main, "check", "--params", "other.yaml").exit_code == 0
+    assert "params.yaml does not exist" in told(workspace.invoke(main, "check"), code=2)

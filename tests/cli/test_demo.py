@@ -1,0 +1,76 @@
+"""`make demo` sets its own folder up from the user's; the graph itself runs in test_end_to_end."""
+
+import shutil
+import subprocess
+
+import pytest
+from ruamel.yaml import YAML
+from workspace import ROOT, Workspace, told
+
+from wsss_core.cli import demo as module
+from wsss_core.cli.demo import demo
+
+
+@pytest.fixture
+def repository(workspace, monkeypatch) -> Workspace:
+    """A small stand-in for the repository, where `dvc repro` does nothing and succeeds."""
+    for name in ("stages", "wsss_core", "pipelines"):
+        (workspace.folder / name).mkdir()
+        (workspace.folder / name / "code.py").write_text(name)
+    shutil.copytree(ROOT / "presets", workspace.folder / "presets")
+    for name in ("dvc.yaml", ".dvcignore", "params.yaml"):
+        shutil.copyfile(ROOT / name, workspace.folder / name)
+    runs = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(module.subprocess, "run", lambda *args, **kwargs: runs)
+    return workspace
+
+
+def content(path) -> dict:
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+
+
+def test_the_users_parameters_and_artifacts_stay(repository):
+    shutil.copyfile(ROOT / "params.yaml", repository.folder / "params.yaml")
+    mine = repository.folder / "data/cam/mine.npz"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    before = (repository.folder / "params.yaml").read_bytes()
+    result = repository.invoke(demo)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert (repository.folder / "params.yaml").read_bytes() == before
+    assert repository.files("data") == {"cam/mine.npz": b"mine"}
+
+
+@pytest.mark.parametrize("used", ["voc12", "voc12_mini", "voc12_resnet50"])
+def test_it_runs_the_shipped_parameters_after_any_preset(repository, used):
+    module.merge(repository.folder / "params.yaml", content(repository.folder / f"presets/{used}.yaml"), source=used)
+    repository.invoke(demo)
+    assert content(repository.folder / ".demo/params.yaml") == content(ROOT / "params.yaml")
+
+
+def test_stale_files_of_an_earlier_demo_go(repository):
+    repository.invoke(demo)
+    (repository.folder / ".demo/stages/gone.py").write_text("stale")
+    (repository.folder / "stages/code.py").write_text("changed")
+    repository.invoke(demo)
+    assert not (repository.folder / ".demo/stages/gone.py").exists()
+    assert (repository.folder / ".demo/stages/code.py").read_text() == "changed"
+
+
+def test_unchanged_files_are_left_alone_so_that_nothing_runs_again(repository):
+    repository.invoke(demo)
+    copy = repository.folder / ".demo/stages/code.py"
+    before = copy.stat().st_mtime_ns
+    repository.invoke(demo)
+    assert copy.stat().st_mtime_ns == before
+
+
+def test_a_failing_graph_is_passed_on(repository, monkeypatch):
+    failed = subprocess.CompletedProcess([], 255)
+    monkeypatch.setattr(module.subprocess, "run", lambda *args, **kwargs: failed)
+    assert repository.invoke(demo).exit_code == 255
+
+
+def test_a_preset_that_is_none(repository):
+    message = told(repository.invoke(demo, "--preset", "scenes_tinny"), code=2)
+    assert "did you mean scenes_tiny?" in message

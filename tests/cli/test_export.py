@@ -1,0 +1,50 @@
+"""`wsss export`: a trained network as ONNX."""
+
+import numpy as np
+import pytest
+import torch
+from workspace import told
+
+from wsss_core.cli.main import main
+from wsss_core.training import checkpoint
+
+
+def exported(workspace) -> str:
+    result = workspace.invoke(main, "export", "models/deeplab", "--out", "out/net.onnx")
+    assert result.exit_code == 0, (result.output, result.exception)
+    return str(workspace.folder / "out/net.onnx")
+
+
+def test_the_file_names_its_input_and_output_and_leaves_their_sizes_open(pipeline):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(exported(pipeline)).graph
+
+    def shape_of(value) -> list:
+        return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+
+    num_labels = 1 + len((pipeline.folder / "data/raw/scenes_tiny/classes.txt").read_text().split())
+    assert {value.name: shape_of(value) for value in graph.input} == {"image": ["batch", 3, "height", "width"]}
+    assert {value.name: shape_of(value) for value in graph.output} == {
+        "seg": ["batch", num_labels, "rows", "columns"]
+    }
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 80), (2, 3, 72, 90)], ids=str)
+def test_the_file_computes_what_the_network_does_at_any_size(pipeline, shape):
+    evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator(exported(pipeline))
+    network, _ = checkpoint.load(pipeline.folder / "models/deeplab")
+    image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = network(image)["seg"].numpy()
+    np.testing.assert_allclose(evaluator.run(None, {"image": image.numpy()})[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [("models/nothing", "is missing"), ("models/affinity", "does not segment; take models/deeplab")],
+)
+def test_what_cannot_be_exported_is_named(pipeline, model, reason):
+    message = told(pipeline.invoke(main, "export", model, "--out", "net.onnx"), code=1)
+    assert model in message
+    assert reason in message
+    assert not (pipeline.folder / "net.onnx").exists()

@@ -1,0 +1,174 @@
+"""Presets: every one merges into valid parameters, comments survive, errors leave the file alone."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from wsss_core.cli.preset import merge, preset
+from wsss_core.params import ParamsError, load_params
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch) -> Path:
+    """params.yaml of a copy of the repository's parameters and presets, which is the working directory."""
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "params.yaml"
+
+
+def wsss_preset(*arguments: str) -> Result:
+    return CliRunner().invoke(preset, arguments)
+
+
+def values(text: str) -> dict:
+    return YAML(typ="safe").load(text) or {}
+
+
+def flat(keys: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}"""
+    items = {}
+    for key, value in keys.items():
+        items.update(flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return items
+
+
+def places(key: str, changed: Iterable[str]) -> bool:
+    """Whether one of the changed keys is this one or lies inside it."""
+    return any(other == key or other.startswith(f"{key}.") for other in changed)
+
+
+def comments(text: str) -> list[str]:
+    """Every comment of a YAML text; no value of ours holds a #."""
+    return [line.partition("#")[2].strip() for line in text.splitlines() if "#" in line]
+
+
+def keys_of(name: str) -> dict:
+    return flat(values((ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_merges_into_valid_parameters_that_hold_its_values(params, name):
+    shipped = flat(values(params.read_text()))
+    result = wsss_preset("use", name)
+    assert result.exit_code == 0, result.output
+    load_params(params)
+    merged, keys = flat(values(params.read_text())), keys_of(name)
+    assert {key: merged[key] for key in keys} == keys
+    untouched = {key: value for key, value in merged.items() if key not in keys}
+    assert untouched == {key: value for key, value in shipped.items() if not places(key, keys)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_comments_survive_every_preset(params, name):
+    before = comments(params.read_text())
+    assert len(before) > 50
+    wsss_preset("use", name)
+    assert comments(params.read_text()) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_use_changes_nothing(params, name):
+    wsss_preset("use", name)
+    before = params.read_bytes()
+    assert wsss_preset("use", name).output == "nothing changed\n"
+    assert params.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "scenes"])
+def test_the_scenes_preset_leads_back_from_every_other(params, name):
+    shipped = values(params.read_text())
+    wsss_preset("use", name)
+    assert values(params.read_text()) != shipped
+    wsss_preset("use", "scenes")
+    assert values(params.read_text()) == shipped
+
+
+def test_the_scenes_preset_holds_every_key_of_the_others_with_the_shipped_value():
+    shipped = flat(values((ROOT / "params.yaml").read_text(encoding="utf-8")))
+    changed = {key for name in NAMES if name != "scenes" for key in keys_of(name)}
+    # a mapping may stand where the shipped value is null (predict.crf): then its null leads back
+    needed = {key for key in shipped if places(key, changed)}
+    scenes = keys_of("scenes")
+    assert {key: scenes.get(key, "missing") for key in needed} == {key: shipped[key] for key in needed}
+
+
+def test_a_use_tells_what_it_changes(params):
+    result = wsss_preset("use", "scenes_tiny")
+    assert "random_walk.log2_steps: 8 -> 4\n" in result.output
+    assert len(result.output.splitlines()) <= len(keys_of("scenes_tiny"))
+
+
+def test_further_keys_can_be_set_and_are_read_as_yaml(params):
+    result = wsss_preset("use", "scenes_tiny", "--set", "random_walk.beta=3.5", "--set", "dataset.root=my set/é=1")
+    assert result.exit_code == 0, result.output
+    assert load_params(params).random_walk.beta == 3.5
+    assert load_params(params).dataset.root == "my set/é=1"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("random_walk.betta=3", "random_walk.betta: unknown key; did you mean `beta`?"),
+        ("random_walk.beta=-3", "random_walk.beta: Input should be greater than 0 (got -3)"),
+        ("random_walk.beta", "--set wants KEY=VALUE, not 'random_walk.beta'"),
+    ],
+)
+def test_a_setting_that_breaks_the_model_leaves_the_file_as_it_was(params, setting, message):
+    before = params.read_bytes()
+    result = wsss_preset("use", "scenes_tiny", "--set", setting)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert params.read_bytes() == before
+
+
+def test_an_unknown_preset_gets_the_nearest_name(params):
+    result = wsss_preset("use", "scenes_tinny")
+    assert result.exit_code == 2
+    assert "no preset 'scenes_tinny'; did you mean scenes_tiny?" in result.output
+    assert "known: " in wsss_preset("show", "zzzzzz").output
+
+
+def test_list_names_every_preset_with_its_first_line(params):
+    lines = wsss_preset("list").output.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_show_prints_the_file(params, name):
+    assert wsss_preset("show", name).output == (ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("params")
+def test_a_folder_without_presets_says_where_to_run():
+    shutil.rmtree("presets")
+    result = wsss_preset("list")
+    assert result.exit_code == 2
+    assert "there is no folder presets here; run from the repository's root" in result.output
+
+
+def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
+    params.write_text(params.read_text().replace("root: data/raw/scenes ", 'root: "data/raw/scenes" '))
+    crf = {
+        "iterations": 1, "gaussian_sxy": 1.0, "gaussian_weight": 3.0,
+        "bilateral_sxy": 67.0, "bilateral_srgb": 3.0, "bilateral_weight": 4.0,
+    }  # fmt: skip
+    merge(params, {"predict": {"crf": crf}}, source="test")
+    assert '"data/raw/scenes"' in params.read_text()
+    assert load_params(params).predict.crf.model_dump() == crf
+    merge(params, {"predict": {"crf": None}}, source="test")
+    assert load_params(params).predict.crf is None
+    assert "crf: null" in params.read_text()
+
+
+def test_a_merge_into_a_missing_file_says_so(tmp_path):
+    with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing"):
+        merge(tmp_path / "params.yaml", {"seed": 1}, source="test")

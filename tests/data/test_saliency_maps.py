@@ -1,0 +1,61 @@
+"""Saliency maps made elsewhere."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsss_core.artifacts import ArtifactError
+from wsss_core.data.index import Index, Record
+from wsss_core.data.saliency_maps import SaliencyMaps
+
+IDS = ("a", "sub/b c.d", "é")
+
+
+@pytest.fixture
+def index() -> Index:
+    records = {name: Record(name, f"{name}.jpg", (), 4, 6, "") for name in IDS}
+    return Index("folder", ".", ("dog",), {"train": IDS}, records, "tags")
+
+
+def write(folder, image_id: str, height=4, width=6, mode="L") -> None:
+    path = folder / f"{image_id}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.full((height, width), 51, np.uint8)
+    values[0, 0] = 255
+    Image.fromarray(values).convert(mode).save(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_maps_are_read_as_fractions(tmp_path, index, mode):
+    for image_id in IDS:
+        write(tmp_path, image_id, mode=mode)
+    maps = SaliencyMaps.open(tmp_path, index, IDS)
+    for image_id in IDS:
+        saliency = maps.read(image_id)
+        assert (saliency.shape, saliency.dtype) == ((4, 6), np.float32)
+        np.testing.assert_allclose(saliency.ravel()[:3], [1, 0.2, 0.2])
+
+
+def test_missing_maps_are_named_and_counted(tmp_path, index):
+    write(tmp_path, "a")
+    with pytest.raises(ValueError, match=r"lacks the saliency maps of 2 of 3 images \(sub/b c\.d, é\);.*rbd"):
+        SaliencyMaps.open(tmp_path, index, IDS)
+
+
+def test_many_missing_maps_are_named_in_part(tmp_path, index):
+    ids = [f"i{n}" for n in range(30)]
+    with pytest.raises(ValueError, match=r"30 of 30 images \(i0, .*i9, \.\.\.\)") as caught:
+        SaliencyMaps.open(tmp_path, index, ids)
+    assert "i10" not in str(caught.value)
+
+
+def test_a_map_of_another_size_is_refused_height_before_width(tmp_path, index):
+    write(tmp_path, "a", height=6, width=4)
+    with pytest.raises(ValueError, match=r"a\.png is 6x4, the photograph 4x6 \(height x width\); resize the map"):
+        SaliencyMaps.open(tmp_path, index, ["a"]).read("a")
+
+
+def test_a_damaged_map_is_named(tmp_path, index):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(ArtifactError, match=r"a\.png cannot be read"):
+        SaliencyMaps.open(tmp_path, index, ["a"]).read("a")

@@ -1,0 +1,141 @@
+"""The training stream: endless, seeded, the same for any number of workers and from any step."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wsss_core.data.index import Index, Record
+from wsss_core.data.training_set import TrainingSet, batches
+from wsss_core.data.transforms import augmentation
+from wsss_core.voc import IGNORE_INDEX
+
+TAGS = {"a": (1, 3), "b": (), "c": (2,), "d": (3,), "e": (1, 2, 3)}
+RANDOM = {
+    "long_side": None, "scale": (0.5, 1.5), "crop": 32, "flip": True, "color_jitter": (0.3, 0.3, 0.3, 0.1),
+    "pad": "mean",
+}  # fmt: skip
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    """Five pictures of noise with the tags above."""
+    rng = np.random.default_rng(0)
+    for image_id in TAGS:
+        Image.fromarray(rng.integers(0, 256, (24, 40, 3), dtype=np.uint8)).save(tmp_path / f"{image_id}.png")
+    records = {name: Record(name, f"{name}.png", tags, 24, 40, "") for name, tags in TAGS.items()}
+    return Index("folder", str(tmp_path), ("bird", "cat", "dog"), {"train": tuple(TAGS)}, records, "tags")
+
+
+class LeftHalf:
+    """Labels class 1 on the left half; at module level, so that worker processes can have it."""
+
+    def __call__(self, image_id: str) -> np.ndarray:
+        labels = np.zeros((24, 40), np.uint8)
+        labels[:, :20] = 1
+        return labels
+
+
+def stream(index: Index, *, seed=0, labels=None) -> TrainingSet:
+    return TrainingSet(index, tuple(TAGS), augmentation(**RANDOM), seed=seed, labels=labels)
+
+
+def same(first: dict, second: dict) -> bool:
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) if isinstance(first[key], torch.Tensor) else first[key] == second[key]
+        for key in first
+    )
+
+
+def test_a_sample_has_the_documented_shapes_and_tags(index):
+    sample = stream(index, labels=LeftHalf())[0]
+    assert {key: (value.shape, value.dtype) for key, value in sample.items() if key != "id"} == {
+        "image": ((3, 32, 32), torch.float32), "tags": ((3,), torch.float32), "labels": ((32, 32), torch.int64),
+    }  # fmt: skip
+    assert type(sample["image"]) is type(sample["labels"]) is torch.Tensor
+    for position in range(5):
+        sample = stream(index)[position]
+        assert "labels" not in sample
+        assert (sample["tags"].nonzero().flatten() + 1).tolist() == list(TAGS[sample["id"]])
+
+
+def test_labels_hold_the_classes_and_ignored_padding(index):
+    seen = {value for p in range(10) for value in stream(index, labels=LeftHalf())[p]["labels"].unique().tolist()}
+    assert seen == {0, 1, IGNORE_INDEX}
+
+
+def test_each_epoch_shows_every_image_once_in_another_order(index):
+    samples = stream(index)
+    epochs = [[samples[5 * epoch + place]["id"] for place in range(5)] for epoch in range(6)]
+    assert all(sorted(epoch) == sorted(TAGS) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 3
+
+
+def test_a_sample_depends_on_seed_and_position_alone(index):
+    first, again, other = stream(index)[7], stream(index)[7], stream(index, seed=1)
+    assert same(first, again)
+    assert [other[p]["id"] for p in range(20)] != [stream(index)[p]["id"] for p in range(20)]
+    positions = [p for p in range(40) if stream(index)[p]["id"] == "a"]
+    assert len(positions) == 8
+    assert not torch.equal(stream(index)[positions[0]]["image"], stream(index)[positions[1]]["image"])
+
+
+def test_the_image_is_augmented_alike_with_and_without_labels(index):
+    for position in range(5):
+        with_labels = stream(index, labels=LeftHalf())[position]["image"]
+        torch.testing.assert_close(with_labels, stream(index)[position]["image"])
+
+
+def test_reading_a_sample_leaves_the_generators_as_they_were(index):
+    torch.manual_seed(3)
+    random.seed(3)
+    expected = torch.rand(1), random.random()
+    torch.manual_seed(3)
+    random.seed(3)
+    stream(index)[0]
+    assert (torch.rand(1), random.random()) == expected
+
+
+def test_the_stream_is_the_same_for_no_worker_and_for_two(index):
+    alone, shared = (
+        list(batches(stream(index, labels=LeftHalf()), batch=2, steps=4, workers=workers)(0)) for workers in (0, 2)
+    )
+    assert len(alone) == 4
+    assert all(same(a, b) for a, b in zip(alone, shared, strict=True))
+
+
+def test_a_stream_goes_on_from_any_step_as_if_never_stopped(index):
+    start = batches(stream(index), batch=2, steps=5, workers=0)
+    whole, rest = list(start(0)), list(start(3))
+    assert [len(whole), len(rest)] == [5, 2]
+    assert all(same(a, b) for a, b in zip(whole[3:], rest, strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streaming_draws_nothing_from_the_generator_that_drops_features(index, workers):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    next(batches(stream(index), batch=2, steps=2, workers=workers)(0))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_ranks_share_each_batch_without_overlap(index):
+    whole = list(batches(stream(index), batch=4, steps=3, workers=0)(0))
+    ranks = [list(batches(stream(index), batch=4, steps=3, workers=0, rank=r, world=2)(0)) for r in range(2)]
+    for step, batch in enumerate(whole):
+        assert [batch["id"][0::2], batch["id"][1::2]] == [ranks[0][step]["id"], ranks[1][step]["id"]]
+        assert torch.equal(batch["image"][1::2], ranks[1][step]["image"])
+
+
+def test_a_batch_that_does_not_divide_among_the_processes_is_refused(index):
+    with pytest.raises(ValueError, match="a batch of 5 does not divide among 2 processes"):
+        batches(stream(index), batch=5, steps=1, workers=0, world=2)
+
+
+def test_no_image_is_refused(index):
+    with pytest.raises(ValueError, match=r"no images to train on; check dataset\.train"):
+        TrainingSet(index, (), augmentation(**RANDOM), seed=0)

@@ -1,0 +1,173 @@
+"""The one evaluator, on artifacts small enough to score by hand."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wsss_core import artifacts, layout
+from wsss_core.artifacts import Scores
+from wsss_core.data.index import Index, Record
+from wsss_core.report.evaluation import Scorer, strongest, thresholded
+from wsss_core.voc import IGNORE_INDEX
+
+TRAIN, VAL = ("a", "b", "c", "d"), ("v",)
+CLASSES = ("cat", "dog")
+MASK = np.array([[0, 0, 1, 1], [0, 0, 1, IGNORE_INDEX]], np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+class Truth:
+    """The same mask for each image that has one."""
+
+    def __init__(self, *ids: str) -> None:
+        self.ids, self.asked = ids, []
+
+    def available(self, image_id: str) -> bool:
+        return image_id in self.ids
+
+    def read(self, image_id: str) -> np.ndarray:
+        self.asked.append(image_id)
+        return MASK
+
+
+def scorer(*ids: str, **changes) -> Scorer:
+    records = {name: Record(name, f"{name}.png", (1,), 2, 4, "") for name in TRAIN + VAL}
+    index = Index("folder", ".", CLASSES, {"train": TRAIN, "val": VAL}, records, "tags")
+    return Scorer(index, **{"truth": Truth(*ids), "threshold_step": 0.25, "tuning_every": 2} | changes)
+
+
+def metrics(name: str) -> dict:
+    return json.loads((layout.METRICS / f"{name}.json").read_text())
+
+
+def rows(path: Path) -> list[list[str]]:
+    return list(csv.reader(path.read_text().splitlines()))
+
+
+def test_a_perfect_artifact_scores_1_and_names_its_classes():
+    scorer(*TRAIN).score_labels("fused", lambda image_id: MASK, split="train")
+    content = metrics("fused")
+    assert (content["split"], content["num_images"]) == ("train", 4)
+    assert [content[key] for key in ("miou", "miou_labelled", "coverage", "miou_tuning", "miou_rest")] == [1] * 5
+    assert content["iou"] == {"background": 1, "cat": 1}  # no dog anywhere: absent, not 0
+
+
+def test_labels_are_scored_by_hand():
+    prediction = np.array([[0, 0, 1, IGNORE_INDEX], [0, 2, 1, 2]], np.uint8)
+    scorer("v").score_labels("deeplab", lambda image_id: prediction, split="val")
+    content = metrics("deeplab")
+    assert content["iou"] == pytest.approx({"background": 3 / 5, "cat": 2 / 3, "dog": 0})
+    assert content["miou"] == pytest.approx((3 / 5 + 2 / 3) / 3)
+    assert content["coverage"] == pytest.approx(6 / 7)
+    assert content["miou_labelled"] == pytest.approx((3 / 4 + 1 + 0) / 3)
+
+
+def test_the_confusion_matrix_is_a_table_of_counts():
+    scorer("v").score_labels("deeplab", lambda image_id: np.full((2, 4), 2, np.uint8), split="val")
+    assert rows(layout.CONFUSION / "deeplab.csv") == [
+        ["truth", "background", "cat", "dog"],
+        ["background", "0", "0", "4"],
+        ["cat", "0", "0", "3"],
+        ["dog", "0", "0", "0"],
+    ]
+
+
+def test_training_figures_are_split_into_tuning_images_and_the_rest():
+    # every second image is wrong, and these are the ones parameters may be chosen on
+    def read(image_id):
+        return np.zeros((2, 4), np.uint8) if image_id in ("a", "c") else MASK
+
+    scorer(*TRAIN).score_labels("fused", read, split="train")
+    content = metrics("fused")
+    assert content["miou_rest"] == 1
+    assert content["miou_tuning"] == pytest.approx(4 / 7 / 2)
+    assert content["miou_tuning"] < content["miou"] < content["miou_rest"]
+
+
+def test_the_validation_split_and_a_run_without_tuning_have_one_figure():
+    scorer("v").score_labels("deeplab", lambda image_id: MASK, split="val")
+    scorer(*TRAIN, tuning_every=0).score_labels("fused", lambda image_id: MASK, split="train")
+    for name in ("deeplab", "fused"):
+        assert not {"miou_tuning", "miou_rest"} & metrics(name).keys()
+
+
+def test_images_without_a_mask_are_left_out_and_not_read():
+    read = []
+    scorer("b").score_labels("fused", lambda image_id: read.append(image_id) or MASK, split="train")
+    assert read == ["b"]
+    assert metrics("fused")["num_images"] == 1
+
+
+def test_without_any_mask_the_file_says_so_and_holds_no_figure(caplog):
+    scorer().score_labels("fused", lambda image_id: MASK, split="train")
+    scorer().score_cams(layout.CAMS)
+    scorer().score_saliency(layout.SALIENCY)
+    for name in ("fused", "cam", "saliency"):
+        content = metrics(name)
+        assert content["num_images"] == 0
+        assert "no train image has a mask" in content["note"]
+        assert "miou" not in content
+    assert "no train image has a mask" in caplog.text
+    assert rows(layout.PLOTS / "cam_thresholds.csv") == [["threshold", "miou"]]
+
+
+def write_cams(ids=TRAIN, cat=0.6, elsewhere=0.3) -> None:
+    """Class cat scores `cat` where it is and `elsewhere` where it is not."""
+    for image_id in ids:
+        scores = np.where(MASK == 1, cat, elsewhere)[None]
+        artifacts.write_scores(layout.CAMS, image_id, Scores(np.array([1], np.uint8), scores, (2, 4)))
+
+
+def test_the_best_threshold_of_the_cams_is_found_and_marked_as_an_oracle_s():
+    write_cams()
+    scorer(*TRAIN).score_cams(layout.CAMS)
+    content = metrics("cam")
+    assert content["oracle_threshold"] == 0.5  # of 0, .25, .5, .75 the only one between .3 and .6
+    assert content["miou"] == 1
+    assert content["iou"] == {"background": 1, "cat": 1}
+    curve = [(float(t), float(v)) for t, v in rows(layout.PLOTS / "cam_thresholds.csv")[1:]]
+    assert [t for t, _ in curve] == [0, 0.25, 0.5, 0.75]
+    assert [v for _, v in curve] == pytest.approx([3 / 7 / 2, 3 / 7 / 2, 1, 4 / 7 / 2])
+
+
+def test_cams_at_the_oracle_threshold_score_like_the_labels_made_at_it():
+    rng = np.random.default_rng(0)
+    for image_id in TRAIN:
+        cams = Scores(np.array([1, 2], np.uint8), rng.random((2, 1, 2)).astype(np.float16), (2, 4))
+        artifacts.write_scores(layout.CAMS, image_id, cams)
+    scorer(*TRAIN).score_cams(layout.CAMS)
+    threshold = metrics("cam")["oracle_threshold"]
+    scorer(*TRAIN).score_labels(
+        "fused", lambda image_id: thresholded(artifacts.read_scores(layout.CAMS, image_id), threshold), split="train"
+    )
+    for key in ("miou", "miou_tuning", "miou_rest", "coverage", "iou"):
+        assert metrics("cam")[key] == pytest.approx(metrics("fused")[key])
+
+
+def test_saliency_is_scored_against_the_union_of_classes_without_void_pixels():
+    for image_id in TRAIN:
+        artifacts.write_grey(layout.SALIENCY, image_id, (MASK == 1).astype(float))  # wrong on the void pixel only
+    scorer(*TRAIN).score_saliency(layout.SALIENCY)
+    content = metrics("saliency")
+    assert (content["num_images"], content["mae"]) == (4, 0)
+    assert content["max_f"] == pytest.approx(1)
+
+
+def test_the_strongest_map_labels_a_pixel():
+    scores = np.array([[[0.5, 0.1, 0.2]], [[0.4, 0.3, 0.1]], [[0.1, 0.2, 0.9]]])
+    labels = strongest(Scores(np.array([0, 3, 9], np.uint8), scores, (1, 3)))
+    np.testing.assert_array_equal(labels, [[0, 3, 9]])
+    assert labels.dtype == np.uint8
+
+
+def test_a_score_must_exceed_its_threshold():
+    scores = Scores(np.array([3, 9], np.uint8), np.array([[[0.5, 0.6, 0.0]], [[0.2, 0.7, 0.0]]]), (1, 3))
+    np.testing.assert_array_equal(thresholded(scores, 0.5), [[0, 9, 0]])
+    np.testing.assert_array_equal(thresholded(scores, 0.0), [[3, 9, 0]])

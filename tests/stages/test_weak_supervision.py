@@ -1,0 +1,35 @@
+"""No stage opens a pixel mask but those whose business it is; read from the imports."""
+
+from pathlib import Path
+
+import import_graph
+import pytest
+from workspace import LABEL_STAGES, STAGES
+
+TRUTH = Path("wsss_core/cli/truth.py")
+ALLOWED = {"evaluate", "report", "train_deeplab"}
+"""train_deeplab for full supervision, on its flag --masks alone."""
+
+
+def stage_file(stage: str) -> Path:
+    return Path(f"stages/{stage}.py")
+
+
+def test_only_these_stages_can_open_masks():
+    everyone = {path.stem for path in (import_graph.ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert everyone >= set(STAGES)
+    able = {stage for stage in everyone if TRUTH in import_graph.reachable(stage_file(stage))}
+    assert able <= ALLOWED
+
+
+@pytest.mark.parametrize("stage", set(LABEL_STAGES) - {"prepare"})
+def test_no_label_making_stage_knows_the_module_of_masks(stage):
+    assert Path("wsss_core/data/masks.py") not in import_graph.reachable(stage_file(stage))
+
+
+def test_masks_are_opened_by_flag_only(pipeline, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("train_deeplab opened the masks without --masks")
+
+    monkeypatch.setattr("stages.train_deeplab.open_truth", refuse)
+    pipeline.run("train_deeplab")

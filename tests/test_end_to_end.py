@@ -1,0 +1,181 @@
+"""The whole graph by `dvc repro` in a fresh clone, and what runs again after a change."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from workspace import ROOT, STAGES
+
+pytestmark = pytest.mark.slow
+
+STAGE_LINE = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
+LABELS = "data/pseudo_labels/affinitynet"
+SMALLER = {
+    "dataset": {"scenes": {"num_train": 8, "num_val": 3, "num_saliency": 0}},
+    "train_cam": {"epochs": 1},
+    "train_deeplab": {"epochs": 1},
+}
+
+
+class Clone:
+    """A clone of the repository as a user has it, with this environment's commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        bin_folder = str(Path(sys.executable).parent)
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")}
+        self.environment = {
+            **variables,
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(folder),  # the clone's code, not the installed package's
+            "OMP_NUM_THREADS": "1",
+            "WSSS_WORKERS": "0",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            **{f"GIT_{name}": "test@example.org" for name in
+               ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")},
+        }
+
+    def run(self, *command: str, **environment: str) -> str:
+        """The output of a command that must succeed."""
+        result = subprocess.run(
+            command, cwd=self.folder, env={**self.environment, **environment}, check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        assert result.returncode == 0, f"{' '.join(command)}:\n{result.stdout[-4000:]}"
+        return result.stdout
+
+    def stages_run_by(self, *command: str, **environment: str) -> set[str]:
+        """The stages that a dvc command ran anew; those taken from its cache do not count."""
+        return set(STAGE_LINE.findall(self.run(*command, **environment)))
+
+    def labels(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.folder / LABELS).iterdir()}
+
+
+def sources() -> list[str]:
+    """Every file of the repository that Git has or would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def copy_sources(folder: Path) -> None:
+    for name in sources():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone in which the graph has run once on a tiny set, everything committed."""
+    made = Clone(tmp_path_factory.mktemp("clone") / "wsss")
+    copy_sources(made.folder)
+    made.run("git", "init", "--quiet")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "Clone")
+    settings = [f"--set={section}.{key}={value}" for section, keys in flat(SMALLER) for key, value in keys.items()]
+    made.run("wsss", "preset", "use", "scenes_tiny", *settings)
+    assert made.stages_run_by("dvc", "repro") >= set(STAGES)
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "Run")
+    return made
+
+
+def flat(mapping: dict, prefix: str = "") -> list[tuple[str, dict]]:
+    """(dotted section, its plain keys) of nested mappings."""
+    found = []
+    for section, keys in mapping.items():
+        plain = {key: value for key, value in keys.items() if not isinstance(value, dict)}
+        nested = {key: value for key, value in keys.items() if isinstance(value, dict)}
+        found += [(f"{prefix}{section}", plain), *flat(nested, f"{prefix}{section}.")]
+    return found
+
+
+def below(stage: str) -> set[str]:
+    """`stage` and all that depends on it, read from dvc.yaml."""
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    made = {name: [out if isinstance(out, str) else next(iter(out)) for kind in ("outs", "metrics", "plots")
+                   for out in content.get(kind, [])] for name, content in stages.items()}  # fmt: skip
+    found, waiting = {stage}, [stage]
+    while waiting:
+        outs = made[waiting.pop()]
+        for name, content in stages.items():
+            uses = any(out == dep or out.startswith(f"{dep}/") for out in outs for dep in content["deps"])
+            if uses and name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
+
+
+def test_the_graph_leaves_git_clean_and_its_results_in_place(clone):
+    assert clone.run("git", "status", "--porcelain") == ""
+    for path in ("reports/report.html", "models/deeplab/model.pt", f"{LABELS}/manifest.json"):
+        assert (clone.folder / path).is_file()
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_second_repro_runs_nothing(clone, workers):
+    output = clone.run("dvc", "repro", WSSS_WORKERS=workers)
+    assert STAGE_LINE.findall(output) == []
+    assert "up to date" in output
+
+
+def test_metrics_and_plots_are_shown(clone):
+    shown = clone.run("dvc", "metrics", "show", "--json")
+    for name in ("cam", "cam_crf", "random_walk", "fused", "pseudo_labels", "deeplab", "saliency"):
+        assert f"reports/metrics/{name}.json" in shown
+    clone.run("dvc", "plots", "show", "--out", ".dvc/tmp/plots")
+    page = (clone.folder / ".dvc/tmp/plots/index.html").read_text(encoding="utf-8")
+    assert page.count("vega") > 0
+    for title in ("training loss of DeepLab", "CAM against its background threshold"):
+        assert title in page
+
+
+@pytest.mark.parametrize(
+    ("setting", "stage"), [("refine_crf.iterations=7", "refine_crf"), ("random_walk.beta=11", "random_walk")]
+)
+def test_an_experiment_runs_a_stage_and_what_follows_it(clone, setting, stage):
+    ran = clone.stages_run_by("dvc", "exp", "run", "--set-param", setting)
+    clone.run("git", "checkout", "--quiet", "--", ".")
+    clone.run("dvc", "checkout", "--quiet")
+    assert stage in ran
+    assert ran <= below(stage), "nothing above it may run"
+
+
+def test_masks_may_go_and_a_forced_run_gives_the_same_pseudo_labels(clone):
+    before = clone.labels()
+    masks = clone.folder / "data/raw/scenes_tiny/SegmentationClass"
+    masks.rename(clone.folder / ".dvc/tmp/masks")
+    try:
+        assert clone.stages_run_by("dvc", "repro") == set()
+        assert "refine_crf" in clone.stages_run_by("dvc", "repro", "--force", "refine_crf")
+        assert clone.labels() == before
+    finally:
+        (clone.folder / ".dvc/tmp/masks").rename(masks)
+
+
+def test_the_demo_of_a_tarball_leaves_the_users_work_alone(tmp_path):
+    tarball = Clone(tmp_path / "wsss")
+    copy_sources(tarball.folder)
+    tarball.run("dvc", "config", "--local", "core.no_scm", "true")
+    tarball.run("wsss", "preset", "use", "voc12_mini")
+    params = (tarball.folder / "params.yaml").read_bytes()
+    (tarball.folder / "data/cam").mkdir(parents=True)
+    (tarball.folder / "data/cam/mine.npz").write_bytes(b"mine")
+    preset = tarball.folder / "presets/scenes_smaller.yaml"
+    content = YAML(typ="safe").load((tarball.folder / "presets/scenes_tiny.yaml").read_text())
+    YAML(typ="safe").dump({**content, **SMALLER, "dataset": {**content["dataset"], **SMALLER["dataset"]}}, preset)
+    output = tarball.run(sys.executable, "-m", "wsss_core.cli.demo", "--preset", "scenes_smaller")
+    assert "DeepLab" in output.rpartition("mIoU")[2]
+    assert (tarball.folder / ".demo/reports/report.html").is_file()
+    assert (tarball.folder / "params.yaml").read_bytes() == params
+    assert [path.name for path in (tarball.folder / "data").rglob("*")] == ["cam", "mine.npz"]
+    assert not (tarball.folder / "models").exists()

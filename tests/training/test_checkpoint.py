@@ -1,0 +1,93 @@
+"""`model.pt`: one path is enough to have the trained network again."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from wsss_core.artifacts import ArtifactError
+from wsss_core.training import checkpoint
+from wsss_core.training.checkpoint import Description
+
+BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
+
+
+def description(**changes) -> Description:
+    values = {
+        "method": "cam", "network": "cam", "classes": ("cat", "dôg"), "backbone": BACKBONE,
+        "options": {"dropout": 0.5}, "params": {"batch": 8, "augment": {"scale": [0.5, 1.5]}},
+    }  # fmt: skip
+    return Description(**values | changes)
+
+
+def saved(folder, **changes) -> torch.nn.Module:
+    torch.manual_seed(0)
+    model = checkpoint.build(description(**changes))
+    checkpoint.save(folder, model, description(**changes))
+    return model
+
+
+@pytest.mark.parametrize("name", ["cam", "cam/model.pt"])
+def test_a_network_comes_back_with_its_weights_and_description(tmp_path, name):
+    model = saved(tmp_path / "cam")
+    loaded, told = checkpoint.load(tmp_path / name)
+    assert told == description()
+    assert not loaded.training
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in loaded.state_dict().items())
+    images = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded(images)["logits"], model.eval()(images)["logits"])
+
+
+def test_a_checkpoint_holds_no_code_and_lies_alone(tmp_path):
+    saved(tmp_path)
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["classes"] == ["cat", "dôg"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_loading_needs_no_pretrained_weights(tmp_path):
+    model = checkpoint.build(description())
+    elsewhere = description(backbone={**BACKBONE, "weights": "nowhere/weights.pth"})
+    checkpoint.save(tmp_path, model, elsewhere)
+    assert checkpoint.load(tmp_path)[1].backbone["weights"] == "nowhere/weights.pth"
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        saved(tmp_path / folder)
+    assert (tmp_path / "a/model.pt").read_bytes() == (tmp_path / "b/model.pt").read_bytes()
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(ArtifactError, match=r"model\.pt is missing; run the stage"):
+        checkpoint.load(tmp_path / "models" / "cam")
+
+
+def write_foreign(path, kind: str) -> None:
+    if kind in ("text", "empty"):
+        path.write_text({"text": "no model", "empty": ""}[kind])
+        return
+    torch.save([1, 2] if kind == "list" else {"fc8.weight": torch.zeros(1000)}, path)
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:1500])
+
+
+@pytest.mark.parametrize("kind", ["state dict", "list", "text", "empty", "truncated"])
+def test_a_file_that_is_no_model_of_ours_is_named(tmp_path, kind):
+    write_foreign(tmp_path / "model.pt", kind)
+    with pytest.raises(ArtifactError, match=r"model\.pt (is no model of this project|cannot be read)"):
+        checkpoint.load(tmp_path / "model.pt")
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    model = checkpoint.build(description(classes=("cat", "dog", "cow")))
+    checkpoint.save(tmp_path, model, description())
+    with pytest.raises((ArtifactError, RuntimeError), match=r"fc8\.weight|no model of this project"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_description_is_complete():
+    assert {field.name for field in dataclasses.fields(Description)} == {
+        "method", "network", "classes", "backbone", "options", "params",
+    }  # fmt: skip

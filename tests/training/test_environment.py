@@ -1,0 +1,58 @@
+"""The environment: defaults, and clear errors for values that cannot be had."""
+
+from pathlib import Path
+
+import pytest
+
+from wsss_core.training import distribution, environment
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch):
+    for name in ("WSSS_WORKERS", "WSSS_DEVICES", "WSSS_PRECISION", "WSSS_RESUME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults_hold_where_nothing_is_set_or_only_blanks(monkeypatch):
+    for value in (None, "", "  "):
+        if value is not None:
+            for name in ("WSSS_WORKERS", "WSSS_DEVICES", "WSSS_PRECISION", "WSSS_RESUME_DIR"):
+                monkeypatch.setenv(name, value)
+        assert 1 <= environment.workers() <= 8
+        assert environment.devices() == "auto"
+        assert environment.precision() == "32-true"
+        assert environment.resume_folder() == Path(".wsss")
+
+
+def test_values_arrive(monkeypatch):
+    monkeypatch.setenv("WSSS_WORKERS", " 0 ")
+    monkeypatch.setenv("WSSS_DEVICES", "0,2")
+    monkeypatch.setenv("WSSS_PRECISION", "bf16-mixed")
+    monkeypatch.setenv("WSSS_RESUME_DIR", "/scratch/a b")
+    assert environment.workers() == 0
+    assert environment.devices() == "0,2"
+    assert environment.precision() == "bf16-mixed"
+    assert environment.resume_folder() == Path("/scratch/a b")
+
+
+@pytest.mark.parametrize("value", ["two", "1.5", "2 4"])
+def test_workers_must_be_a_whole_number(monkeypatch, value):
+    monkeypatch.setenv("WSSS_WORKERS", value)
+    with pytest.raises(ValueError, match=f"WSSS_WORKERS must be a whole number, not '{value}'"):
+        environment.workers()
+
+
+def test_workers_must_not_be_negative(monkeypatch):
+    monkeypatch.setenv("WSSS_WORKERS", "-1")
+    with pytest.raises(ValueError, match="WSSS_WORKERS must be at least 0, not -1"):
+        environment.workers()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WSSS_DEVICES", "tpus"), ("WSSS_DEVICES", "0,x"), ("WSSS_DEVICES", "99"), ("WSSS_PRECISION", "12-bit")],
+)
+def test_devices_and_precisions_that_cannot_be_had_stop_the_run(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=rf"{name}={value}.* cannot be used here"):
+        distribution.launch(seed=0)

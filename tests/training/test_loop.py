@@ -1,0 +1,181 @@
+"""The one loop: it resumes to the bit, stops at NaN, and keeps the means of its terms."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from wsss_core.training import loop
+from wsss_core.training.loop import DivergedError, History, fit
+from wsss_core.training.optim import build_optimizer, poly_schedule
+
+STEPS = 12
+
+
+class Network(nn.Module):
+    """Dropout draws random numbers and batch norm keeps statistics: both must survive a restart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images)
+
+
+def batch_of(step: int) -> dict:
+    generator = torch.Generator().manual_seed(step)
+    return {"id": [f"image{step}a", f"image{step}b"], "image": torch.randn(6, 4, generator=generator)}
+
+
+def batches(first: int) -> Iterator[dict]:
+    return (batch_of(step) for step in range(first, STEPS))
+
+
+def squares(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+    output = model(batch["image"])
+    return {"fit": (output - 1).square().mean(), "decay": 0.01 * output.square().mean()}
+
+
+def killed_at(step: int, losses=squares):
+    """The losses of a run whose process is killed when it computes this step."""
+
+    def broken(model, batch, progress):
+        if round(progress * STEPS) == step:
+            raise KeyboardInterrupt
+        return losses(model, batch, progress)
+
+    return broken
+
+
+def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd"):
+    """A run of a new process: seeded model, optimiser and schedule, whatever it finds at `checkpoint`."""
+    torch.manual_seed(0)
+    model = Network()
+    options = {"momentum": 0.9, "lr": 0.05, "weight_decay": 0.01, "new_lr_factor": 1, "bias_lr_factor": 2}
+    descent = build_optimizer(model, name=optimizer, **options)
+    history = fit(
+        model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
+        scheduler=poly_schedule(descent, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
+    )  # fmt: skip
+    return model.state_dict(), history.rows
+
+
+def equal(first: dict, second: dict) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture
+def every_step(monkeypatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+
+
+@pytest.mark.usefixtures("every_step")
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("killed", [1, 7, STEPS - 1])
+def test_a_killed_run_ends_with_the_weights_of_one_never_stopped(tmp_path, killed, optimizer):
+    whole = train(tmp_path / "whole.pt", optimizer=optimizer)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed.pt", losses=killed_at(killed), optimizer=optimizer)
+    resumed = train(tmp_path / "killed.pt", optimizer=optimizer)
+    assert equal(whole[0], resumed[0])
+    assert whole[1] == resumed[1]
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_restart_goes_on_at_the_checkpoint_and_not_at_the_start(tmp_path):
+    seen = []
+
+    def counting(model, batch, progress):
+        seen.append(batch["id"][0])
+        return squares(model, batch, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "c.pt", losses=killed_at(7))
+    train(tmp_path / "c.pt", losses=counting)
+    assert seen == [f"image{step}a" for step in range(7, STEPS)]
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_checkpoint_loads_without_pickled_code(tmp_path):
+    train(tmp_path / "c.pt")
+    assert torch.load(tmp_path / "c.pt", weights_only=True)["step"] == STEPS
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
+
+
+def test_no_checkpoint_is_written_before_its_time(tmp_path):
+    train(tmp_path / "c.pt")
+    assert not (tmp_path / "c.pt").exists()
+
+
+def test_the_loss_falls(tmp_path):
+    rows = train(tmp_path / "c.pt")[1]
+    assert rows[-1]["fit"] < 0.5 * rows[0]["fit"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_broken_loss_names_step_term_and_images_and_spares_the_weights(tmp_path, value):
+    kept = {}
+
+    def broken(model, batch, progress):
+        terms = squares(model, batch, progress)
+        if batch["id"][0] == "image5a":
+            kept.update({name: p.clone() for name, p in model.named_parameters()}, model=model)
+            terms["decay"] = terms["decay"] * value
+        return terms
+
+    message = r"loss decay is not finite at step 5, images image5a, image5b; lower optimizer\.lr"
+    with pytest.raises(DivergedError, match=message):
+        train(tmp_path / "c.pt", losses=broken)
+    model = kept.pop("model")
+    assert all(torch.equal(p, kept[name]) for name, p in model.named_parameters())
+
+
+def test_terms_that_are_finite_alone_but_not_together_are_named(tmp_path):
+    def huge(model, batch, progress):
+        large = model(batch["image"]).sum() * 0 + 3e38
+        return {"first": large, "second": large}
+
+    with pytest.raises(DivergedError, match="loss first, second is not finite at step 0"):
+        train(tmp_path / "c.pt", losses=huge)
+
+
+def test_progress_runs_from_0_to_just_below_1(tmp_path):
+    seen = []
+
+    def watching(model, batch, progress):
+        seen.append(progress)
+        return squares(model, batch, progress)
+
+    train(tmp_path / "c.pt", losses=watching)
+    assert seen == pytest.approx([step / STEPS for step in range(STEPS)])
+
+
+def test_history_holds_the_mean_of_each_stretch_of_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 2)  # 12 steps: a row for every 6
+    values = iter(range(100))
+
+    def counting(model, batch, progress):
+        return {"count": model(batch["image"]).sum() * 0 + next(values)}
+
+    rows = train(tmp_path / "c.pt", losses=counting)[1]
+    assert [(row["step"], row["count"]) for row in rows] == [(6, 2.5), (12, 8.5)]
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_row_of_the_history_is_never_cut_by_a_restart(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 4)  # a row for every 3 steps; killed in the middle of one
+    whole = train(tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed.pt", losses=killed_at(8))
+    resumed = train(tmp_path / "killed.pt")
+    assert [row["step"] for row in resumed[1]] == [3, 6, 9, 12]
+    assert resumed[1] == whole[1]
+
+
+def test_the_history_is_a_table_with_a_column_for_each_term(tmp_path):
+    History([{"step": 1, "lr": 0.1, "a": 0.123456789}, {"step": 2, "lr": 0.05, "b": 2.0}]).write(tmp_path / "h.tsv")
+    assert (tmp_path / "h.tsv").read_text() == "step\tlr\ta\tb\n1\t0.1\t0.123457\t\n2\t0.05\t\t2\n"

@@ -1,0 +1,161 @@
+"""From a description and a stream to `model.pt`: the whole of a training stage on four small pictures."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wsss_core import artifacts
+from wsss_core.data.index import Index, Record
+from wsss_core.data.training_set import TrainingSet
+from wsss_core.data.transforms import augmentation
+from wsss_core.training import checkpoint, loop, objectives, train
+from wsss_core.training.checkpoint import Description
+from wsss_core.training.loop import DivergedError
+
+BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
+AUGMENT = {
+    "long_side": None, "scale": (0.7, 1.3), "crop": 32, "flip": True, "color_jitter": (0.2, 0.2, 0.2, 0), "pad": "mean",
+}  # fmt: skip
+OPTIMIZER = {
+    "name": "adamw", "lr": 0.002, "momentum": 0.0, "weight_decay": 0.01, "new_lr_factor": 1, "bias_lr_factor": 1,
+    "poly_power": 0.9, "warmup": 0.1,
+}  # fmt: skip
+STEPS = 4
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path / "resume"))
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    monkeypatch.setenv("WSSS_WORKERS", "0")
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    ids, rng = ("a", "b", "c", "d"), np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    for image_id in ids:
+        Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(tmp_path / f"images/{image_id}.png")
+    records = {name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, "") for k, name in enumerate(ids)}
+    index = Index("folder", str(tmp_path), ("cat", "dog"), {"train": ids}, records, "tags")
+    index.write(tmp_path / "index.json")
+    return index
+
+
+def description(**changes) -> Description:
+    values = {
+        "method": "cam", "network": "cam", "classes": ("cat", "dog"), "backbone": BACKBONE,
+        "options": {"dropout": 0.5}, "params": {"batch": 2},
+    }  # fmt: skip
+    return Description(**values | changes)
+
+
+def fit(index: Index, out: Path, *, losses=objectives.classification, seed=0, **changes) -> dict[str, torch.Tensor]:
+    """Train two epochs of two steps; returns the weights."""
+    settings = {
+        "batch": 2, "epochs": 2.0, "optimizer": OPTIMIZER, "seed": seed, "inputs": [Path(index.root) / "index.json"],
+        "out": out, "history": out.parent / f"{out.name}.tsv",
+    }  # fmt: skip
+    samples = TrainingSet(index, index.ids("train"), augmentation(**AUGMENT), seed=seed)
+    train.train(description(), samples, losses, **settings | changes)
+    return checkpoint.load(out)[0].state_dict()
+
+
+def equal(first: dict, second: dict) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def killed_at(step: int):
+    def losses(model, batch, progress):
+        if round(progress * STEPS) == step:
+            raise KeyboardInterrupt
+        return objectives.classification(model, batch, progress)
+
+    return losses
+
+
+def counting(seen: list):
+    def losses(model, batch, progress):
+        seen.append(round(progress * STEPS))
+        return objectives.classification(model, batch, progress)
+
+    return losses
+
+
+def test_a_stage_leaves_its_model_and_its_history_and_nothing_else(tmp_path, index):
+    fit(index, tmp_path / "models/cam")
+    assert sorted(p.name for p in (tmp_path / "models").rglob("*")) == ["cam", "cam.tsv", "model.pt"]
+    assert not (tmp_path / "resume").exists()
+    table = (tmp_path / "models/cam.tsv").read_text().splitlines()
+    assert table[0] == "step\tlr\ttags"
+    assert len(table) == 1 + STEPS
+    assert checkpoint.load(tmp_path / "models/cam")[1] == description()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path, index):
+    first = fit(index, tmp_path / "a/cam", epochs=1.0)
+    fit(index, tmp_path / "b/cam", epochs=1.0)
+    assert (tmp_path / "a/cam/model.pt").read_bytes() == (tmp_path / "b/cam/model.pt").read_bytes()
+    assert not equal(first, fit(index, tmp_path / "c/cam", epochs=1.0, seed=1))
+
+
+def test_a_killed_training_ends_with_the_weights_of_one_never_stopped(tmp_path, index):
+    whole = fit(index, tmp_path / "whole/cam")
+    out, seen = tmp_path / "killed/cam", []
+    with pytest.raises(KeyboardInterrupt):
+        fit(index, out, losses=killed_at(2))
+    assert not out.exists()
+    resumed = fit(index, out, losses=counting(seen))
+    assert seen == [2, 3]
+    assert equal(whole, resumed)
+    assert (tmp_path / "whole/cam.tsv").read_text() == (tmp_path / "killed/cam.tsv").read_text()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 1.5}, {}], ids=["seed", "epochs", "inputs"])
+def test_a_killed_training_starts_anew_when_something_changed(tmp_path, index, change):
+    with pytest.raises(KeyboardInterrupt):
+        fit(index, tmp_path / "models/cam", losses=killed_at(2))
+    if not change:
+        artifacts.write_text(tmp_path / "index.json", "other")
+    seen = []
+    fit(index, tmp_path / "models/cam", losses=counting(seen), **change)
+    assert seen[0] == 0
+
+
+def test_a_diverged_training_publishes_nothing_and_keeps_the_older_model(tmp_path, index):
+    out = tmp_path / "models/cam"
+    fit(index, out)
+    before = (out / "model.pt").read_bytes()
+
+    def broken(model, batch, progress):
+        return {"tags": objectives.classification(model, batch, progress)["tags"] * float("nan")}
+
+    with pytest.raises(DivergedError, match=r"loss tags is not finite at step 0, images [abcd], [abcd];"):
+        fit(index, out, losses=broken, seed=1)
+    assert (out / "model.pt").read_bytes() == before
+
+
+def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
+    trained = fit(index, tmp_path / "models/cam", epochs=0.5)
+    torch.manual_seed(5)
+    fresh = checkpoint.build(description())
+    head = copy.deepcopy(fresh.fc8)
+    train.backbone_from(tmp_path / "models/cam/model.pt")(fresh)
+    names = [name for name in trained if name.startswith("backbone.")]
+    assert names
+    assert all(torch.equal(fresh.state_dict()[name], trained[name]) for name in names)
+    assert torch.equal(fresh.fc8.weight, head.weight)
+
+
+def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
+    fit(index, tmp_path / "models/cam", epochs=0.5)
+    other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}))
+    with pytest.raises(ValueError, match=r"the backbone of .*model\.pt \(resnet10t\) is not this stage's"):
+        train.backbone_from(tmp_path / "models/cam/model.pt")(other)
