@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from pathlib import Path
 
 import click
 import numpy as np
@@ -35,10 +36,10 @@ _MADE_BY = {
 def main(params: Params, method: str | None) -> None:
     """Evaluate all stages of the pipeline, or one method's predictions."""
     index, name = open_index(params), method or "deeplab"
-    for folder, stage in {**({} if method else _MADE_BY), layout.PREDICTIONS / name: "predict"}.items():
-        require(folder, stage=stage)
     truth = open_truth(params, index)
-    _check(truth, index, *(["val"] if method else ["train", "val"]))
+    needed = {"val": {layout.PREDICTIONS / name: "predict"}, "train": {} if method else _MADE_BY}
+    for split, folders in needed.items():
+        _check(truth, index, split, folders)
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
@@ -46,11 +47,13 @@ def main(params: Params, method: str | None) -> None:
     logger.info("%s", quality_table(layout.METRICS))
 
 
-def _check(truth: Masks, index: Index, *splits: str) -> None:
-    """Read every mask before the first figure is written: all of them appear or none."""
-    for image_id in tqdm(index.ids(*splits), desc="read masks", unit="image"):
-        if truth.available(image_id):
-            truth.read(image_id)
+def _check(truth: Masks, index: Index, split: str, folders: dict[Path, str]) -> None:
+    """Look at all that is to be read before the first figure is written: all figures appear or none."""
+    ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
+    for folder, stage in folders.items() if ids else ():
+        require(folder, stage=stage)
+    for image_id in tqdm(ids if folders else (), desc=f"read {split} masks", unit="image"):
+        truth.read(image_id)
 
 
 def _evaluate_training_artifacts(scorer: Scorer) -> None:

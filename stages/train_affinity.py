@@ -9,7 +9,7 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
 from wsss_core.training import objectives
 from wsss_core.training.checkpoint import Description
-from wsss_core.training.train import backbone_from, train
+from wsss_core.training.train import start_of, train
 
 
 @command
@@ -17,7 +17,7 @@ def main(params: Params) -> None:
     """Train AffinityNet: do two neighbouring pixels share a class?"""
     p, index = params.train_affinity, open_index(params)
     labels = require(layout.AFFINITY_LABELS, stage="affinity_labels")
-    options = {"initialise": backbone_from(layout.MODELS / "cam")} if p.init == "cam" else {}
+    start = start_of(p.init, layout.MODELS / "cam")
     train(
         Description(
             method="affinity",
@@ -39,10 +39,10 @@ def main(params: Params) -> None:
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
-        inputs=[layout.INDEX, labels],
+        inputs=[layout.INDEX, labels, *start.inputs],
         out=layout.MODELS / "affinity",
         history=layout.HISTORY / "train_affinity.tsv",
-        **options,
+        initialise=start.initialise,
     )
 
 

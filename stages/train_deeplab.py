@@ -13,7 +13,7 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
 from wsss_core.training import objectives
 from wsss_core.training.checkpoint import Description
-from wsss_core.training.train import backbone_from, train
+from wsss_core.training.train import start_of, train
 
 
 @command
@@ -31,8 +31,8 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         read, inputs = truth.read, [layout.INDEX]
     else:
         require(labels, stage="refine_crf")
-        ids, read, inputs = index.ids("train"), partial(artifacts.read_labels, labels), [layout.INDEX, labels]
-    options = {"initialise": backbone_from(layout.MODELS / "cam")} if p.init == "cam" else {}
+        ids, read, inputs = list(index.ids("train")), partial(artifacts.read_labels, labels), [layout.INDEX, labels]
+    start = start_of(p.init, layout.MODELS / "cam")
     train(
         Description(
             method=method,
@@ -48,10 +48,10 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
-        inputs=inputs,
+        inputs=[*inputs, *start.inputs],
         out=layout.MODELS / method,
         history=layout.HISTORY / f"{method}.tsv",
-        **options,
+        initialise=start.initialise,
     )
 
 

@@ -123,10 +123,7 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
     [
         (artifacts.read_scores, b""),
         (artifacts.read_scores, b"PK\x03\x04 cut off"),
-        pytest.param(
-            artifacts.read_scores, b"no such format",
-            marks=pytest.mark.xfail(strict=True, reason="`reading` does not wrap numpy's ValueError"),
-        ),
+        (artifacts.read_scores, b"no such format"),
         (artifacts.read_labels, b""),
         (artifacts.read_labels, b"no such format"),
         (artifacts.read_grey, b""),

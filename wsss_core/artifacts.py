@@ -141,7 +141,9 @@ def reading(path: Path) -> Iterator[None]:
         raise ArtifactError(
             f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`)"
         ) from None
-    except (OSError, EOFError, BadZipFile, KeyError, json.JSONDecodeError) as error:
+    except ArtifactError:
+        raise
+    except (OSError, EOFError, BadZipFile, KeyError, ValueError) as error:
         raise ArtifactError(
             f"{path} cannot be read ({error}); delete {path.parent} and run `dvc repro`"
         ) from None

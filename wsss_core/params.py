@@ -36,8 +36,8 @@ class Scenes(Section):
     num_train: Count
     num_val: Count
     num_saliency: Annotated[int, Field(ge=0)]
-    height: Annotated[int, Field(ge=48)]
-    width: Annotated[int, Field(ge=48)]
+    height: Annotated[int, Field(ge=64)]
+    width: Annotated[int, Field(ge=64)]
 
 
 class Dataset(Section):
@@ -162,7 +162,7 @@ class TrainAffinity(Training):
 class RandomWalk(Section):
     radius: Annotated[int, Field(ge=2)]
     beta: Positive
-    log2_steps: Annotated[int, Field(ge=0, le=16)]
+    log2_steps: Annotated[int, Field(ge=0, le=12)]
     background_exponent: Positive
     store_stride: Count
     splits: Annotated[list[Literal["train", "val"]], Field(min_length=1)]

@@ -120,12 +120,10 @@ def test_no_tags_at_all_mean_background_everywhere(data):
             assert not np.array(labels).any()
 
 
-IN_LOADER = pytest.mark.xfail(strict=True, reason="a loader's worker wraps the message in its own traceback")
-
 
 @pytest.mark.parametrize(
     ("stage", "workers"),
-    [("train_cam", "0"), pytest.param("train_cam", "2", marks=IN_LOADER), ("infer_cam", "0"), ("saliency", "0"),
+    [("train_cam", "0"), ("train_cam", "2"), ("infer_cam", "0"), ("saliency", "0"),
      ("saliency", "2"), ("refine_crf", "2")],
 )  # fmt: skip
 def test_an_image_that_vanished_after_prepare(data, stage, workers):

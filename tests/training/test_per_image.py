@@ -104,7 +104,6 @@ def test_a_killed_run_starts_anew_when_parameters_or_inputs_changed(tmp_path, ch
     assert len(second.made) == 5
 
 
-@pytest.mark.xfail(strict=True, reason="Journal.publish moves the temporary files of a killed process along")
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):
     def killed_while_writing(image_id: str, folder: Path) -> None:
         (folder / f".{image_id}.txt.4711.tmp").write_text("half")

@@ -38,8 +38,8 @@ def demo(folder: Path, name: str) -> None:
     for source in COPIED:
         _mirror(Path(source), folder / source)
     _copy_params(folder, name)
-    cache = Path(".dvc/cache").resolve()
-    artifacts.write_text(folder / ".dvc/config", DVC_CONFIG.format(cache=os.path.relpath(cache, (folder / ".dvc").resolve())))
+    cache = os.path.relpath(".dvc/cache", folder / ".dvc")
+    artifacts.write_text(folder / ".dvc/config", DVC_CONFIG.format(cache=cache))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     status = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, env=environment, check=False).returncode
     if status:

@@ -41,7 +41,8 @@ def show_preset(name: str) -> None:
 @preset.command("use")
 @click.argument("name")
 @click.option("--params", "target", type=PATH, default=layout.PARAMS, show_default=True, help="The file to change.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a further key, e.g. dataset.root=PATH.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Set a further key, e.g. dataset.root=PATH.")
 @telling_errors
 def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
     """Set a preset's keys in params.yaml; its comments and all other values stay."""
@@ -61,6 +62,8 @@ def _set(keys: dict, setting: str) -> None:
     *sections, last = key.split(".")
     for section in sections:
         keys = keys.setdefault(section, {})
+        if not isinstance(keys, dict):
+            raise ParamsError(f"--set {setting}: {section} is a value, not a section")
     keys[last] = YAML(typ="safe").load(value)
 
 
@@ -116,5 +119,6 @@ def find_preset(name: str) -> Path:
     known = {path.stem: path for path in _files()}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        raise ParamsError(f"no preset {name!r}; " + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"))
+        remedy = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        raise ParamsError(f"no preset {name!r}; {remedy}")
     return known[name]

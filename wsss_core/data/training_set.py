@@ -87,8 +87,20 @@ def batches(
         raise ValueError(f"a batch of {batch} does not divide among {world} processes")
 
     def start(step: int) -> Iterator[dict]:
+        """The batches from `step` on; an error of a loader process is told as if it had happened here."""
         plan = [list(range(k * batch + rank, (k + 1) * batch, world)) for k in range(step, steps)]
-        return iter(DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available(),
-                               generator=torch.Generator()))  # not torch's own: a resumed run would draw once more
+        loader = DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available(),
+                            generator=torch.Generator())  # not torch's own: a resumed run would draw once more
+        try:
+            yield from loader
+        except ValueError as error:
+            raise ValueError(_without_traceback(str(error))) from error
 
     return start
+
+
+def _without_traceback(message: str) -> str:
+    """What was raised in a loader process; torch puts that process's whole traceback in front of it."""
+    if not message.startswith("Caught "):
+        return message
+    return message.rstrip().rpartition("\n")[2].partition(": ")[2]

@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from wsss_core.ops.images import MEAN, STD, normalise
 from wsss_core.voc import IGNORE_INDEX
 
+
 class RandomRescale(v2.Transform):
     """Resize so that the long side is U{a..b} pixels, or by a factor U(a, b) when no long side is given.
 

@@ -27,7 +27,7 @@ def affinity_loss(features: torch.Tensor, labels: torch.Tensor, *, radius: int) 
     """
     zero = features.float().sum() * 0.0  # keeps the graph connected when the batch has no pair at all
     sums = {"background": zero.float(), "foreground": zero.float(), "negative": zero.float()}
-    counts = dict.fromkeys(sums, EPSILON)
+    counts = {kind: torch.full_like(zero, EPSILON, dtype=torch.float32) for kind in sums}
     for offset, affinity in pairs.affinities(features, radius=radius):
         a, b = pairs.shifted(labels, offset)
         known = (a != IGNORE_INDEX) & (b != IGNORE_INDEX)

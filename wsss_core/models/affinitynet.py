@@ -18,8 +18,9 @@ class AffinityNet(nn.Module):
     """Three taps of a backbone, reduced, concatenated and mixed into one feature per cell.
 
     Ahn & Kwak, CVPR 2018, sec. 3.2, with the widths of the released code (64, 128, 256; the paper doubles them)
-    and its names. `taps` are three indices into the backbone's taps, negative ones from the end. DEVIATION: taps of coarser stride are upsampled bilinearly to the finest of the three, so that
-    any backbone serves; in ResNet38d all are stride 8 and nothing is resized.
+    and its names. `taps` are three indices into the backbone's taps, negative ones from the end.
+    DEVIATION: taps of coarser stride are upsampled bilinearly to the finest of the three, so that any backbone
+    serves; in ResNet38d all are stride 8 and nothing is resized.
     """
 
     def __init__(self, backbone: Backbone, *, taps: Sequence[int], widths: Sequence[int],

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
 Grid = TypeVar("Grid", torch.Tensor, np.ndarray)
 
@@ -47,7 +48,36 @@ def affinities(features: torch.Tensor, *, radius: int) -> Iterator[tuple[tuple[i
     Ahn & Kwak, CVPR 2018, eq. 3, with the mean of the released code (the paper sums).
     DEVIATION: the complete in-bounds graph; the released index table starves cells near the border.
     """
-    features = features.float()
-    for offset in offsets(radius):
-        sources, neighbours = shifted(features, offset)
-        yield offset, torch.exp(-(sources - neighbours).abs().mean(dim=-3))
+    for offset, distance in zip(offsets(radius), _MeanDistances.apply(features.float(), radius), strict=True):
+        yield offset, torch.exp(-distance)
+
+
+class _MeanDistances(torch.autograd.Function):
+    """mean_d |f_i - f_j| of every offset, keeping the features alone for the backward pass.
+
+    Autograd would keep a difference as large as the features for each of the 34 offsets, and walk through each
+    several times; here both passes touch one difference at a time.
+    """
+
+    @staticmethod
+    def forward(ctx, features: torch.Tensor, radius: int) -> tuple[torch.Tensor, ...]:
+        ctx.save_for_backward(features)
+        ctx.radius = radius
+        return tuple(_difference(features, offset).abs_().mean(dim=-3) for offset in offsets(radius))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (features,) = ctx.saved_tensors
+        total = torch.zeros_like(features)
+        for offset, gradient in zip(offsets(ctx.radius), gradients, strict=True):
+            share = _difference(features, offset).sign_().mul_(gradient.unsqueeze(-3) / features.shape[-3])
+            at_source, at_neighbour = shifted(total, offset)
+            at_source += share
+            at_neighbour -= share
+        return total, None
+
+
+def _difference(features: torch.Tensor, offset: tuple[int, int]) -> torch.Tensor:
+    sources, neighbours = shifted(features, offset)
+    return sources - neighbours

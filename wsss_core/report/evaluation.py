@@ -70,12 +70,12 @@ class Scorer:
             for group in groups:
                 sweeps[group].add(maps, scores.classes, mask)
         thresholds, curve = sweeps["all"].curve()
-        best = int(np.nanargmax(curve))
+        best = int(np.nan_to_num(curve, nan=-1).argmax())
         counted = {}
         for group, sweep in sweeps.items():
             counted[group] = Confusion(len(self.index.classes))
             counted[group].matrix[:, :-1] = sweep.confusions()[best]
-        extra = {"oracle_threshold": float(thresholds[best])}
+        extra = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
         _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), zip(thresholds, curve, strict=True))
 
@@ -127,7 +127,8 @@ class Scorer:
             **(extra or {}),
             "iou": iou,
         }
-        artifacts.write_json(layout.METRICS / f"{name}.json", content)
+        known = {key: value for key, value in content.items() if not (isinstance(value, float) and np.isnan(value))}
+        artifacts.write_json(layout.METRICS / f"{name}.json", known)
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
         _write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
 

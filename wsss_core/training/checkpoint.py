@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import nn
@@ -53,7 +54,7 @@ def save(folder: Path, model: nn.Module, description: Description) -> None:
         torch.save(content, temporary)
 
 
-def load(path: Path) -> tuple[nn.Module, Description]:
+def load(path: Path) -> tuple[Any, Description]:
     """The trained network in eval mode, on the CPU, and its description.
 
     Args:
@@ -68,7 +69,7 @@ def load(path: Path) -> tuple[nn.Module, Description]:
             content = torch.load(file, map_location="cpu", weights_only=True)
         state = content.pop("state")
         description = Description(**{**content, "classes": tuple(content["classes"])})
-    except (UnpicklingError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except (UnpicklingError, EOFError, LookupError, RuntimeError, TypeError, AttributeError) as error:
         raise artifacts.ArtifactError(f"{file} is no model of this project: {error}") from error
     without_weights = {**description.backbone, "weights": "none"}
     model = build_network(description.network, num_classes=len(description.classes), backbone=without_weights,

@@ -14,7 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 def launch(*, seed: int | None = None) -> Fabric:
-    """A launched Fabric, seeded where a seed is given (inference draws nothing). With several devices this starts this very command once for each.
+    """A launched Fabric, seeded where a seed is given (inference draws nothing).
+
+    With several devices this starts this very command once for each.
 
     Raises:
         ValueError: the devices or the precision of the environment cannot be had; nothing falls back.

@@ -88,7 +88,7 @@ def fit(
             counted += 1
             if (step + 1) % every == 0 or step + 1 == steps:
                 row = {term: value / counted for term, value in sums.items()}
-                history.rows.append({"step": step + 1, "lr": scheduler.get_last_lr()[0], **row})
+                history.rows.append({"step": step + 1, "lr": float(scheduler.get_last_lr()[0]), **row})
                 bar.set_postfix({term: f"{value:.3f}" for term, value in row.items()})
                 sums, counted = defaultdict(float), 0
             bar.update()
@@ -121,6 +121,7 @@ def _save(path: Path, model, optimizer, scheduler, history: History, step: int) 
         "scheduler": scheduler.state_dict(),
         "rows": history.rows,
         "rng": torch.get_rng_state(),
+        "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     with artifacts.atomic(path) as temporary:
         torch.save(state, temporary)
@@ -133,4 +134,6 @@ def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:
     scheduler.load_state_dict(state["scheduler"])
     history.rows.extend(state["rows"])
     torch.set_rng_state(state["rng"])
+    if len(state["gpu_rng"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["gpu_rng"])
     return state["step"]

@@ -90,7 +90,8 @@ def run(
 def _results(ids: Sequence[str], work: Work, folder: Path, workers: int) -> Iterable[None]:
     if workers <= 1 or len(ids) <= 1:
         for image_id in ids:
-            yield work(image_id, folder)
+            work(image_id, folder)
+            yield
         return
     context, arguments = get_context("spawn"), (work, folder)
     with _one_thread_each(), ProcessPoolExecutor(min(workers, len(ids)), context, _initialise, arguments) as pool:

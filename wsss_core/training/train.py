@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import nn
 
+from wsss_core import artifacts
 from wsss_core.data.training_set import TrainingSet, batches
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
@@ -69,22 +72,33 @@ def train(
     if fabric.global_rank == 0:
         checkpoint_file.unlink(missing_ok=True)
         checkpoint.save(journal.folder, model.cpu(), description)
+        artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=description.params,
+                                 paths=[journal.folder / checkpoint.FILE])
         journal.publish()
         rows.write(history)
 
 
-def backbone_from(path: Path) -> Callable[[nn.Module], None]:
-    """An `initialise` that copies the backbone of the trained network at `path`."""
+@dataclass(frozen=True)
+class Start:
+    """Where a fresh network's weights come from: what fills them in, and the files that this reads."""
 
-    def copy(model: nn.Module) -> None:
-        trained, description = checkpoint.load(path)
-        try:
-            model.get_submodule("backbone").load_state_dict(trained.get_submodule("backbone").state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                f"the backbone of {path} ({description.backbone['name']}) is not this stage's; use the same"
-                " backbone name or init: backbone"
-            ) from error
+    initialise: Callable[[nn.Module], None] = lambda model: None
+    inputs: tuple[Path, ...] = ()
 
-    return copy
 
+def start_of(init: str, cam_network: Path) -> Start:
+    """`backbone`: as built, from the weights that its section names; `cam`: from the trained CAM network's backbone."""
+    if init == "backbone":
+        return Start()
+    return Start(partial(_copy_backbone, cam_network), (cam_network / checkpoint.FILE,))
+
+
+def _copy_backbone(path: Path, model: nn.Module) -> None:
+    trained, description = checkpoint.load(path)
+    try:
+        model.get_submodule("backbone").load_state_dict(trained.get_submodule("backbone").state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"the backbone of {path} ({description.backbone['name']}) is not this stage's; use the same"
+            " backbone name or init: backbone"
+        ) from error

@@ -126,7 +126,7 @@ def _check(cams: np.ndarray, classes: np.ndarray, saliency: np.ndarray) -> None:
         )
     if classes.shape != (len(cams),) or not np.issubdtype(classes.dtype, np.integer):
         raise ValueError(f"classes is {classes.shape} {classes.dtype}, expected ({len(cams)},) integers")
-    if len(classes) and not (BACKGROUND < classes.min() and classes.max() < IGNORE_INDEX):
+    if len(classes) and not (classes.min() > BACKGROUND and classes.max() < IGNORE_INDEX):
         raise ValueError(f"classes are {classes.tolist()}, expected ids in 1..{IGNORE_INDEX - 1}")
     if len(np.unique(classes)) != len(classes):
         raise ValueError(f"classes are {classes.tolist()}; each may occur once")
