@@ -60,7 +60,7 @@ def test_the_names_of_the_labels_are_written_beside_them(photographs):
     ("model", "source", "reason"),
     [
         ("models/nothing", "photos", "models/nothing/model.pt is missing"),
-        "params.yaml", "photos", "params.yaml is no model of this project",
+        ("params.yaml", "photos", "params.yaml is no model of this project"),
         ("models/cam", "photos", "does not segment; take models/deeplab"),
         ("models/deeplab", "nowhere", "nowhere does not exist"),
         ("models/deeplab", "models", "models holds no photograph"),

@@ -149,7 +149,7 @@ def test_one_pixel_through_every_rule(pipeline, rule):
     assert "train_pixel.png" in pipeline.files(str(layout.PSEUDO_LABELS))
 
 
-@pytest.mark.slow
+@pytest.mark.huge
 def test_a_photograph_of_twelve_megapixels_goes_through_all_stages(pipeline):
     pipeline.set(dataset={"format": "voc"})
     add_image(pipeline, "large", height=3000, width=4000)

@@ -152,11 +152,16 @@ def _classes(index: Index) -> list[dict]:
 
 
 def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
-    """What each row gained over the one before it; None across splits, which do not compare."""
-    deltas: list[float | None] = [None] * len(rows)
-    for place, (before, row) in enumerate(itertools.pairwise(rows), start=1):
-        if before.split == row.split and before.miou is not None and row.miou is not None:
-            deltas[place] = row.miou - before.miou
+    """What each stage gained over the stage before it; None across splits, which do not compare.
+
+    The row to beat is a branch of its own: it is compared with the CAM, and no later stage with it.
+    """
+    deltas: list[float | None] = []
+    before: tables.Row | None = None
+    for row in rows:
+        known = before is not None and before.split == row.split and None not in (row.miou, before.miou)
+        deltas.append(row.miou - before.miou if known else None)  # type: ignore[operator, union-attr]
+        before = before if row.name == tables.ROW_TO_BEAT else row
     return deltas
 
 
