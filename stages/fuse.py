@@ -6,7 +6,8 @@ from pathlib import Path
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.ops import walk_fusion
-from wsss_core.params import Fuse, Params
+from wsss_core.params import Params
+from wsss_core.sections import Fuse
 from wsss_core.training import environment, per_image
 
 

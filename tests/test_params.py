@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from wsss_core.params import BackboneOverride, ParamsError, load_params, validate
+from wsss_core.params import ParamsError, load_params, validate
+from wsss_core.sections import BackboneOverride
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 

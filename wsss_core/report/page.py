@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,0 +1,275 @@
+"""The sections of params.yaml: every key, its type and its range.
+
+Values live in params.yaml, never here; a missing key is an error as much as an unknown one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Stride = Literal[8, 16, 32]
+Range = tuple[Positive, Positive]
+Scales = Annotated[list[Positive], Field(min_length=1)]
+ConflictPolicy = Literal["largest", "smallest_area", "product", "ignore", "margin"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Scenes(Section):
+    seed: Annotated[int, Field(ge=0)]
+    num_train: Count
+    num_val: Count
+    num_saliency: Annotated[int, Field(ge=0)]
+    height: Annotated[int, Field(ge=64)]
+    width: Annotated[int, Field(ge=64)]
+
+
+class Dataset(Section):
+    format: Literal["scenes", "voc", "folder", "coco"]
+    root: str
+    classes: list[str] | None
+    train: str
+    val: str
+    labels: str | None
+    images: str | None
+    masks: str | None
+    scenes: Scenes
+
+
+class BackboneOverride(Section):
+    """Keys of `backbone` that one stage sets differently; null keeps the shared value."""
+
+    name: str | None
+    output_stride: Stride | None
+    weights: str | None
+    dilate: bool | None
+    batch_norm: Literal["frozen", "trained"] | None
+    freeze_stem: bool | None
+
+
+class Backbone(Section):
+    name: str
+    output_stride: Stride
+    weights: str
+    dilate: bool
+    batch_norm: Literal["frozen", "trained"]
+    freeze_stem: bool
+
+    def overridden(self, by: BackboneOverride) -> Backbone:
+        return self.model_copy(update=by.model_dump(exclude_none=True))
+
+
+class Optimizer(Section):
+    name: Literal["sgd", "adamw"]
+    lr: Positive
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NonNegative
+    new_lr_factor: Positive
+    bias_lr_factor: Positive
+    poly_power: NonNegative
+    warmup: Fraction
+
+
+class Augment(Section):
+    long_side: Range | None
+    scale: Range
+    crop: Annotated[int, Field(ge=32)]
+    flip: bool
+    color_jitter: tuple[NonNegative, NonNegative, NonNegative, Annotated[float, Field(ge=0, le=0.5)]]
+    pad: Literal["mean", "black"]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Augment:
+        for name in ("long_side", "scale"):
+            bounds = getattr(self, name)
+            if bounds is not None and bounds[0] > bounds[1]:
+                raise ValueError(f"{name} is [smallest, largest], not {list(bounds)}")
+        return self
+
+
+class Training(Section):
+    backbone: BackboneOverride
+    batch: Count
+    epochs: Positive
+    optimizer: Optimizer
+    augment: Augment
+
+
+class TrainCam(Training):
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class InferCam(Section):
+    scales: Scales
+    flip: bool
+    sqrt: bool
+    store_stride: Count
+    splits: Annotated[list[Literal["train", "val"]], Field(min_length=1)]
+    max_pixels: Count
+
+
+class Crf(Section):
+    iterations: Annotated[int, Field(ge=0)]
+    gaussian_sxy: Positive
+    gaussian_weight: NonNegative
+    bilateral_sxy: Positive
+    bilateral_srgb: Positive
+    bilateral_weight: NonNegative
+
+
+class CamCrf(Crf):
+    background_exponent: Positive
+
+
+class AffinityLabels(Crf):
+    background_exponent_low: Positive
+    background_exponent_high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AffinityLabels:
+        if self.background_exponent_low >= self.background_exponent_high:
+            raise ValueError(
+                "background_exponent_low must be below background_exponent_high: the low exponent strengthens"
+                " the background, so that the foreground which survives is confident"
+            )
+        return self
+
+
+class TrainAffinity(Training):
+    radius: Annotated[int, Field(ge=2)]
+    taps: tuple[int, int, int]
+    widths: tuple[Count, Count, Count]
+    freeze_backbone: bool
+    init: Literal["backbone", "cam"]
+
+
+class RandomWalk(Section):
+    radius: Annotated[int, Field(ge=2)]
+    beta: Positive
+    log2_steps: Annotated[int, Field(ge=0, le=12)]
+    background_exponent: Positive
+    store_stride: Count
+    splits: Annotated[list[Literal["train", "val"]], Field(min_length=1)]
+    max_pixels: Count
+
+
+class Saliency(Section):
+    method: Literal["rbd", "mr", "mbd_plus", "mean", "folder"]
+    folder: str | None
+    acknowledge_patents: bool
+
+    @model_validator(mode="after")
+    def _usable(self) -> Saliency:
+        if self.method == "folder" and self.folder is None:
+            raise ValueError("method: folder needs `folder`, the path of the maps (<id>.png, 8 bit grey)")
+        if self.method in ("mr", "mbd_plus", "mean") and not self.acknowledge_patents:
+            raise ValueError(
+                f"method: {self.method} is covered by patent notes of its authors (docs/affinitynet.md);"
+                " set acknowledge_patents: true to use it, or take rbd"
+            )
+        return self
+
+
+class DualXor(Section):
+    cam_threshold: Fraction
+    saliency_threshold: Fraction
+    multi: ConflictPolicy
+
+
+class Oaa(Section):
+    foreground_threshold: Fraction
+    conflict_threshold: Fraction
+    saliency_threshold: Fraction
+    attention_threshold: Fraction
+    min_ratio: Fraction
+    multi: ConflictPolicy
+
+
+class Icd(Section):
+    score_threshold: Fraction
+    saliency_threshold: Fraction
+    multi: ConflictPolicy
+
+
+class Harmonic(Section):
+    conflict_threshold: Fraction
+    saliency_threshold: Fraction
+    multi: ConflictPolicy
+
+
+class ConstBg(Section):
+    background_score: Fraction
+    multi: ConflictPolicy
+
+
+class Soft(Section):
+    background_exponent: Positive
+    saliency_exponent: Positive
+    saliency_weight: Fraction
+    multi: ConflictPolicy
+
+
+class Fuse(Section):
+    rule: Literal["soft", "dual_xor", "oaa", "icd", "harmonic", "const_bg"]
+    norm: Literal["max", "minmax", "none"]
+    store_stride: Count
+    soft: Soft
+    dual_xor: DualXor
+    oaa: Oaa
+    icd: Icd
+    harmonic: Harmonic
+    const_bg: ConstBg
+
+
+class RefineCrf(Crf):
+    label_confidence: Annotated[float, Field(gt=0, lt=1)]
+    keep_ignore: bool
+
+
+class TrainDeeplab(Training):
+    head: Literal["largefov", "aspp_v2", "deeplabv3"]
+    atrous_rates: list[Count] | None
+    init: Literal["backbone", "cam"]
+
+
+class Predict(Section):
+    scales: Scales
+    flip: bool
+    crf: Crf | None
+    max_pixels: Count
+
+
+class Evaluate(Section):
+    threshold_step: Annotated[float, Field(gt=0, le=0.5)]
+    tuning_every: Annotated[int, Field(ge=0)]
+
+
+class Report(Section):
+    num_images: Count
+
+
+class Params(Section):
+    seed: Annotated[int, Field(ge=0)]
+    dataset: Dataset
+    backbone: Backbone
+    train_cam: TrainCam
+    infer_cam: InferCam
+    cam_crf: CamCrf
+    affinity_labels: AffinityLabels
+    train_affinity: TrainAffinity
+    random_walk: RandomWalk
+    saliency: Saliency
+    fuse: Fuse
+    refine_crf: RefineCrf
+    train_deeplab: TrainDeeplab
+    predict: Predict
+    evaluate: Evaluate
+    report: Report
