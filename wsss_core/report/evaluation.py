@@ -90,18 +90,23 @@ class Scorer:
             if (mask != IGNORE_INDEX).any():
                 known = mask != IGNORE_INDEX
                 total.add(artifacts.read_grey(folder, image_id), (mask != BACKGROUND) & known, valid=known)
-        content = {"split": "train", "num_images": total.num_images, **total.summary()}
-        artifacts.write_json(layout.METRICS / "saliency.json", content)
+        if total.num_images:
+            content = {"split": "train", "num_images": total.num_images, **total.summary()}
+            artifacts.write_json(layout.METRICS / "saliency.json", content)
+        else:
+            self._write_absent("saliency", "train", "every mask of the train images is void")
 
     def _ids(self, split: str, name: str) -> list[str]:
         ids = [image_id for image_id in self.index.ids(split) if self.truth.available(image_id)]
         if not ids:
-            note = f"no {split} image has a mask: figures are absent"
-            logger.warning("%s: %s", name, note)
-            artifacts.write_json(
-                layout.METRICS / f"{name}.json", {"split": split, "num_images": 0, "note": note}
-            )
+            self._write_absent(name, split, f"no {split} image has a mask")
         return ids
+
+    @staticmethod
+    def _write_absent(name: str, split: str, reason: str) -> None:
+        note = f"{reason}: figures are absent"
+        logger.warning("%s: %s", name, note)
+        artifacts.write_json(layout.METRICS / f"{name}.json", {"split": split, "num_images": 0, "note": note})
 
     def _groups(self, ids: Sequence[str], split: str) -> list[str]:
         return sorted({group for _, groups in self._members(ids, split) for group in groups})
