@@ -6,6 +6,7 @@ T = D^-1 A with A = W^beta and unit self-loops; after t steps each output is an 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from math import comb
 
 import numpy as np
@@ -78,6 +79,7 @@ def propagate(scores: np.ndarray, transition: sparse.csr_array, *, log2_steps: i
     return np.clip(result, low, high).T.reshape(num_channels, height, width)
 
 
+@cache
 def chebyshev_coefficients(steps: int) -> np.ndarray:
     """c_k of x^steps = sum_k c_k T_k(x), float32, without the tail whose sum is below TRUNCATION.
 
@@ -88,4 +90,6 @@ def chebyshev_coefficients(steps: int) -> np.ndarray:
         exact[k] = (1 if k == 0 else 2) * comb(steps, (steps - k) // 2) / 2**steps
     kept = np.asarray(exact)
     tail = np.cumsum(kept[::-1])[::-1]
-    return kept[: max(1, int(np.count_nonzero(tail > TRUNCATION)))].astype(np.float32)
+    kept = kept[: max(1, int(np.count_nonzero(tail > TRUNCATION)))].astype(np.float32)
+    kept.flags.writeable = False  # one array serves every image
+    return kept
