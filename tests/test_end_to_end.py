@@ -145,7 +145,7 @@ def test_metrics_and_plots_are_shown(clone):
 def test_an_experiment_runs_a_stage_and_what_follows_it(clone, setting, stage):
     ran = clone.stages_run_by("dvc", "exp", "run", "--set-param", setting)
     clone.run("git", "checkout", "--quiet", "--", ".")
-    clone.run("dvc", "checkout", "--quiet")
+    clone.run("dvc", "checkout", "--quiet", "dvc.yaml")  # the other graphs never ran here
     assert stage in ran
     assert ran <= below(stage), "nothing above it may run"
 

@@ -91,7 +91,7 @@ def counting(seen: list):
 
 def test_a_stage_leaves_its_model_and_its_history_and_nothing_else(tmp_path, index):
     fit(index, tmp_path / "models/cam")
-    assert sorted(p.name for p in (tmp_path / "models").rglob("*")) == ["cam", "cam.tsv", "model.pt"]
+    assert sorted(p.name for p in (tmp_path / "models").rglob("*")) == ["cam", "cam.tsv", "manifest.json", "model.pt"]
     assert not (tmp_path / "resume").exists()
     table = (tmp_path / "models/cam.tsv").read_text().splitlines()
     assert table[0] == "step\tlr\ttags"
@@ -147,7 +147,7 @@ def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
     torch.manual_seed(5)
     fresh = checkpoint.build(description())
     head = copy.deepcopy(fresh.fc8)
-    train.backbone_from(tmp_path / "models/cam/model.pt")(fresh)
+    train.start_of("cam", tmp_path / "models/cam").initialise(fresh)
     names = [name for name in trained if name.startswith("backbone.")]
     assert names
     assert all(torch.equal(fresh.state_dict()[name], trained[name]) for name in names)
@@ -157,5 +157,5 @@ def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
     other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}))
-    with pytest.raises(ValueError, match=r"the backbone of .*model\.pt \(resnet10t\) is not this stage's"):
-        train.backbone_from(tmp_path / "models/cam/model.pt")(other)
+    with pytest.raises(ValueError, match=r"the backbone of .*cam \(resnet10t\) is not this stage's"):
+        train.start_of("cam", tmp_path / "models/cam").initialise(other)
