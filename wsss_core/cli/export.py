@@ -23,9 +23,7 @@ def export(model: Path, out: Path) -> None:
 
     from wsss_core.training import checkpoint
 
-    network, description = checkpoint.load(model)
-    if description.network in ("cam", "affinity"):
-        raise ValueError(f"{model} is a {description.method} network, which does not segment; take models/deeplab")
+    network, description = checkpoint.load_segmenter(model)
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:

@@ -33,9 +33,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> Non
     from wsss_core.models.inference import segment
     from wsss_core.training import checkpoint, distribution
 
-    network, description = checkpoint.load(model)
-    if description.network in ("cam", "affinity"):
-        raise ValueError(f"{model} is a {description.method} network, which does not segment; take models/deeplab")
+    network, description = checkpoint.load_segmenter(model)
     fabric = distribution.launch()
     network.to(fabric.device)
     with torch.inference_mode(), fabric.autocast():

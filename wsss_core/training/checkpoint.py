@@ -76,3 +76,16 @@ def load(path: Path) -> tuple[Any, Description]:
                           options=description.options)
     model.load_state_dict(state)
     return model.eval(), description
+
+
+def load_segmenter(path: Path) -> tuple[Any, Description]:
+    """As `load`, for a network that segments.
+
+    Raises:
+        ArtifactError: as `load`.
+        ValueError: the network makes class maps or affinities, not label maps.
+    """
+    network, description = load(path)
+    if description.network in ("cam", "affinity"):
+        raise ValueError(f"{path} is a {description.method} network, which does not segment; take models/deeplab")
+    return network, description
