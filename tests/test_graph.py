@@ -9,6 +9,7 @@ import import_graph
 import pytest
 from import_graph import ROOT
 from ruamel.yaml import YAML
+from stage_deps import GRAPHS, code_of, listed
 
 LAYERS = [
     ("stages", "wsss_core.cli"),
@@ -23,13 +24,9 @@ LAYERS = [
 """Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer
 only from its own package."""
 
-VALUES_ARE_PARAMS = {Path("wsss_core/params.py"), Path("wsss_core/sections.py")}
-"""They declare and check values that DVC tracks as params: a new section must not retrain everything."""
-
 ANYWHERE = {Path("wsss_core/training/environment.py")}
 """Reads environment variables and imports nothing."""
 
-GRAPHS = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]
 MODULES = sorted(path.relative_to(ROOT) for package in import_graph.PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -69,11 +66,9 @@ def _stages():
 
 @pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
 def test_stage_depends_on_every_module_it_imports_and_on_no_other(graph, name, stage):
-    module = re.search(r"-m (stages\.\w+)", stage["cmd"])[1]
-    imported = import_graph.reachable(import_graph.path_of(module)) - VALUES_ARE_PARAMS
-    listed = {Path(dep) for dep in stage["deps"] if dep.endswith(".py")}
-    assert {str(p) for p in imported - listed} == set(), f"{graph}: {name} lacks these deps"
-    assert {str(p) for p in listed - imported} == set(), f"{graph}: {name} does not import these"
+    remedy = "run python tests/stage_deps.py"
+    assert code_of(stage) - listed(stage) == set(), f"{graph}: {name} lacks these deps; {remedy}"
+    assert listed(stage) - code_of(stage) == set(), f"{graph}: {name} does not import these; {remedy}"
 
 
 @pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))

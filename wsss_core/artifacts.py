@@ -64,28 +64,34 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: object) -> None:
+    """Write JSON that people read too: indented, letters as they are."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path):
+    """What a JSON file holds; ArtifactError says how a missing one is made."""
     with reading(path):
         return json.loads(path.read_text(encoding="utf-8"))
 
 
 def scores_path(folder: Path, image_id: str) -> Path:
+    """Where an image's score maps lie; an id may hold slashes."""
     return folder / f"{image_id}.npz"
 
 
 def png_path(folder: Path, image_id: str) -> Path:
+    """Where an image's label or grey map lies; an id may hold slashes."""
     return folder / f"{image_id}.png"
 
 
 def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
+    """Write score maps as a compressed .npz; scores become float16."""
     with atomic(scores_path(folder, image_id)) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -96,6 +102,7 @@ def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
 
 
 def read_scores(folder: Path, image_id: str) -> Scores:
+    """The score maps of one image, read without pickle."""
     path = scores_path(folder, image_id)
     with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         height, width = content["size"].tolist()

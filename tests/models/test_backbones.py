@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from wsss_core.models.backbones import Backbone, build_backbone, new_parameters
+from wsss_core.models.backbones import Backbone, build_backbone
 from wsss_core.models.dilation import set_output_stride
 
 MOBILENET = Path(__file__).parents[2].parent / "shared/weights/mobilenetv2_100-imagenet.safetensors"
@@ -171,11 +171,6 @@ def test_stride_surgery_equals_timms_own_where_timm_has_one():
     images = torch.randn(1, 3, 65, 97)
     with torch.no_grad():
         torch.testing.assert_close(net.forward_features(images), theirs(images))
-
-
-def test_new_parameters_are_those_outside_the_backbone():
-    network = nn.ModuleDict({"backbone": shared("resnet10t", 16), "head": nn.Conv2d(4, 2, 1)})
-    assert new_parameters(network) == [network["head"].weight, network["head"].bias]
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,3 @@ def test_two_processes_share_the_images_and_the_first_publishes(tmp_path):
     assert [rank.made for rank in ranks] == [["sub/b c.d", "a", "é"], ["e", "bad"]]
     run(tmp_path / "alone")
     assert content(tmp_path / "out") == content(tmp_path / "alone")
-
-
-def test_workers_compute_with_one_thread_each_and_the_setting_is_put_back(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    with per_image._one_thread_each():
-        assert per_image.os.environ["OMP_NUM_THREADS"] == per_image.os.environ["MKL_NUM_THREADS"] == "1"
-    assert per_image.os.environ["OMP_NUM_THREADS"] == "3"
-    assert "MKL_NUM_THREADS" not in per_image.os.environ

@@ -116,6 +116,7 @@ def read_preset(name: str) -> dict:
 
 
 def find_preset(name: str) -> Path:
+    """The file of a preset. Raises ParamsError with the nearest or all names where there is none."""
     known = {path.stem: path for path in _files()}
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)

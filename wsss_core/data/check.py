@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from tqdm import tqdm
+
 from wsss_core.data.contents import SPLITS, Supervision
 from wsss_core.data.index import Index, Record
 from wsss_core.data.indexing import examine_images, make_index
@@ -174,8 +176,8 @@ def _same_content(records: dict[str, Record]) -> list[Problem]:
 
 
 def _mask_problems(truth: Masks, ids: list[str], *, workers: int) -> list[Problem]:
-    results = map_in_order(partial(_examine_mask, truth), ids, workers=workers, name="read masks")
-    return [problem for found in results for problem in found]
+    results = map_in_order(partial(_examine_mask, truth), ids, workers=workers, chunk=32)
+    return [problem for found in tqdm(results, "read masks", len(ids), unit="image") for problem in found]
 
 
 def _examine_mask(truth: Masks, image_id: str) -> tuple[Problem, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from tqdm import tqdm
+
 from wsss_core.data.images import ImageError, decode_image, read_bytes
 from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
@@ -50,8 +52,9 @@ def examine_images(
     """Decode every image; returns the records of the sound ones and a problem for each other."""
     ids = {name: place for place, name in enumerate(listing.classes, start=1)}
     records, problems = {}, []
-    found = map_in_order(_examine, list(listing.images.values()), workers=workers, name="read images")
-    for (name, path), result in zip(listing.images.items(), found, strict=True):
+    found = map_in_order(_examine, list(listing.images.values()), workers=workers, chunk=32)
+    bar = tqdm(found, "read images", len(listing.images), unit="image")
+    for (name, path), result in zip(listing.images.items(), bar, strict=True):
         if isinstance(result, str):
             problems.append(Problem("unreadable image", str(path), result))
             continue

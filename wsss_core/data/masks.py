@@ -91,9 +91,11 @@ class LabelFiles:
         self._index = index
 
     def available(self, image_id: str) -> bool:
+        """Whether the image has a mask."""
         return image_id in self._paths
 
     def read(self, image_id: str) -> np.ndarray:
+        """(H, W) uint8 ids, IGNORE_INDEX where void. Raises DatasetError for a missing or unusable mask."""
         if image_id not in self._paths:
             raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
         path = self._paths[image_id]
@@ -117,9 +119,11 @@ class OutlineMasks:
         }
 
     def available(self, image_id: str) -> bool:
+        """Whether the image has a mask."""
         return image_id in self._source and coco_masks.is_drawable(self._source[image_id], image_id)
 
     def read(self, image_id: str) -> np.ndarray:
+        """(H, W) uint8 ids, IGNORE_INDEX where void. Raises DatasetError for a missing or unusable mask."""
         if not self.available(image_id):
             raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
         instances = self._source[image_id]

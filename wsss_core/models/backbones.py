@@ -276,11 +276,3 @@ def _imagenet_state_dict(name: str) -> dict[str, torch.Tensor]:
             f"the ImageNet weights of {name} cannot be had ({reason}); connect to the internet, or set"
             " backbone.weights to the path of a file of them"
         ) from error
-
-
-def new_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Parameters of a network outside its attribute `backbone`: those that start from scratch.
-
-    Every network of the project keeps its pretrained part in `backbone`; optimisers train the rest faster.
-    """
-    return [parameter for name, parameter in network.named_parameters() if not name.startswith("backbone.")]

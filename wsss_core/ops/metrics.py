@@ -95,14 +95,14 @@ class ThresholdSweep:
         flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
         self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
 
-    def confusions(self) -> np.ndarray:
-        """(num_bins, C+1, C+1): entry j is the confusion matrix at threshold j / num_bins."""
-        above = np.cumsum(self.histogram[..., ::-1], axis=-1)[..., ::-1]                  # score > j/n
-        counts = np.moveaxis(above, -1, 0).copy()
-        counts[:, :, BACKGROUND] += self.histogram.sum(axis=(1, 2))[None] - counts.sum(axis=2)
-        return counts
+    def confusion(self, index: int) -> Confusion:
+        """The counts at threshold index / num_bins."""
+        result = Confusion(self.num_classes)
+        result.matrix[:, :-1] = self.histogram[..., index:].sum(axis=-1)
+        result.matrix[:, BACKGROUND] += self.histogram[..., :index].sum(axis=(1, 2))
+        return result
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Thresholds (num_bins,) and the mIoU (num_bins,) at each."""
-        values = np.array([_mean(iou(counts)) for counts in self.confusions()])
+        values = np.array([self.confusion(index).miou() for index in range(self.num_bins)])
         return np.arange(self.num_bins) / self.num_bins, values

@@ -71,10 +71,7 @@ class Scorer:
                 sweeps[group].add(maps, scores.classes, mask)
         thresholds, curve = sweeps["all"].curve()
         best = int(np.nan_to_num(curve, nan=-1).argmax())
-        counted = {}
-        for group, sweep in sweeps.items():
-            counted[group] = Confusion(len(self.index.classes))
-            counted[group].matrix[:, :-1] = sweep.confusions()[best]
+        counted = {group: sweep.confusion(best) for group, sweep in sweeps.items()}
         extra = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
         _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), zip(thresholds, curve, strict=True))

@@ -6,18 +6,15 @@ others. CPU-bound work spreads over a standard process pool; work on a network s
 
 from __future__ import annotations
 
-import os
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from tqdm import tqdm
 
 from wsss_core import artifacts
+from wsss_core.data.pool import map_in_order
 from wsss_core.training.journal import Journal, content_digest
 
 Work = Callable[[str, Path], None]
@@ -78,7 +75,7 @@ def run(
     missing = [image_id for image_id in ordered if not (journal.folder / f"{image_id}{suffix}").exists()]
     with tqdm(total=len(ordered), initial=len(ordered) - len(missing), desc=stage, unit="image",
               disable=here.global_rank > 0) as bar:
-        for _ in _results(missing, work, journal.folder, workers):
+        for _ in map_in_order(partial(_make, work, journal.folder), missing, workers=workers):
             bar.update()
     here.barrier()
     if here.global_rank == 0:
@@ -87,49 +84,5 @@ def run(
         journal.publish()
 
 
-def _results(ids: Sequence[str], work: Work, folder: Path, workers: int) -> Iterable[None]:
-    if workers <= 1 or len(ids) <= 1:
-        for image_id in ids:
-            work(image_id, folder)
-            yield
-        return
-    context, arguments = get_context("spawn"), (work, folder)
-    with _one_thread_each(), ProcessPoolExecutor(min(workers, len(ids)), context, _initialise, arguments) as pool:
-        try:
-            for future in as_completed([pool.submit(_work_on, image_id) for image_id in ids]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-_assigned: tuple[Work, Path] | None = None  # sent to each process once, not with every id
-
-
-def _initialise(work: Work, folder: Path) -> None:
-    global _assigned
-    _assigned = work, folder
-
-
-def _work_on(image_id: str) -> None:
-    work, folder = _assigned  # type: ignore[misc]
-    try:
-        work(image_id, folder)
-    except Exception as error:
-        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-        # The traceback does not reach the parent, which tells errors by the module that raised them.
-        error.raised_in = frame.f_globals["__name__"]  # type: ignore[attr-defined]
-        raise
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """As many processes as cores, each with one thread: nested pools only fight for the cores."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+def _make(work: Work, folder: Path, image_id: str) -> None:
+    work(image_id, folder)
