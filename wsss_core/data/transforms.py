@@ -25,6 +25,7 @@ class RandomRescale(v2.Transform):
         self.long_side, self.scale = long_side, scale
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw one size [height, width] for the image and its mask."""
         height, width = flat_inputs[0].shape[-2:]
         if self.long_side:
             factor = random.uniform(*self.long_side) / max(height, width)
@@ -33,6 +34,7 @@ class RandomRescale(v2.Transform):
         return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resize a (C, H, W) image or mask to the drawn size."""
         if list(inpt.shape[-2:]) == params["size"]:
             return inpt
         return F.resize(inpt, params["size"], antialias=True)  # masks: nearest
@@ -42,6 +44,7 @@ class Normalise(v2.Transform):
     """uint8 image -> normalised float32 image; masks pass."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Normalise a (3, H, W) uint8 image by ImageNet's mean and deviation; a mask stays as it is."""
         return inpt if isinstance(inpt, tv_tensors.Mask) else tv_tensors.Image(normalise(inpt))
 
 
@@ -58,9 +61,11 @@ class RandomPaddedCrop(v2.Transform):
         self.fill = black if pad == "black" else [0.0, 0.0, 0.0]
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the window's offset, pixels, along each axis; negative where the image is smaller."""
         return {"offsets": [random.randint(*sorted((0, extent - self.size))) for extent in flat_inputs[0].shape[-2:]]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Cut a (C, H, W) image or mask to (C, size, size) at the drawn offsets; its dtype stays."""
         fill = [float(IGNORE_INDEX)] * 3 if isinstance(inpt, tv_tensors.Mask) else self.fill
         canvas = torch.tensor(fill[: inpt.shape[0]]).view(-1, 1, 1).expand(-1, self.size, self.size)
         canvas = canvas.to(inpt.dtype).contiguous()

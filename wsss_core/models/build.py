@@ -29,7 +29,9 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {"cam": _cam, "affinity": _affin
 
 
 def build_network(kind: str, *, num_classes: int, backbone: dict, options: dict) -> nn.Module:
-    """A network of NETWORKS, its weights laid out channels last: the same values, 1.3 to 4 times faster on a CPU.
+    """A network of NETWORKS, its weights laid out channels last.
+
+    Equal up to rounding, and faster on a CPU: a training step of MobileNetV2 1.5 times, of ResNet-50 a few per cent.
 
     Args:
         kind: a key of NETWORKS.

@@ -6,6 +6,7 @@ Wu et al., Pattern Recognition 2019 (model A1), dilated as by Ahn & Kwak, CVPR 2
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def _conv(
     )
 
 
-class _PreActivation(nn.Module):
+class _PreActivation(nn.Module, ABC):
     """What both kinds of block share: norm and ReLU first, then a shortcut beside the branch."""
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int) -> None:
@@ -51,7 +52,12 @@ class _PreActivation(nn.Module):
         return self.add_branches(x, self.activate(x))
 
     def add_branches(self, x: torch.Tensor, activated: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """The block's output from its input and `activate` of it, for callers that tap the latter."""
+        return self.shortcut(x, activated) + self.branch(activated)
+
+    @abstractmethod
+    def branch(self, activated: torch.Tensor) -> torch.Tensor:
+        """The convolutions beside the shortcut: (B, in_channels, h, w) to (B, out_channels, h / stride, w / stride)."""
 
 
 class ResidualBlock(_PreActivation):
@@ -72,9 +78,9 @@ class ResidualBlock(_PreActivation):
         self.bn_branch2b1 = nn.BatchNorm2d(mid_channels)
         self.conv_branch2b1 = _conv(mid_channels, out_channels, 3, dilation=dilation)
 
-    def add_branches(self, x: torch.Tensor, activated: torch.Tensor) -> torch.Tensor:
-        branch = F.relu(self.bn_branch2b1(self.conv_branch2a(activated)), inplace=True)
-        return self.shortcut(x, activated) + self.conv_branch2b1(branch)
+    def branch(self, activated: torch.Tensor) -> torch.Tensor:
+        """Both 3x3 convolutions."""
+        return self.conv_branch2b1(F.relu(self.bn_branch2b1(self.conv_branch2a(activated)), inplace=True))
 
 
 class BottleneckBlock(_PreActivation):
@@ -89,10 +95,11 @@ class BottleneckBlock(_PreActivation):
         self.conv_branch2b2 = _conv(out_channels // 2, out_channels, 1)
         self.dropout = nn.Dropout2d(dropout)
 
-    def add_branches(self, x: torch.Tensor, activated: torch.Tensor) -> torch.Tensor:
-        branch = self.dropout(F.relu(self.bn_branch2b1(self.conv_branch2a(activated)), inplace=True))
-        branch = self.dropout(F.relu(self.bn_branch2b2(self.conv_branch2b1(branch)), inplace=True))
-        return self.shortcut(x, activated) + self.conv_branch2b2(branch)
+    def branch(self, activated: torch.Tensor) -> torch.Tensor:
+        """The three convolutions, dropout before the second and the third."""
+        quarter = self.dropout(F.relu(self.bn_branch2b1(self.conv_branch2a(activated)), inplace=True))
+        half = self.dropout(F.relu(self.bn_branch2b2(self.conv_branch2b1(quarter)), inplace=True))
+        return self.conv_branch2b2(half)
 
 
 class ResNet38d(nn.Module):

@@ -61,6 +61,7 @@ class _MeanDistances(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, features: torch.Tensor, radius: int) -> tuple[torch.Tensor, ...]:
+        """One (..., h - dy, w - |dx|) map of mean distances for each of `offsets(radius)`."""
         ctx.save_for_backward(features)
         ctx.radius = radius
         return tuple(_difference(features, offset).abs_().mean(dim=-3) for offset in offsets(radius))
@@ -68,6 +69,7 @@ class _MeanDistances(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """(..., D, h, w): each offset's gradient / D times sign(f_i - f_j), added at i and taken off at j."""
         (features,) = ctx.saved_tensors
         total = torch.zeros_like(features)
         for offset, gradient in zip(offsets(ctx.radius), gradients, strict=True):

@@ -1,5 +1,7 @@
 """MB+: the minimum barrier distance to the border, and how unlike the border's colours a pixel is."""
 
+from functools import partial
+
 import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 from skimage.color import rgb2lab
@@ -44,16 +46,20 @@ def minimum_barrier_plus(
     square, and colours are not median-filtered first.
     """
 
-    def on_content(content: np.ndarray) -> np.ndarray:
-        channels = _lab_levels(content)
-        barrier = barrier_distance(channels, passes=passes).sum(axis=0)
-        unlike_border = border_contrast(channels, band=band)
-        saliency = min_max(barrier, flat=FLAT) + min_max(unlike_border, flat=FLAT)
-        if not saliency.any():
-            return saliency
-        return _enhance(min_max(saliency, flat=0), smoothing=smoothing, contrast=contrast)
+    detector = partial(_on_content, passes=passes, band=band, smoothing=smoothing, contrast=contrast)
+    return detect_on_canvas(image, detector, long_side=long_side)
 
-    return detect_on_canvas(image, on_content, long_side=long_side)
+
+def _on_content(
+    content: np.ndarray, *, passes: int, band: float, smoothing: float, contrast: float
+) -> np.ndarray:
+    channels = _lab_levels(content)
+    barrier = barrier_distance(channels, passes=passes).sum(axis=0)
+    unlike_border = border_contrast(channels, band=band)
+    saliency = min_max(barrier, flat=FLAT) + min_max(unlike_border, flat=FLAT)
+    if not saliency.any():
+        return saliency
+    return _enhance(min_max(saliency, flat=0), smoothing=smoothing, contrast=contrast)
 
 
 def barrier_distance(channels: np.ndarray, *, passes: int) -> np.ndarray:
