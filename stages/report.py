@@ -54,6 +54,7 @@ def main(params: Params) -> None:
         settings=_settings(params),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != PAGE],
         notes=_notes(index),
+        bound_is_stale=_bound_is_stale(),
     )
     artifacts.write_text(PAGE, page.render(index, truth, results))
     _write_picture(index, drawn["train"])
@@ -72,6 +73,15 @@ def _notes(index: Index) -> list[str]:
     if index.ids("val") and not strips.finished(layout.PREDICTIONS / "deeplab"):
         notes.append("DeepLab has not predicted the validation images yet: `dvc repro predict`.")
     return notes
+
+
+def _bound_is_stale() -> bool:
+    """Whether the upper bound's network and DeepLab's were trained under different parameters."""
+    manifests = [layout.MODELS / name / artifacts.MANIFEST for name in ("deeplab", tables.UPPER_BOUND)]
+    if not all(path.exists() for path in manifests):
+        return False
+    deeplab, bound = (artifacts.read_json(path)["params"] for path in manifests)
+    return deeplab != bound
 
 
 def _write_picture(index: Index, drawn: list[Strip]) -> None:

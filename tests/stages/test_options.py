@@ -97,9 +97,24 @@ def test_predictions_may_end_with_a_crf(pipeline):
     assert len(pipeline.files(str(layout.PREDICTIONS / "deeplab"))) == 4
 
 
+def train_full_supervision(pipeline):
+    for stage, *options in (("train_deeplab", "--masks"), ("predict",), ("evaluate",)):
+        assert pipeline.try_stage(stage, *options, "--method", "full_supervision").exit_code == 0
+
+
 def test_full_supervision_trains_on_the_masks_under_its_own_name(pipeline):
-    assert pipeline.try_stage("train_deeplab", "--masks", "--method", "full_supervision").exit_code == 0
-    assert pipeline.try_stage("predict", "--method", "full_supervision").exit_code == 0
-    assert pipeline.try_stage("evaluate", "--method", "full_supervision").exit_code == 0
+    train_full_supervision(pipeline)
     metrics = artifacts.read_json(pipeline.folder / layout.METRICS / "full_supervision.json")
     assert (metrics["split"], metrics["num_images"]) == ("val", 3)
+    assert "of full supervision)" in shown(pipeline.run("evaluate", "report"))
+
+
+def test_an_upper_bound_of_other_parameters_is_not_compared_with(pipeline):
+    train_full_supervision(pipeline)
+    pipeline.set(seed=5).run("train_deeplab", "report")
+    assert "under other parameters than DeepLab" in shown(pipeline)
+    assert "of full supervision)" not in shown(pipeline)
+
+
+def shown(pipeline) -> str:
+    return (pipeline.folder / "reports/report.html").read_text(encoding="utf-8")

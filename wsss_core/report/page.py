@@ -35,6 +35,7 @@ class Results:
         settings: name -> value of what the page's head states (seed, backbone).
         links: other report pages beside this one.
         notes: sentences on what is absent and why.
+        bound_is_stale: the upper bound was trained under other parameters than DeepLab.
     """
 
     metrics: Path
@@ -46,6 +47,7 @@ class Results:
     settings: Mapping[str, str]
     links: Sequence[Path] = ()
     notes: Sequence[str] = ()
+    bound_is_stale: bool = False
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -57,12 +59,12 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     rows = tables.quality_rows(results.metrics)
     return _template().render(
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
-        notes=[*_notes(index, truth, rows), *results.notes],
+        notes=[*_notes(index, truth, rows, bound_is_stale=results.bound_is_stale), *results.notes],
         classes=_classes(index),
         rows=rows,
         deltas=_deltas(rows),
         has_rest=any(row.miou_rest is not None for row in rows),
-        share=tables.share_of_upper_bound(rows),
+        share=None if results.bound_is_stale else tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
         label_names=("background", *index.classes),
         saliency=_saliency(results.metrics),
@@ -117,7 +119,7 @@ def _software() -> str:
     return ", ".join([f"Python {platform.python_version()}", *versions])
 
 
-def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
+def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row], *, bound_is_stale: bool) -> list[str]:
     notes = []
     if index.supervision != "tags":
         notes.append("Only the masks name the classes of these images: the tags come from pixel labels.")
@@ -134,6 +136,11 @@ def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
         notes.append(
             "The upper bound was not trained: `dvc repro pipelines/full_supervision/dvc.yaml`, then"
             " `dvc repro` again, adds it."
+        )
+    elif bound_is_stale:
+        notes.append(
+            "The upper bound was trained under other parameters than DeepLab, so the two do not compare:"
+            " `dvc repro pipelines/full_supervision/dvc.yaml`, then `dvc repro` again."
         )
     return notes
 

@@ -53,9 +53,8 @@ def train(
     options = dict(optimizer)
     schedule = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
     descent = build_optimizer(model, **options)
-    key = {"params": description.params, "backbone": description.backbone, "seed": seed,
-           "inputs": content_digest(*inputs), "steps": steps}
-    journal = Journal.open(out, key=key)
+    recipe = {"params": description.params, "backbone": description.backbone, "seed": seed}
+    journal = Journal.open(out, key={**recipe, "inputs": content_digest(*inputs), "steps": steps})
     checkpoint_file = journal.folder / "checkpoint.pt"
     rows = fit(
         model,
@@ -72,7 +71,7 @@ def train(
     if fabric.global_rank == 0:
         checkpoint_file.unlink(missing_ok=True)
         checkpoint.save(journal.folder, model.cpu(), description)
-        artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=description.params,
+        artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
                                  paths=[journal.folder / checkpoint.FILE])
         journal.publish()
         rows.write(history)
