@@ -1,0 +1,83 @@
+"""Dense energy: neighbours in place and colour should share a label, whether anyone labelled them or not."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from wsss_core.ops import lattice
+from wsss_core.voc import IGNORE_INDEX
+
+
+def dense_energy(
+    probabilities: torch.Tensor,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    roi: torch.Tensor,
+    *,
+    scale: float,
+    sigma_xy: float,
+    sigma_rgb: float,
+    weight: float,
+    grad: Literal["released", "exact"],
+) -> torch.Tensor:
+    """-w / B sum_b sum_c sum_i g_i S_c(i) (A S_c)(i) with A_ij = exp(-|f_i - f_j|^2 / 2): a scalar <= 0.
+
+    Relaxed Potts energy up to a constant, since the classes of a pixel sum to one; negative by intention.
+
+    Args:
+        probabilities: (B, C, H, W) float, softmax over C.
+        images: (B, 3, H, W), 0..255.
+        labels: (B, H, W) int, IGNORE_INDEX where no label is reliable. There the gate g is 1; a labelled pixel's is
+            1 - max_c S, so that one that the cross entropy has fitted produces no energy.
+        roi: (B, H, W), 1 inside the photograph, 0 on its padding: pixels outside have no part in it.
+        scale: of the grid on which it is computed (0.5).
+        sigma_xy: reach of the kernel, pixels of the full grid (100).
+        sigma_rgb: its reach in colour, of 255 (15).
+        weight: w (1e-7, for this filter: its kernel mass is about half the Gaussian's, and the sum grows with the
+            square of the number of pixels).
+        grad: `released`: -2w/B g A S, one filter call, which takes A for symmetric and g for constant; `exact`: the
+            derivative with the gate held fixed, two calls. They differ by about a quarter.
+
+    Raises:
+        ValueError: grad is neither.
+
+    Zhang et al., AAAI 2020, eq. 7-10, with the settings of the released code. Float32 at least, whatever autocast says.
+    """
+    if grad not in ("released", "exact"):
+        raise ValueError(f"grad must be released or exact, not {grad!r}")
+    with torch.autocast(probabilities.device.type, enabled=False):
+        wide = probabilities if probabilities.dtype == torch.float64 else probabilities.float()
+        soft = F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
+        size = soft.shape[-2:]
+        inside = _nearest(roi[:, None], size).to(soft)                                     # (B, 1, h, w)
+        unlabelled = _nearest(labels[:, None].float(), size) == IGNORE_INDEX
+        gate = torch.where(unlabelled, 1.0, (inside - soft.detach().amax(dim=1, keepdim=True)).clamp_(min=0))
+        kernel = _kernel(_nearest(images.to(soft), size), sigma_xy=sigma_xy * scale, sigma_rgb=sigma_rgb)
+        points, gates = _by_point(soft * inside), _by_point(gate.to(soft))
+        if grad == "exact":
+            return -weight / len(images) * (gates * points * kernel.filter(points)).sum()
+        pull = gates * kernel.filter(points.detach())
+        return -weight / len(images) * ((points * (2 * pull)).sum() - (points.detach() * pull).sum())
+
+
+def _nearest(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """At the small grid without mixing: bilinear would invent colours on edges."""
+    return F.interpolate(maps, size=size, mode="nearest")
+
+
+def _by_point(maps: torch.Tensor) -> torch.Tensor:
+    """(B, C, h, w) -> (B h w, C)."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
+
+
+def _kernel(images: torch.Tensor, *, sigma_xy: float, sigma_rgb: float) -> lattice.Lattice:
+    batch, _, height, width = images.shape
+    y, x = torch.meshgrid(
+        torch.arange(height, device=images.device), torch.arange(width, device=images.device), indexing="ij"
+    )
+    place = (torch.stack([x, y]) / sigma_xy).to(images).expand(batch, -1, -1, -1)
+    features = torch.cat([place, images / sigma_rgb], dim=1).transpose(0, 1).reshape(5, -1)
+    return lattice.build(features, [height * width] * batch)
