@@ -1,5 +1,6 @@
 """Confident foreground, confident background or ignore: what AffinityNet learns from."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,29 +9,33 @@ from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.index import Index
 from wsss_core.ops.affinity_labels import confident_labels
 from wsss_core.params import Params
-from wsss_core.training import environment, per_image
+from wsss_core.training import per_image
+from wsss_core.training.placement import place
 
 
-def label(image_id: str, folder: Path, *, index: Index, cams: Path, options: dict) -> None:
-    scores = artifacts.read_scores(cams, image_id)
-    artifacts.write_labels(folder, image_id, confident_labels(index.image(image_id), scores, **options))
+def label(ids: Sequence[str], folder: Path, *, index: Index, cams: Path, options: dict) -> None:
+    images, scores = [index.image(i) for i in ids], [artifacts.read_scores(cams, i) for i in ids]
+    for image_id, labels in zip(ids, confident_labels(images, scores, **options), strict=True):
+        artifacts.write_labels(folder, image_id, labels)
 
 
 @command
 def main(params: Params) -> None:
     """Label the pixels on which two dense CRF runs are confident."""
     p, index = params.affinity_labels, open_index(params)
-    cams = require(layout.CAMS, stage="infer_cam")
+    cams, where = require(layout.CAMS, stage="infer_cam"), place(gpu=p.engine == "lattice")
     per_image.run(
         index.ids("train"),
-        partial(label, index=index, cams=cams, options=p.model_dump()),
+        partial(label, index=index, cams=cams, options={**p.model_dump(), "device": where.device}),
         stage="affinity_labels",
         out=layout.AFFINITY_LABELS,
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, cams],
-        areas=index.area,
-        workers=environment.workers(),
+        sizes=index.size,
+        workers=where.workers,
+        batch_pixels=where.batch_pixels,
+        processes=where.processes,
     )
 
 

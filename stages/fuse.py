@@ -30,13 +30,13 @@ def main(params: Params) -> None:
     saliency = require(layout.SALIENCY, stage="saliency")
     per_image.run(
         index.ids("train"),
-        partial(fuse, walks=walks, saliency=saliency, p=p),
+        per_image.each(partial(fuse, walks=walks, saliency=saliency, p=p)),
         stage="fuse",
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, walks, saliency],
-        areas=index.area,
+        sizes=index.size,
         workers=environment.workers(),
     )
 

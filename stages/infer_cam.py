@@ -1,5 +1,6 @@
 """Class activation maps of every training photograph, from several scales and mirrors."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from wsss_core.cli.stage import command, open_index
 from wsss_core.models import inference
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, per_image
+from wsss_core.training.placement import network_pixels
 
 
 @command
@@ -20,13 +22,14 @@ def main(params: Params) -> None:
     model = checkpoint.load(weights)[0].to(fabric.device)
 
     @torch.inference_mode()
-    def infer(image_id: str, folder: Path) -> None:
+    def infer(ids: Sequence[str], folder: Path) -> None:
         with fabric.autocast():
-            scores = inference.class_activation_maps(
-                model, index.image(image_id), index[image_id].tags, device=fabric.device,
+            cams = inference.class_activation_maps(
+                model, [index.image(i) for i in ids], [index[i].tags for i in ids], device=fabric.device,
                 **p.model_dump(exclude={"splits"}),
             )  # fmt: skip
-        artifacts.write_scores(folder, image_id, scores)
+        for image_id, scores in zip(ids, cams, strict=True):
+            artifacts.write_scores(folder, image_id, scores)
 
     per_image.run(
         index.ids(*p.splits),
@@ -36,7 +39,9 @@ def main(params: Params) -> None:
         suffix=".npz",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights],
-        areas=index.area,
+        sizes=index.size,
+        batch_pixels=network_pixels(fabric.device),
+        equal_sizes=True,
         processes=fabric,
     )
 

@@ -1,5 +1,6 @@
 """Segment the validation photographs with a trained network; no tags are used."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from wsss_core.cli.stage import command, open_index
 from wsss_core.models.inference import segment
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, per_image
+from wsss_core.training.placement import network_pixels
 
 
 @command
@@ -22,10 +24,11 @@ def main(params: Params, method: str) -> None:
     model = checkpoint.load(weights)[0].to(fabric.device)
 
     @torch.inference_mode()
-    def predict(image_id: str, folder: Path) -> None:
+    def predict(ids: Sequence[str], folder: Path) -> None:
         with fabric.autocast():
-            label = segment(model, index.image(image_id), device=fabric.device, **p.model_dump())
-        artifacts.write_labels(folder, image_id, label)
+            labels = segment(model, [index.image(i) for i in ids], device=fabric.device, **p.model_dump())
+        for image_id, label in zip(ids, labels, strict=True):
+            artifacts.write_labels(folder, image_id, label)
 
     per_image.run(
         index.ids("val"),
@@ -35,7 +38,9 @@ def main(params: Params, method: str) -> None:
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights],
-        areas=index.area,
+        sizes=index.size,
+        batch_pixels=network_pixels(fabric.device),
+        equal_sizes=True,
         processes=fabric,
     )
 

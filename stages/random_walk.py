@@ -1,5 +1,6 @@
 """Spread each photograph's class scores along its affinities."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from wsss_core.cli.stage import command, open_index, require
 from wsss_core.models import inference
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, per_image
+from wsss_core.training.placement import network_pixels
 
 
 @command
@@ -21,13 +23,14 @@ def main(params: Params) -> None:
     model = checkpoint.load(weights)[0].to(fabric.device)
 
     @torch.inference_mode()
-    def walk(image_id: str, folder: Path) -> None:
+    def walk(ids: Sequence[str], folder: Path) -> None:
+        images, starts = [index.image(i) for i in ids], [artifacts.read_scores(cams, i) for i in ids]
         with fabric.autocast():
-            scores = inference.random_walk_scores(
-                model, index.image(image_id), artifacts.read_scores(cams, image_id), device=fabric.device,
-                **p.model_dump(exclude={"splits"}),
-            )  # fmt: skip
-        artifacts.write_scores(folder, image_id, scores)
+            walked = inference.random_walk_scores(
+                model, images, starts, device=fabric.device, **p.model_dump(exclude={"splits"})
+            )
+        for image_id, scores in zip(ids, walked, strict=True):
+            artifacts.write_scores(folder, image_id, scores)
 
     per_image.run(
         index.ids(*p.splits),
@@ -37,7 +40,9 @@ def main(params: Params) -> None:
         suffix=".npz",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights, cams],
-        areas=index.area,
+        sizes=index.size,
+        batch_pixels=network_pixels(fabric.device),
+        equal_sizes=True,
         processes=fabric,
     )
 

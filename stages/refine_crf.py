@@ -1,22 +1,32 @@
 """Dense CRF on the fused labels: the final pseudo-labels."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from wsss_core import artifacts, layout
+from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.index import Index
 from wsss_core.ops.refinement import refined_labels
 from wsss_core.params import Params
-from wsss_core.training import environment, per_image
+from wsss_core.training import per_image
+from wsss_core.training.placement import place
 
 
-def refine(image_id: str, folder: Path, *, index: Index, walks: Path, fused: Path, options: dict) -> None:
+def refine(ids: Sequence[str], folder: Path, *, index: Index, walks: Path, fused: Path, options: dict) -> None:
+    images, evidence = [index.image(i) for i in ids], [_evidence(i, walks, fused) for i in ids]
+    scores, labels = zip(*evidence, strict=True)
+    for image_id, refined in zip(ids, refined_labels(images, scores, labels, **options), strict=True):
+        artifacts.write_labels(folder, image_id, refined)
+
+
+def _evidence(image_id: str, walks: Path, fused: Path) -> tuple[Scores, np.ndarray | None]:
     if artifacts.scores_path(fused, image_id).exists():  # a soft fusion: its probabilities say it all
-        scores, labels = artifacts.read_scores(fused, image_id), None
-    else:
-        scores, labels = artifacts.read_scores(walks, image_id), artifacts.read_labels(fused, image_id)
-    artifacts.write_labels(folder, image_id, refined_labels(index.image(image_id), scores, labels, **options))
+        return artifacts.read_scores(fused, image_id), None
+    return artifacts.read_scores(walks, image_id), artifacts.read_labels(fused, image_id)
 
 
 @command
@@ -24,16 +34,20 @@ def main(params: Params) -> None:
     """Refine the fused labels along the photograph's edges."""
     p, index = params.refine_crf, open_index(params)
     walks, fused = require(layout.RANDOM_WALK, stage="random_walk"), require(layout.FUSED, stage="fuse")
+    where = place(gpu=p.engine == "lattice")
+    options = {**p.model_dump(), "device": where.device}
     per_image.run(
         index.ids("train"),
-        partial(refine, index=index, walks=walks, fused=fused, options=p.model_dump()),
+        partial(refine, index=index, walks=walks, fused=fused, options=options),
         stage="refine_crf",
         out=layout.PSEUDO_LABELS,
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, walks, fused],
-        areas=index.area,
-        workers=environment.workers(),
+        sizes=index.size,
+        workers=where.workers,
+        batch_pixels=where.batch_pixels,
+        processes=where.processes,
     )
 
 

@@ -32,13 +32,13 @@ def main(params: Params) -> None:
         work = partial(detect, index=index, method=p.method)
     per_image.run(
         ids,
-        work,
+        per_image.each(work),
         stage="saliency",
         out=layout.SALIENCY,
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX],
-        areas=index.area,
+        sizes=index.size,
         workers=environment.workers(),
     )
 

@@ -117,6 +117,7 @@ class InferCam(Section):
 
 
 class Crf(Section):
+    engine: Literal["lattice", "pydensecrf"]
     iterations: Annotated[int, Field(ge=0)]
     gaussian_sxy: Positive
     gaussian_weight: NonNegative

@@ -158,7 +158,7 @@ def test_a_folder_without_presets_says_where_to_run():
 def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
     params.write_text(params.read_text().replace("root: data/raw/scenes ", 'root: "data/raw/scenes" '))
     crf = {
-        "iterations": 1, "gaussian_sxy": 1.0, "gaussian_weight": 3.0,
+        "engine": "pydensecrf", "iterations": 1, "gaussian_sxy": 1.0, "gaussian_weight": 3.0,
         "bilateral_sxy": 67.0, "bilateral_srgb": 3.0, "bilateral_weight": 4.0,
     }  # fmt: skip
     merge(params, {"predict": {"crf": crf}}, source="test")

@@ -22,7 +22,7 @@ def test_records_hold_tags_as_ascending_ids_and_the_size(voc_set):
     assert record == Record("a", "JPEGImages/a.jpg", (12, 15), 4, 6, record.digest)
     np.testing.assert_array_equal(index.tag_ids("a"), np.array([12, 15], dtype=np.uint8), strict=True)
     assert index.tag_ids("b c.d").shape == (0,)
-    assert index.area("a") == 24
+    assert index.size("a") == (4, 6)
 
 
 def test_ids_of_several_splits_come_once_each(voc_set):

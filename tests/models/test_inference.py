@@ -38,6 +38,22 @@ class Stub:
         return {"seg": self.cams(images), "affinity_features": self.cams(images)}
 
 
+def cams_of(model, image: np.ndarray, tags, **options) -> Scores:
+    return inference.class_activation_maps(model, [image], [tags], **options)[0]
+
+
+def walk_of(model, image: np.ndarray, cams: Scores, **options) -> Scores:
+    return inference.random_walk_scores(model, [image], [cams], **options)[0]
+
+
+def probabilities_of(model, image: np.ndarray, **options) -> np.ndarray:
+    return inference.segmentation_probabilities(model, [image], **options)[0]
+
+
+def labels_of(model, image: np.ndarray, **options) -> np.ndarray:
+    return inference.segment(model, [image], **options)[0]
+
+
 def red_and_green(height=64, width=96) -> np.ndarray:
     """The left third is red, the right third green, at half and at full intensity."""
     image = np.zeros((height, width, 3), np.uint8)
@@ -46,7 +62,7 @@ def red_and_green(height=64, width=96) -> np.ndarray:
 
 
 def test_cams_are_of_the_tagged_classes_each_with_a_peak_of_1():
-    scores = inference.class_activation_maps(Stub(lambda c: c), red_and_green(), (1, 2), **CAM)
+    scores = cams_of(Stub(lambda c: c), red_and_green(), (1, 2), **CAM)
     assert scores.classes.tolist() == [1, 2]
     assert (scores.scores.shape, scores.size) == ((2, 16, 24), (64, 96))
     expected = np.zeros((2, 16, 24))
@@ -56,15 +72,15 @@ def test_cams_are_of_the_tagged_classes_each_with_a_peak_of_1():
 
 
 def test_a_class_without_a_tag_gets_no_map():
-    both = inference.class_activation_maps(Stub(lambda c: c), red_and_green(), (1, 2), **CAM)
-    one = inference.class_activation_maps(Stub(lambda c: c), red_and_green(), (2,), **CAM)
+    both = cams_of(Stub(lambda c: c), red_and_green(), (1, 2), **CAM)
+    one = cams_of(Stub(lambda c: c), red_and_green(), (2,), **CAM)
     assert one.classes.tolist() == [2]
     np.testing.assert_array_equal(one.scores[0], both.scores[1])
 
 
 def test_an_image_without_tags_gets_no_map_and_asks_no_network():
     stub = Stub(lambda c: c)
-    scores = inference.class_activation_maps(stub, red_and_green(62, 95), (), **CAM)
+    scores = cams_of(stub, red_and_green(62, 95), (), **CAM)
     assert (scores.scores.shape, scores.size, stub.sizes) == ((0, 16, 24), (62, 95), [])
 
 
@@ -73,7 +89,7 @@ def test_views_are_rectified_before_they_are_summed():
     def signed(c):
         return torch.cat([torch.ones_like(c[:1]), -torch.ones_like(c[1:])])
 
-    scores = inference.class_activation_maps(Stub(signed), red_and_green(), (1,), **CAM | {"flip": True})
+    scores = cams_of(Stub(signed), red_and_green(), (1,), **CAM | {"flip": True})
     np.testing.assert_allclose(scores.scores, 1, atol=1e-4)
 
 
@@ -83,7 +99,7 @@ def test_scales_are_summed_before_the_division_by_the_maximum():
         left = torch.arange(c.shape[-1]) < c.shape[-1] // 2
         return (3.0 * left if c.shape[-1] == 96 else 1.0 * ~left).expand_as(c)
 
-    scores = inference.class_activation_maps(Stub(by_scale), red_and_green(), (1,), **CAM | {"scales": [1.0, 2.0]})
+    scores = cams_of(Stub(by_scale), red_and_green(), (1,), **CAM | {"scales": [1.0, 2.0]})
     np.testing.assert_allclose(scores.scores[0, :, [0, -1]].T, np.tile([1, 1 / 3], (16, 1)), atol=1e-4)
 
 
@@ -92,7 +108,7 @@ def test_the_mirror_is_turned_back():
     def left(c):
         return (torch.arange(c.shape[-1]) < 8).float().expand_as(c)
 
-    maps = inference.class_activation_maps(Stub(left), red_and_green(), (1,), **CAM | {"flip": True}).scores[0]
+    maps = cams_of(Stub(left), red_and_green(), (1,), **CAM | {"flip": True}).scores[0]
     np.testing.assert_allclose(maps, maps[:, ::-1], atol=1e-6)
     assert maps[0, 0] > 0.9
     assert maps[0, 12] == 0
@@ -102,14 +118,14 @@ def test_the_square_root_acts_on_each_view():
     def ramp(c):
         return (torch.arange(c.shape[-1]) // 32).float().expand_as(c)  # 0, 1, 2
 
-    maps = inference.class_activation_maps(Stub(ramp), red_and_green(), (1,), **CAM | {"sqrt": True}).scores[0]
+    maps = cams_of(Stub(ramp), red_and_green(), (1,), **CAM | {"sqrt": True}).scores[0]
     np.testing.assert_allclose(maps[0, [0, 12, -1]], [0, 0.5**0.5, 1], atol=1e-4)
 
 
 def test_views_have_the_asked_scales_and_stay_below_the_limit_of_pixels():
     stub = Stub(lambda c: c)
     options = CAM | {"scales": [1.0, 0.5, 2.0], "flip": True, "max_pixels": 64 * 96}
-    inference.class_activation_maps(stub, red_and_green(), (1,), **options)
+    cams_of(stub, red_and_green(), (1,), **options)
     assert stub.sizes == [(2, 3, 64, 96), (2, 3, 32, 48), (2, 3, 64, 96)]
 
 
@@ -117,11 +133,11 @@ def test_views_have_the_asked_scales_and_stay_below_the_limit_of_pixels():
 def test_odd_photographs_go_through_all_three(size):
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     stub = Stub(lambda c: c)
-    cams = inference.class_activation_maps(stub, image, (1, 3), **CAM | {"scales": [1.0, 0.5], "flip": True})
-    walk = inference.random_walk_scores(stub, image, cams, **WALK)
+    cams = cams_of(stub, image, (1, 3), **CAM | {"scales": [1.0, 0.5], "flip": True})
+    walk = walk_of(stub, image, cams, **WALK)
     assert cams.scores.shape == (2, *cam.grid_size(size, stride=4))
     assert walk.scores.shape == (3, *cam.grid_size(size, stride=8))
-    assert inference.segment(stub, image, crf=None, **OPTIONS).shape == size
+    assert labels_of(stub, image, crf=None, **OPTIONS).shape == size
     assert np.isfinite(walk.scores).all()
 
 
@@ -129,7 +145,7 @@ def test_a_peak_walks_over_its_region_and_not_into_the_other():
     image = red_and_green()
     seed = np.zeros((1, 16, 24), np.float32)
     seed[0, 6:10, 3:5] = 1
-    walk = inference.random_walk_scores(
+    walk = walk_of(
         Stub(lambda c: 40 * c, stride=8), image, Scores(np.array([7], np.uint8), seed, (64, 96)), **WALK
     )
     assert walk.classes.tolist() == [0, 7]
@@ -146,15 +162,15 @@ def test_without_links_the_walk_returns_the_pooled_maps_with_the_power_taken_bef
     def all_different(c):
         return 1e4 * torch.arange(c[0, 0].numel()).view(1, 1, *c.shape[-2:]).expand_as(c).float()
 
-    walk = inference.random_walk_scores(Stub(all_different, stride=8), image, cams, **WALK | {"store_stride": 1})
+    walk = walk_of(Stub(all_different, stride=8), image, cams, **WALK | {"store_stride": 1})
     full = cam.with_background(cam.upsample(cams.scores, cams.size), exponent=4.0)
     np.testing.assert_allclose(walk.scores, cam.upsample(cam.pool(full, stride=8), (62, 95)), atol=1e-5)
 
 
 def test_a_photograph_above_the_limit_walks_on_a_smaller_grid_and_is_stored_on_its_own():
     stub = Stub(lambda c: c, stride=8)
-    cams = inference.class_activation_maps(stub, red_and_green(128, 192), (1,), **CAM)
-    walk = inference.random_walk_scores(stub, red_and_green(128, 192), cams, **WALK | {"max_pixels": 64 * 96})
+    cams = cams_of(stub, red_and_green(128, 192), (1,), **CAM)
+    walk = walk_of(stub, red_and_green(128, 192), cams, **WALK | {"max_pixels": 64 * 96})
     assert stub.sizes[-1] == (1, 3, 64, 96)
     assert (walk.scores.shape, walk.size) == ((2, 16, 24), (128, 192))
 
@@ -167,10 +183,10 @@ def logits_of_colours(c):
 @pytest.mark.parametrize("scales", [[1.0], [0.5, 1.0, 1.5]])
 def test_segmentation_averages_probabilities_over_views(scales, flip):
     options = OPTIONS | {"scales": scales, "flip": flip}
-    probabilities = inference.segmentation_probabilities(Stub(logits_of_colours), red_and_green(), **options)
+    probabilities = probabilities_of(Stub(logits_of_colours), red_and_green(), **options)
     assert probabilities.shape == (3, 64, 96)
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
-    labels = inference.segment(Stub(logits_of_colours), red_and_green(), crf=None, **options)
+    labels = labels_of(Stub(logits_of_colours), red_and_green(), crf=None, **options)
     assert labels.dtype == np.uint8
     np.testing.assert_array_equal(labels[:, [10, 48, 85]], np.tile([1, 0, 2], (64, 1)))
 
@@ -181,7 +197,7 @@ def test_segmentation_averages_after_the_softmax():
         return torch.tensor([value, 0.0]).view(1, 2, 1, 1).expand(len(c), 2, *c.shape[-2:])
 
     options = OPTIONS | {"scales": [1.0, 2.0]}
-    probabilities = inference.segmentation_probabilities(Stub(by_scale), red_and_green(), **options)
+    probabilities = probabilities_of(Stub(by_scale), red_and_green(), **options)
     np.testing.assert_allclose(probabilities[0], 0.7, atol=1e-5)
 
 
@@ -190,9 +206,9 @@ def test_a_dense_crf_cleans_the_segmentation():
     spoilt = image.copy()
     spoilt[30, 10] = 0
     crf = {
-        "iterations": 5, "gaussian_sxy": 3, "gaussian_weight": 20,
+        "engine": "lattice", "iterations": 5, "gaussian_sxy": 3, "gaussian_weight": 20,
         "bilateral_sxy": 30, "bilateral_srgb": 50, "bilateral_weight": 0,
     }  # fmt: skip
-    raw, clean = (inference.segment(Stub(logits_of_colours, stride=1), spoilt, crf=c, **OPTIONS) for c in (None, crf))
+    raw, clean = (labels_of(Stub(logits_of_colours, stride=1), spoilt, crf=c, **OPTIONS) for c in (None, crf))
     assert raw[30, 10] == 0
     assert clean[30, 10] == 1

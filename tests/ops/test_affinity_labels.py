@@ -8,14 +8,15 @@ from wsss_core.ops.affinity_labels import combine, confident_labels
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 NO_CRF = {
-    "iterations": 0, "gaussian_sxy": 3, "gaussian_weight": 3,
+    "engine": "lattice", "iterations": 0, "gaussian_sxy": 3, "gaussian_weight": 3,
     "bilateral_sxy": 80, "bilateral_srgb": 13, "bilateral_weight": 10,
 }  # fmt: skip
 
 
 def before_crf(cams: Scores, low: float, high: float) -> np.ndarray:
     image = np.zeros((*cams.size, 3), dtype=np.uint8)
-    return confident_labels(image, cams, background_exponent_low=low, background_exponent_high=high, **NO_CRF)
+    (label,) = confident_labels([image], [cams], background_exponent_low=low, background_exponent_high=high, **NO_CRF)
+    return label
 
 
 def ramp() -> Scores:

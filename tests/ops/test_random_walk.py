@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.ops import pairs
-from wsss_core.ops.random_walk import chebyshev_coefficients, propagate, transition_matrix
+from wsss_core.ops import pairs, random_walk
+from wsss_core.ops.random_walk import Transition, chebyshev_coefficients, transition_matrix
 
 HEIGHT, WIDTH = 7, 9
 
@@ -14,18 +14,24 @@ def random_features(height=HEIGHT, width=WIDTH, seed=0, spread=0.6) -> np.ndarra
     return np.random.default_rng(seed).normal(scale=spread, size=(4, height, width)).astype(np.float32)
 
 
-def links(features: np.ndarray, radius: int = 5):
-    return ((offset, w.numpy()) for offset, w in pairs.affinities(torch.from_numpy(features), radius=radius))
+def propagate(scores: np.ndarray, transition: Transition, *, log2_steps: int) -> np.ndarray:
+    return random_walk.propagate(torch.from_numpy(scores), transition, log2_steps=log2_steps).numpy()
+
+
+def dense(transition: Transition) -> np.ndarray:
+    """(N, N)"""
+    return (transition.sums @ torch.eye(transition.height * transition.width)).numpy()
 
 
 def transition(features: np.ndarray, *, beta: float = 8.0, radius: int = 5):
     height, width = features.shape[1:]
-    return transition_matrix(links(features, radius), height=height, width=width, beta=beta)
+    links = pairs.affinities(torch.from_numpy(features), radius=radius)
+    return transition_matrix(links, height=height, width=width, beta=beta)
 
 
 def uniform(height: int, width: int, value: float = 1.0, radius: int = 5):
     """The transition matrix of a grid whose pairs all have one affinity."""
-    cells = np.full((height, width), value, dtype=np.float32)
+    cells = torch.full((height, width), value)
     links = [(offset, pairs.shifted(cells, offset)[0]) for offset in pairs.offsets(radius)]
     return transition_matrix(links, height=height, width=width, beta=8.0)
 
@@ -47,8 +53,8 @@ def random_scores(num_channels=3, height=HEIGHT, width=WIDTH, seed=1) -> np.ndar
 
 def test_two_cells_by_hand():
     # A = [[1, .5^2], [.5^2, 1]]: the exponent spares the self-loops
-    matrix = transition_matrix([((0, 1), np.array([[0.5]]))], height=1, width=2, beta=2.0)
-    np.testing.assert_allclose(matrix.toarray(), [[0.8, 0.2], [0.2, 0.8]])
+    matrix = transition_matrix([((0, 1), torch.tensor([[0.5]]))], height=1, width=2, beta=2.0)
+    np.testing.assert_allclose(dense(matrix), [[0.8, 0.2], [0.2, 0.8]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("radius", [2, 5, 10])
@@ -56,23 +62,23 @@ def test_two_cells_by_hand():
 def test_transition_matrix_is_the_definition(radius, beta):
     features = random_features()
     expected = dense_transition(features, beta=beta, radius=radius)
-    np.testing.assert_allclose(transition(features, beta=beta, radius=radius).toarray(), expected, rtol=2e-4, atol=1e-8)
+    np.testing.assert_allclose(dense(transition(features, beta=beta, radius=radius)), expected, rtol=2e-4, atol=1e-8)
 
 
 def test_rows_are_probabilities():
     matrix = transition(random_features(47, 63), beta=8.0)
-    assert matrix.dtype == np.float32
-    assert matrix.data.min() >= 0
-    np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
+    assert matrix.sums.weights.dtype == torch.float32
+    assert matrix.sums.weights.min() >= 0
+    np.testing.assert_allclose(matrix.sums @ torch.ones(47 * 63, 1), 1, atol=1e-6)
 
 
 def test_the_complete_graph_of_a_voc_image_has_the_published_size():
-    assert uniform(47, 63).nnz == 189_589  # 2 * 93,314 pairs + 2,961 self-loops
+    assert int((uniform(47, 63).sums.weights > 0).sum()) == 189_589  # 2 * 93,314 pairs + 2,961 self-loops
 
 
 def test_an_affinity_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"affinities of offset \(0, 1\) are \(2, 3\), the grid's pairs are \(2, 2\)"):
-        transition_matrix([((0, 1), np.ones((2, 3)))], height=2, width=3, beta=1.0)
+        transition_matrix([((0, 1), torch.ones(2, 3))], height=2, width=3, beta=1.0)
 
 
 @pytest.mark.parametrize("log2_steps", [0, 1, 4, 8])
@@ -85,9 +91,9 @@ def test_propagation_is_the_dense_matrix_power(log2_steps):
 
 def test_chebyshev_equals_256_sparse_products():
     scores, matrix = random_scores(4, 23, 31), transition(random_features(23, 31))
-    walked = scores.reshape(4, -1).T.astype(np.float64)
+    walked, exact = scores.reshape(4, -1).T.astype(np.float64), dense(matrix).astype(np.float64)
     for _ in range(256):
-        walked = matrix.astype(np.float64) @ walked
+        walked = exact @ walked
     np.testing.assert_allclose(propagate(scores, matrix, log2_steps=8), walked.T.reshape(scores.shape), atol=1e-5)
 
 
@@ -120,7 +126,8 @@ def test_a_long_walk_without_boundaries_ends_at_the_mean_weighted_by_degree():
 
 def test_a_constant_stays_constant_alone_and_under_a_map():
     scores, matrix = random_scores(), transition(random_features())
-    np.testing.assert_allclose(propagate(np.full((1, HEIGHT, WIDTH), 0.37), matrix, log2_steps=8), 0.37, rtol=1e-6)
+    constant = np.full((1, HEIGHT, WIDTH), 0.37, np.float32)
+    np.testing.assert_allclose(propagate(constant, matrix, log2_steps=8), constant, rtol=1e-6)
     raised = propagate(scores + 0.37, matrix, log2_steps=8)
     np.testing.assert_allclose(raised, propagate(scores, matrix, log2_steps=8) + 0.37, atol=1e-5)
 
@@ -134,7 +141,7 @@ def test_no_score_leaves_the_range_of_its_channel():
 
 def test_the_sum_weighted_by_degree_is_conserved():
     features, scores = random_features(), random_scores()
-    degree = 1 / transition(features).diagonal()  # T_ii = 1 / D_ii
+    degree = 1 / dense(transition(features)).diagonal()  # T_ii = 1 / D_ii
     before, after = scores.reshape(3, -1), propagate(scores, transition(features), log2_steps=8).reshape(3, -1)
     assert np.abs(after - before).max() > 0.1
     np.testing.assert_allclose(after @ degree, before @ degree, rtol=1e-5)
@@ -157,8 +164,9 @@ def test_the_walk_follows_a_flip_and_a_transposition_of_the_image(transform):
 
 
 def test_scores_never_cross_a_boundary_that_cuts_all_pairs():
-    side = (np.arange(WIDTH) >= 4) * np.ones((HEIGHT, 1))
-    links = [(o, np.equal(*pairs.shifted(side, o)).astype(np.float32)) for o in pairs.offsets(5)]
+    side = np.broadcast_to(np.arange(WIDTH) >= 4, (HEIGHT, WIDTH)).copy()
+    views = [(o, pairs.shifted(torch.from_numpy(side), o)) for o in pairs.offsets(5)]
+    links = [(o, (here == there).float()) for o, (here, there) in views]
     matrix = transition_matrix(links, height=HEIGHT, width=WIDTH, beta=8.0)
     delta = np.zeros((1, HEIGHT, WIDTH))
     delta[0, 3, 1] = 1
@@ -197,5 +205,21 @@ def test_the_smallest_grids_walk_too(size):
 
 
 def test_scores_of_another_grid_are_refused():
-    with pytest.raises(ValueError, match="scores have 12 cells, the transition matrix 6"):
+    with pytest.raises(ValueError, match="scores are of 1x3x4 cells, the transition matrix of 1x2x3"):
         propagate(np.zeros((1, 3, 4)), uniform(2, 3), log2_steps=1)
+
+
+def test_grids_of_a_batch_walk_as_if_alone():
+    features = np.stack([random_features(seed=seed) for seed in (1, 2)])
+    scores = np.stack([random_scores(seed=seed) for seed in (3, 4)])
+    together = propagate(scores, transition_matrix(
+        pairs.affinities(torch.from_numpy(features), radius=5), height=HEIGHT, width=WIDTH, beta=8.0), log2_steps=8)
+    alone = [propagate(s, transition(f), log2_steps=8) for s, f in zip(scores, features, strict=True)]
+    np.testing.assert_allclose(together, np.stack(alone), atol=5e-6)
+
+
+def test_affinities_too_small_to_tell_from_none_are_none():
+    features = np.zeros((1, 3, 3), dtype=np.float32)
+    features[:, :, 1:] = 20
+    weights = transition(features).sums.weights
+    assert not ((weights > 0) & (weights < 1e-30)).any()

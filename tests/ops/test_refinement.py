@@ -8,7 +8,7 @@ from wsss_core.ops.refinement import cam_crf_labels, ids_of, normalised, refined
 from wsss_core.voc import IGNORE_INDEX
 
 NO_CRF = {
-    "iterations": 0, "gaussian_sxy": 3, "gaussian_weight": 3,
+    "engine": "lattice", "iterations": 0, "gaussian_sxy": 3, "gaussian_weight": 3,
     "bilateral_sxy": 30, "bilateral_srgb": 13, "bilateral_weight": 4,
 }  # fmt: skip
 CRF = NO_CRF | {"iterations": 5}
@@ -27,7 +27,8 @@ FUSED = np.array([[7, IGNORE_INDEX, 0, IGNORE_INDEX]], np.uint8)
 def refine(fused, scores=SCORES, image=None, **changes) -> np.ndarray:
     image = np.zeros((*scores.size, 3), np.uint8) if image is None else image
     settings = {"label_confidence": 0.9, "keep_ignore": False, **NO_CRF, **changes}
-    return refined_labels(image, scores, fused, **settings)
+    (label,) = refined_labels([image], [scores], [fused], **settings)
+    return label
 
 
 def test_without_a_fused_label_the_strongest_score_decides():
@@ -71,12 +72,13 @@ def test_cam_and_crf_labels_use_the_power_background():
     cams = Scores(np.array([4, 15], np.uint8), np.array([[[0.2, 0.3, 0.1]], [[0.1, 0.1, 0.5]]], np.float16), (1, 3))
     image = np.zeros((1, 3, 3), np.uint8)
     # (1 - .2)^4 = .41 > .2; (1 - .3)^4 = .24 < .3
-    np.testing.assert_array_equal(cam_crf_labels(image, cams, background_exponent=4, **NO_CRF), [[0, 4, 15]])
+    (label,) = cam_crf_labels([image], [cams], background_exponent=4, **NO_CRF)
+    np.testing.assert_array_equal(label, [[0, 4, 15]])
 
 
 def test_an_image_without_tags_is_background():
     cams = Scores(np.zeros(0, np.uint8), np.zeros((0, 1, 1), np.float16), (4, 4))
-    labels = cam_crf_labels(np.zeros((4, 4, 3), np.uint8), cams, background_exponent=2, **CRF)
+    (labels,) = cam_crf_labels([np.zeros((4, 4, 3), np.uint8)], [cams], background_exponent=2, **CRF)
     np.testing.assert_array_equal(labels, np.zeros((4, 4)))
 
 

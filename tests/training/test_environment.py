@@ -20,7 +20,7 @@ def test_defaults_hold_where_nothing_is_set_or_only_blanks(monkeypatch):
                 monkeypatch.setenv(name, value)
         assert 1 <= environment.workers() <= 8
         assert environment.devices() == "auto"
-        assert environment.precision() == "32-true"
+        assert environment.precision() is None
         assert environment.resume_folder() == Path(".wsss")
 
 

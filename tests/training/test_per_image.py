@@ -11,7 +11,7 @@ from wsss_core import artifacts
 from wsss_core.training import per_image
 
 IDS = ("a", "sub/b c.d", "é", "bad", "e")
-AREAS = {"a": 3, "sub/b c.d": 5, "é": 1, "bad": 2, "e": 4}
+SIZES = {"a": (3, 1), "sub/b c.d": (1, 5), "é": (1, 1), "bad": (1, 2), "e": (2, 2)}
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,8 @@ def resume(tmp_path, monkeypatch) -> Path:
 
 
 def run(out: Path, work=write_name, *, ids=IDS, **changes) -> None:
-    settings = {"stage": "s", "suffix": ".txt", "params": {"beta": 8}, "inputs": [], "areas": AREAS.get}
-    per_image.run(ids, work, out=out, **settings | changes)
+    settings = {"stage": "s", "suffix": ".txt", "params": {"beta": 8}, "inputs": [], "sizes": SIZES.get}
+    per_image.run(ids, per_image.each(work), out=out, **settings | changes)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -55,6 +55,31 @@ def test_large_images_come_first(tmp_path):
     work = Recording()
     run(tmp_path / "out", work)
     assert work.made == ["sub/b c.d", "e", "a", "bad", "é"]
+
+
+def test_images_go_together_as_long_as_they_fit(tmp_path):
+    assert batches(tmp_path, batch_pixels=5) == [["sub/b c.d"], ["e"], ["a", "bad"], ["é"]]
+    assert batches(tmp_path, batch_pixels=100) == [["sub/b c.d", "e", "a", "bad", "é"]]
+    assert batches(tmp_path) == [["sub/b c.d"], ["e"], ["a"], ["bad"], ["é"]]
+
+
+def test_images_of_other_sizes_can_be_kept_apart(tmp_path):
+    sizes = {"a": (2, 2), "sub/b c.d": (1, 4), "é": (2, 2), "bad": (1, 4), "e": (4, 1)}
+    made = batches(tmp_path, batch_pixels=100, equal_sizes=True, sizes=sizes.get)
+    assert made == [["sub/b c.d", "bad"], ["a", "é"], ["e"]]
+
+
+def batches(folder: Path, **settings) -> list[list[str]]:
+    seen = []
+
+    def work(ids, out: Path) -> None:
+        seen.append(list(ids))
+        per_image.each(write_name)(ids, out)
+
+    options = {"stage": "s", "suffix": ".txt", "params": {}, "inputs": [], "sizes": SIZES.get}
+    per_image.run(IDS, work, out=folder / "out", **options | settings)
+    assert {f"{i}.txt" for i in IDS} < set(content(folder / "out"))
+    return seen
 
 
 def test_results_are_the_same_for_one_worker_and_two(tmp_path):

@@ -38,7 +38,8 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> Non
     network.to(fabric.device)
     with torch.inference_mode(), fabric.autocast():
         for name, path in tqdm(paths.items(), desc="predict", unit="image"):
-            artifacts.write_labels(out, name, segment(network, read_image(path), device=fabric.device, **options))
+            (label,) = segment(network, [read_image(path)], device=fabric.device, **options)
+            artifacts.write_labels(out, name, label)
     names = ("background", *description.classes)
     artifacts.write_text(out / "classes.txt", "".join(f"{i} {name}\n" for i, name in enumerate(names)))
 

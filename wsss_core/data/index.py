@@ -120,9 +120,9 @@ class Index:
         """(K,) uint8: the ids in 1..C of the image's classes, ascending."""
         return np.array(self[image_id].tags, dtype=np.uint8)
 
-    def area(self, image_id: str) -> int:
-        """H x W, a measure of what work on the image costs."""
-        return self[image_id].height * self[image_id].width
+    def size(self, image_id: str) -> tuple[int, int]:
+        """The image's (H, W)."""
+        return self[image_id].height, self[image_id].width
 
     def path(self, image_id: str) -> Path:
         """The image's file."""

@@ -1,8 +1,11 @@
-"""One photograph through a trained network: class activation maps, walks, segmentations."""
+"""Photographs through a trained network: class activation maps, walks, segmentations.
+
+Every function takes images of one size and answers for all of them at once; on a GPU that is what fills it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,22 +21,28 @@ from wsss_core.ops.images import limited_size, pad_to_multiple, resized
 COARSEST_STRIDE = 32
 
 
-def views(image: np.ndarray, *, scales: Sequence[float], flip: bool, max_pixels: int) -> list[torch.Tensor]:
-    """The image at each scale, (1, 3, h, w), or with its mirror (2, 3, h, w)."""
-    sizes = [limited_size(image.shape[:2], scale=scale, max_pixels=max_pixels) for scale in scales]
-    inputs = [resized(image, size) for size in sizes]
-    return [torch.stack([x, x.flip(-1)]) if flip else x[None] for x in inputs]
+def views(
+    images: Sequence[np.ndarray], *, scales: Sequence[float], flip: bool, max_pixels: int, device: torch.device
+) -> Iterator[torch.Tensor]:
+    """The images at each scale, (B, 3, h, w), or with their mirrors behind them (2B, 3, h, w)."""
+    for scale in scales:
+        size = limited_size(images[0].shape[:2], scale=scale, max_pixels=max_pixels)
+        inputs = torch.stack([resized(image, size) for image in images]).to(device)
+        yield torch.cat([inputs, inputs.flip(-1)]) if flip else inputs
 
 
-def unflipped(maps: torch.Tensor) -> torch.Tensor:
-    """Sum of a view's maps, the mirror's turned back: (1 or 2, C, h, w) -> (C, h, w)."""
-    return maps[0] if len(maps) == 1 else maps[0] + maps[1].flip(-1)
+def unflipped(maps: torch.Tensor, *, flip: bool) -> torch.Tensor:
+    """Sum of a view's maps and its mirrors', turned back: (B or 2B, C, h, w) -> (B, C, h, w)."""
+    if not flip:
+        return maps
+    straight, mirrored = maps.chunk(2)
+    return straight + mirrored.flip(-1)
 
 
 def class_activation_maps(
     model: CamNetwork,
-    image: np.ndarray,
-    tags: Sequence[int],
+    images: Sequence[np.ndarray],
+    tags: Sequence[Sequence[int]],
     *,
     scales: Sequence[float],
     flip: bool,
@@ -41,13 +50,13 @@ def class_activation_maps(
     store_stride: int,
     max_pixels: int,
     device: torch.device,
-) -> Scores:
-    """CAMs of an image's own classes, summed over scales and mirrors, then divided by each class's maximum.
+) -> list[Scores]:
+    """CAMs of each image's own classes, summed over scales and mirrors, then divided by each class's maximum.
 
     Args:
         model: in eval mode on `device`.
-        image: (H, W, 3) uint8 RGB.
-        tags: class ids present, ascending; others get no map.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        tags: class ids present in each, ascending; others get no map.
         scales, flip: the views; each is rectified before the sum, so that none cancels another.
         sqrt: element-wise square root of each rectified view (PSA, VGG16 only).
         store_stride: pixels a stored cell covers.
@@ -55,21 +64,27 @@ def class_activation_maps(
 
     Ahn & Kwak, CVPR 2018, sec. 3.1, as released: normalisation follows the sum, so scales weigh as they respond.
     """
-    size = (image.shape[0], image.shape[1])
+    size = (images[0].shape[0], images[0].shape[1])
     grid = cam.grid_size(size, stride=store_stride)
-    present = torch.tensor([tag - 1 for tag in tags], dtype=torch.long, device=device)
-    total = torch.zeros(len(tags), *grid, device=device)
-    for view in views(image, scales=scales, flip=flip, max_pixels=max_pixels) if tags else []:
-        maps = F.relu(model.cams(view.to(device)).float()[:, present])
+    wanted = sorted({tag for of_image in tags for tag in of_image})
+    channels = torch.tensor([tag - 1 for tag in wanted], dtype=torch.long, device=device)
+    total = torch.zeros(len(images), len(wanted), *grid, device=device)
+    inputs = views(images, scales=scales, flip=flip, max_pixels=max_pixels, device=device)
+    for view in inputs if wanted else ():
+        maps = F.relu(model.cams(view).float()[:, channels])
         maps = F.interpolate(maps.sqrt() if sqrt else maps, size=grid, mode="bilinear", align_corners=False)
-        total += unflipped(maps)
-    return Scores(np.asarray(tags, dtype=np.uint8), cam.normalise(total.cpu().numpy()), size)
+        total += unflipped(maps, flip=flip)
+    place = {tag: channel for channel, tag in enumerate(wanted)}
+    return [
+        Scores(np.asarray(own, dtype=np.uint8), cam.normalise(maps[[place[tag] for tag in own]]), size)
+        for own, maps in zip(tags, total.cpu().numpy(), strict=True)
+    ]
 
 
 def random_walk_scores(
     model: AffinityNet,
-    image: np.ndarray,
-    cams: Scores,
+    images: Sequence[np.ndarray],
+    cams: Sequence[Scores],
     *,
     radius: int,
     beta: float,
@@ -78,13 +93,13 @@ def random_walk_scores(
     store_stride: int,
     max_pixels: int,
     device: torch.device,
-) -> Scores:
+) -> list[Scores]:
     """The CAMs and their background score after a random walk along the network's affinities.
 
     Args:
         model: in eval mode on `device`.
-        image: (H, W, 3) uint8 RGB.
-        cams: its class activation maps.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        cams: their class activation maps.
         radius: cells closer than this are linked.
         beta: exponent of the affinities.
         log2_steps: the walk takes 2**log2_steps steps.
@@ -93,54 +108,70 @@ def random_walk_scores(
         store_stride, max_pixels: as for `class_activation_maps`.
 
     Returns:
-        background first, then the classes of `cams`.
+        background first, then the classes of each image's CAMs.
 
     Ahn & Kwak, CVPR 2018, sec. 3.3: single scale, no mirror.
     """
-    work = limited_size(image.shape[:2], scale=1.0, max_pixels=max_pixels)
-    padded = pad_to_multiple(resized(image, work), COARSEST_STRIDE)
-    features = model(padded[None].to(device))["affinity_features"].float()
+    size = (images[0].shape[0], images[0].shape[1])
+    work = limited_size(size, scale=1.0, max_pixels=max_pixels)
+    padded = torch.stack([pad_to_multiple(resized(image, work), COARSEST_STRIDE) for image in images]).to(device)
+    features = model(padded)["affinity_features"].float()
     stride = padded.shape[-1] // features.shape[-1]
     rows, columns = cam.grid_size(work, stride=stride)
-    features = features[0, :, :rows, :columns]
-    links = ((offset, w.cpu().numpy()) for offset, w in pairs.affinities(features, radius=radius))
+    links = pairs.affinities(features[..., :rows, :columns], radius=radius)
     transition = random_walk.transition_matrix(links, height=rows, width=columns, beta=beta)
 
-    maps = cam.with_background(cam.upsample(cams.scores, cams.size), exponent=background_exponent)
-    maps = np.stack([cam.resize(plane, work) for plane in maps]) if work != cams.size else maps
-    walked = random_walk.propagate(cam.pool(maps, stride=stride), transition, log2_steps=log2_steps)
-    grid = cam.grid_size(cams.size, stride=store_stride)
-    stored = np.stack([cam.resize(plane, grid) for plane in cam.upsample(walked, work)])
-    return Scores(np.concatenate([[0], cams.classes]).astype(np.uint8), stored, cams.size)
+    starts = [_walk_start(maps, work, exponent=background_exponent, stride=stride) for maps in cams]
+    most = max(map(len, starts))
+    padded_starts = np.stack([np.pad(maps, ((0, most - len(maps)), (0, 0), (0, 0))) for maps in starts])
+    walked = random_walk.propagate(torch.from_numpy(padded_starts).to(device), transition, log2_steps=log2_steps)
+    grid = cam.grid_size(size, stride=store_stride)
+    results = []
+    for maps, start, own in zip(walked.cpu().numpy(), starts, cams, strict=True):
+        stored = np.stack([cam.resize(plane, grid) for plane in cam.upsample(maps[: len(start)], work)])
+        results.append(Scores(np.concatenate([[0], own.classes]).astype(np.uint8), stored, size))
+    return results
+
+
+def _walk_start(cams: Scores, work: tuple[int, int], *, exponent: float, stride: int) -> np.ndarray:
+    """(K+1, h, w) background and CAMs on the walk's grid."""
+    maps = cam.with_background(cam.upsample(cams.scores, cams.size), exponent=exponent)
+    if work != cams.size:
+        maps = np.stack([cam.resize(plane, work) for plane in maps])
+    return cam.pool(maps, stride=stride)
 
 
 def segmentation_probabilities(
     model: torch.nn.Module,
-    image: np.ndarray,
+    images: Sequence[np.ndarray],
     *,
     scales: Sequence[float],
     flip: bool,
     max_pixels: int,
     device: torch.device,
 ) -> np.ndarray:
-    """(C+1, H, W) float32 class probabilities: softmax of the "seg" logits, averaged over scales and mirrors."""
-    size = image.shape[:2]
-    inputs = views(image, scales=scales, flip=flip, max_pixels=max_pixels)
+    """(B, C+1, H, W) float32 class probabilities: softmax of the "seg" logits, averaged over scales and mirrors.
+
+    `images` are (H, W, 3) uint8 RGB each, of one size.
+    """
+    size = images[0].shape[:2]
     total: torch.Tensor | float = 0.0
-    for view in inputs:
-        logits = model(view.to(device))["seg"].float()
+    for view in views(images, scales=scales, flip=flip, max_pixels=max_pixels, device=device):
+        logits = model(view)["seg"].float()
         logits = F.interpolate(logits, size=view.shape[-2:], mode="bilinear", align_corners=False)
-        probabilities = unflipped(logits.softmax(dim=1)) / len(view)
-        total = total + F.interpolate(probabilities[None], size=size, mode="bilinear", align_corners=False)[0]
-    return (total / len(inputs)).cpu().numpy()  # type: ignore[union-attr]
+        probabilities = unflipped(logits.softmax(dim=1), flip=flip) / (1 + flip)
+        total = total + F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
+    return (total / len(scales)).cpu().numpy()  # type: ignore[union-attr]
 
 
-def segment(model: torch.nn.Module, image: np.ndarray, *, crf: dict | None, **options) -> np.ndarray:
-    """(H, W) uint8 labels: the most probable class of `segmentation_probabilities`, after a dense CRF if given.
+def segment(
+    model: torch.nn.Module, images: Sequence[np.ndarray], *, crf: dict | None, device: torch.device, **options
+) -> list[np.ndarray]:
+    """(H, W) uint8 labels each: the most probable class of `segmentation_probabilities`, after a dense CRF if given.
 
     `crf` holds keyword arguments of `dense_crf`; `options` those of `segmentation_probabilities`.
     """
-    probabilities = segmentation_probabilities(model, image, **options)
+    probabilities = list(segmentation_probabilities(model, images, device=device, **options))
     if crf is not None:
-        probabilities = dense_crf(image, probabilities, **crf)
-    return probabilities.argmax(axis=0).astype(np.uint8)
+        probabilities = dense_crf(images, probabilities, device=device, **crf)
+    return [maps.argmax(axis=0).astype(np.uint8) for maps in probabilities]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from wsss_core.artifacts import Scores
@@ -11,33 +13,33 @@ from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 
 def confident_labels(
-    image: np.ndarray,
-    cams: Scores,
+    images: Sequence[np.ndarray],
+    cams: Sequence[Scores],
     *,
     background_exponent_low: float,
     background_exponent_high: float,
     **crf,
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """Label what survives a strengthened background, and the background that survives a weakened one.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        cams: its class activation maps.
+        images: (H, W, 3) uint8 RGB each.
+        cams: their class activation maps.
         background_exponent_low: of the strong background; foreground that survives it is confident (4).
         background_exponent_high: of the weak background; background that survives it is confident (24 or 32).
-        crf: keyword arguments of `dense_crf`.
+        crf: keyword arguments of `dense_crf`; both runs of an image share its kernels.
 
     Returns:
-        (H, W) uint8, as `combine` makes it.
+        (H, W) uint8 each, as `combine` makes it.
 
     Ahn & Kwak, CVPR 2018, sec. 3.2.
     """
-    maps = cam.upsample(cams.scores, cams.size)
-    low, high = (
-        dense_crf(image, cam.with_background(maps, exponent=exponent), **crf).argmax(axis=0)
-        for exponent in (background_exponent_low, background_exponent_high)
-    )
-    return combine(low, high, cams.classes)
+    exponents = (background_exponent_low, background_exponent_high)
+    full = [cam.upsample(scores.scores, scores.size) for scores in cams]
+    unaries = [np.stack([cam.with_background(maps, exponent=exponent) for exponent in exponents]) for maps in full]
+    runs = dense_crf(images, unaries, **crf)                                               # (2, K+1, H, W) each
+    labels = [q.argmax(axis=1) for q in runs]
+    return [combine(low, high, scores.classes) for (low, high), scores in zip(labels, cams, strict=True)]
 
 
 def combine(low: np.ndarray, high: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -1,16 +1,101 @@
-"""Fully connected CRF with Gaussian edge potentials, by mean field."""
+"""Fully connected CRF with Gaussian edge potentials, by mean field: one function, two engines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
-import pydensecrf.densecrf as densecrf
 
 SMALLEST_PROBABILITY = 1e-5
+"""Bounds what one pixel's evidence can say against a label."""
+
+Engine = Literal["lattice", "pydensecrf"]
 
 
 def dense_crf(
+    images: Sequence[np.ndarray],
+    probabilities: Sequence[np.ndarray],
+    *,
+    engine: Engine,
+    iterations: int,
+    gaussian_sxy: float,
+    gaussian_weight: float,
+    bilateral_sxy: float,
+    bilateral_srgb: float,
+    bilateral_weight: float,
+    device: Any = "cpu",
+) -> list[np.ndarray]:
+    """The marginals Q of dense CRFs whose unaries are -log of the probabilities.
+
+    Args:
+        images: (H, W, 3) uint8 RGB each; their sizes may differ.
+        probabilities: (..., L, H, W) float >= 0 each, clipped to [1e-5, 1]; labels need not sum to 1 (the mean field
+            normalises: only ratios matter). Leading axes hold further unaries of the same image, which share its
+            kernels; L may differ between images.
+        engine: `lattice`, ours: batched, on any device; `pydensecrf`: the C++ of the field, one run after the other.
+            Equal to 1e-6 in Q.
+        iterations: mean-field updates; 0 returns the normalised probabilities.
+        gaussian_sxy: reach of the smoothness kernel, pixels.
+        gaussian_weight: its Potts weight.
+        bilateral_sxy: reach of the appearance kernel, pixels.
+        bilateral_srgb: its reach in colour, of 255.
+        bilateral_weight: its Potts weight.
+        device: where the lattice engine computes.
+
+    Returns:
+        float32 of the probabilities' shapes, summing to 1 over L at each pixel.
+
+    Raises:
+        ValueError: an image and its probabilities differ in height or width, or the numbers of unaries differ.
+
+    Kraehenbuehl & Koltun, NIPS 2011, with symmetrically normalised kernels as in pydensecrf.
+    """
+    for image, maps in zip(images, probabilities, strict=True):
+        height, width = maps.shape[-2:]
+        if image.shape != (height, width, 3):
+            raise ValueError(f"probabilities are {height}x{width}, the image is {image.shape}; resize them first")
+    unaries = [_unary(maps) for maps in probabilities]
+    kernels = {
+        "gaussian_sxy": gaussian_sxy, "gaussian_weight": gaussian_weight, "bilateral_sxy": bilateral_sxy,
+        "bilateral_srgb": bilateral_srgb, "bilateral_weight": bilateral_weight,
+    }  # fmt: skip
+    if engine == "pydensecrf":
+        marginals = [
+            np.stack([_pydensecrf(image, unary, iterations=iterations, **kernels) for unary in of_image])
+            for image, of_image in zip(images, unaries, strict=True)
+        ]
+    else:
+        marginals = _lattice(images, unaries, device=device, iterations=iterations, **kernels)
+    return [q.reshape(maps.shape) for q, maps in zip(marginals, probabilities, strict=True)]
+
+
+def _unary(probabilities: np.ndarray) -> np.ndarray:
+    """(U, L, H, W) float32 energies of (..., L, H, W) probabilities."""
+    energies = -np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1, dtype=np.float32))
+    return np.ascontiguousarray(energies.reshape(-1, *probabilities.shape[-3:]))
+
+
+def _lattice(
+    images: Sequence[np.ndarray], unaries: Sequence[np.ndarray], *, device: Any, **settings
+) -> list[np.ndarray]:
+    # Here, so that a stage that takes the other engine starts without torch.
+    import torch
+
+    from wsss_core.ops.mean_field import mean_field
+
+    with torch.inference_mode():
+        marginals = mean_field(
+            [torch.from_numpy(np.ascontiguousarray(image)).to(device) for image in images],
+            [torch.from_numpy(energies).to(device) for energies in unaries],
+            **settings,
+        )
+        return [q.cpu().numpy() for q in marginals]
+
+
+def _pydensecrf(
     image: np.ndarray,
-    probabilities: np.ndarray,
+    unary: np.ndarray,
     *,
     iterations: int,
     gaussian_sxy: float,
@@ -19,35 +104,14 @@ def dense_crf(
     bilateral_srgb: float,
     bilateral_weight: float,
 ) -> np.ndarray:
-    """The marginals Q of a dense CRF whose unary is -log of the probabilities.
+    """(L, H, W) float32 marginals of one image and one unary."""
+    import pydensecrf.densecrf as densecrf  # an extension that whoever takes the lattice need not have built
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        probabilities: (L, H, W) float >= 0, clipped to [1e-5, 1]; labels need not sum to 1 (the mean field
-            normalises: only ratios matter).
-        iterations: mean-field updates; 0 returns the normalised probabilities.
-        gaussian_sxy: reach of the smoothness kernel, pixels.
-        gaussian_weight: its Potts weight.
-        bilateral_sxy: reach of the appearance kernel, pixels.
-        bilateral_srgb: its reach in colour, of 255.
-        bilateral_weight: its Potts weight.
-
-    Returns:
-        (L, H, W) float32, summing to 1 over L at each pixel.
-
-    Raises:
-        ValueError: the image and the probabilities differ in height or width.
-
-    Kraehenbuehl & Koltun, NIPS 2011, with symmetrically normalised kernels as in pydensecrf.
-    """
-    num_labels, height, width = probabilities.shape
-    if image.shape != (height, width, 3):
-        raise ValueError(f"probabilities are {height}x{width}, the image is {image.shape}; resize them first")
-    if num_labels == 1:
+    num_labels, height, width = unary.shape
+    if num_labels == 1:  # which it refuses
         return np.ones((1, height, width), dtype=np.float32)
-    unary = -np.log(np.clip(probabilities, SMALLEST_PROBABILITY, 1)).reshape(num_labels, -1)
     field = densecrf.DenseCRF2D(width, height, num_labels)
-    field.setUnaryEnergy(np.ascontiguousarray(unary, dtype=np.float32))
+    field.setUnaryEnergy(unary.reshape(num_labels, -1))
     field.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_weight)
     field.addPairwiseBilateral(
         sxy=bilateral_sxy, srgb=bilateral_srgb, rgbim=np.ascontiguousarray(image), compat=bilateral_weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from wsss_core.artifacts import Scores
@@ -10,26 +12,28 @@ from wsss_core.ops.crf import dense_crf
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 
-def cam_crf_labels(image: np.ndarray, cams: Scores, *, background_exponent: float, **crf) -> np.ndarray:
-    """(H, W) uint8 labels of a dense CRF on the CAMs alone: what every affinity method has to beat."""
-    maps = cam.upsample(cams.scores, cams.size)
-    marginals = dense_crf(image, cam.with_background(maps, exponent=background_exponent), **crf)
-    return ids_of(cams.classes)[marginals.argmax(axis=0)]
+def cam_crf_labels(
+    images: Sequence[np.ndarray], cams: Sequence[Scores], *, background_exponent: float, **crf
+) -> list[np.ndarray]:
+    """(H, W) uint8 labels each of a dense CRF on the CAMs alone: what every affinity method has to beat."""
+    full = [cam.upsample(scores.scores, scores.size) for scores in cams]
+    runs = dense_crf(images, [cam.with_background(maps, exponent=background_exponent) for maps in full], **crf)
+    return [ids_of(scores.classes)[q.argmax(axis=0)] for q, scores in zip(runs, cams, strict=True)]
 
 
 def refined_labels(
-    image: np.ndarray,
-    scores: Scores,
-    fused: np.ndarray | None,
+    images: Sequence[np.ndarray],
+    scores: Sequence[Scores],
+    fused: Sequence[np.ndarray | None],
     *,
     label_confidence: float,
     keep_ignore: bool,
     **crf,
-) -> np.ndarray:
-    """The labels of a dense CRF whose unary is the scores', overridden where the fused label has decided.
+) -> list[np.ndarray]:
+    """The labels of dense CRFs whose unaries are the scores', overridden where the fused labels have decided.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        images: (H, W, 3) uint8 RGB each.
         scores: background first; the walk's, or a soft fusion's.
         fused: (H, W) uint8 hard labels, IGNORE_INDEX where undecided; None overrides nothing.
         label_confidence: probability of the fused label where there is one; the others share the rest.
@@ -37,20 +41,29 @@ def refined_labels(
         crf: keyword arguments of `dense_crf`.
 
     Returns:
-        (H, W) uint8: BACKGROUND, a class of `scores`, or IGNORE_INDEX.
+        (H, W) uint8 each: BACKGROUND, a class of its scores, or IGNORE_INDEX.
 
     Raises:
         ValueError: the fused labels differ from the scores' image in height or width, or hold a class that the
             scores lack.
     """
-    ids = ids_of(scores.classes[1:])
+    ids = [ids_of(one.classes[1:]) for one in scores]
+    unaries = [
+        _unary(one, of_image, label, confidence=label_confidence)
+        for one, of_image, label in zip(scores, ids, fused, strict=True)
+    ]
+    runs = dense_crf(images, unaries, **crf)
+    labels = [of_image[q.argmax(axis=0)] for q, of_image in zip(runs, ids, strict=True)]
+    for label, decided in zip(labels, fused, strict=True):
+        if decided is not None and keep_ignore:
+            label[decided == IGNORE_INDEX] = IGNORE_INDEX
+    return labels
+
+
+def _unary(scores: Scores, ids: np.ndarray, fused: np.ndarray | None, *, confidence: float) -> np.ndarray:
+    """(L, H, W) probabilities at every pixel."""
     unary = normalised(cam.upsample(scores.scores, scores.size))
-    if fused is not None:
-        unary = _override(unary, ids, fused, confidence=label_confidence)
-    label = ids[dense_crf(image, unary, **crf).argmax(axis=0)]
-    if fused is not None and keep_ignore:
-        label[fused == IGNORE_INDEX] = IGNORE_INDEX
-    return label
+    return unary if fused is None else _override(unary, ids, fused, confidence=confidence)
 
 
 def ids_of(classes: np.ndarray) -> np.ndarray:

@@ -13,8 +13,13 @@ from wsss_core.training import environment
 logger = logging.getLogger(__name__)
 
 
+TRAINING_PRECISION = "32-true"
+INFERENCE_PRECISION_ON_GPUS = "bf16-mixed"
+"""Where WSSS_PRECISION asks for none. bf16 keeps float32's range, which activations of deep residual sums need."""
+
+
 def launch(*, seed: int | None = None) -> Fabric:
-    """A launched Fabric, seeded where a seed is given (inference draws nothing).
+    """A launched Fabric for training, with a seed, or for inference, which draws nothing.
 
     With several devices this starts this very command once for each.
 
@@ -22,7 +27,9 @@ def launch(*, seed: int | None = None) -> Fabric:
         ValueError: the devices or the precision of the environment cannot be had; nothing falls back.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    devices, precision = environment.devices(), environment.precision()
+    devices = environment.devices()
+    fast = seed is None and devices != "cpu" and torch.cuda.is_available()
+    precision = environment.precision() or (INFERENCE_PRECISION_ON_GPUS if fast else TRAINING_PRECISION)
     try:
         fabric = Fabric(precision=precision, **_accelerator(devices))  # type: ignore[arg-type]
     except Exception as error:  # Fabric raises many kinds for settings that the machine lacks

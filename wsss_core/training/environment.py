@@ -31,9 +31,9 @@ def devices() -> str:
     return os.environ.get("WSSS_DEVICES", "auto").strip() or "auto"
 
 
-def precision() -> str:
-    """A Lightning Fabric precision such as `32-true` or `bf16-mixed` (`WSSS_PRECISION`)."""
-    return os.environ.get("WSSS_PRECISION", "32-true").strip() or "32-true"
+def precision() -> str | None:
+    """A Lightning Fabric precision such as `32-true` or `bf16-mixed` (`WSSS_PRECISION`); None = the stage's own."""
+    return os.environ.get("WSSS_PRECISION", "").strip() or None
 
 
 def resume_folder() -> Path:

@@ -1,7 +1,8 @@
 """The one runner of every stage that makes one result per image.
 
 Ids go to the ranks in strides (`ids[rank::world]`), largest image first, so that no rank ends long after the
-others. CPU-bound work spreads over a standard process pool; work on a network stays in this process.
+others. CPU-bound work spreads over a standard process pool; work on a network stays in this process. Where a device
+gains by it, several images go into one call.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from wsss_core import artifacts
 from wsss_core.data.pool import map_in_order
 from wsss_core.training.journal import Journal, content_digest
 
-Work = Callable[[str, Path], None]
-"""Makes the files of one image id in a folder; its last write is `<id><suffix>`."""
+Work = Callable[[Sequence[str], Path], None]
+"""Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
+
+Size = tuple[int, int]
 
 
 class Processes(Protocol):
@@ -47,23 +50,28 @@ def run(
     suffix: str,
     params: object,
     inputs: Sequence[Path],
-    areas: Callable[[str], int],
+    sizes: Callable[[str], Size],
     workers: int = 0,
+    batch_pixels: int = 0,
+    equal_sizes: bool = False,
     processes: Processes | None = None,
 ) -> None:
     """Make each id's result once, then publish all of them together, with a manifest, as `out`.
 
     Args:
         ids: the images; an id may hold slashes.
-        work: called as work(id, folder); must pickle when workers > 1.
+        work: called as work(ids, folder), with one id unless `batch_pixels` says more; `each` makes one of a function
+            of one id. Must pickle when workers > 1.
         stage: shown in the progress bar and written to the manifest.
         out: the folder that appears when the last result is there. Until then results gather in a journal, and a
             killed run goes on from it as long as `params` and `inputs` stay what they were.
         suffix: ends the file name that shows that an id is done (".png", ".npz").
         params: JSON-like; what the results depend on beside the inputs.
         inputs: files, or folders with a manifest, that the work reads.
-        areas: an id's cost, for the order.
+        sizes: an id's (H, W), for the order and the batches.
         workers: processes of a pool; 0 or 1 works in this process.
+        batch_pixels: images go into one call as long as they have no more pixels than this together.
+        equal_sizes: only images of one size go into one call.
         processes: where several processes run this very call; None = alone.
 
     Raises:
@@ -71,12 +79,13 @@ def run(
     """
     here = processes or _Alone()
     journal = Journal.open(out, key={"params": params, "inputs": content_digest(*inputs)})
-    ordered = sorted(ids, key=areas, reverse=True)[here.global_rank::here.world_size]
+    ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))[here.global_rank::here.world_size]
     missing = [image_id for image_id in ordered if not (journal.folder / f"{image_id}{suffix}").exists()]
+    batches = _batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
     with tqdm(total=len(ordered), initial=len(ordered) - len(missing), desc=stage, unit="image",
               disable=here.global_rank > 0) as bar:
-        for _ in map_in_order(partial(_make, work, journal.folder), missing, workers=workers):
-            bar.update()
+        for count in map_in_order(partial(_make, work, journal.folder), batches, workers=workers):
+            bar.update(count)
     here.barrier()
     if here.global_rank == 0:
         made = (path for path in journal.folder.rglob("*") if path.is_file() and not path.name.startswith("."))
@@ -84,5 +93,35 @@ def run(
         journal.publish()
 
 
-def _make(work: Work, folder: Path, image_id: str) -> None:
-    work(image_id, folder)
+def each(function: Callable[[str, Path], None]) -> Work:
+    """The work that calls function(id, folder) for one id after the other."""
+    return partial(_each, function)
+
+
+def _each(function: Callable[[str, Path], None], ids: Sequence[str], folder: Path) -> None:
+    for image_id in ids:
+        function(image_id, folder)
+
+
+def _make(work: Work, folder: Path, ids: Sequence[str]) -> int:
+    work(ids, folder)
+    return len(ids)
+
+
+def _order(size: Size) -> tuple[int, int]:
+    """Largest first, and images of one size in a row."""
+    return -size[0] * size[1], size[0]
+
+
+def _batches(ids: Sequence[str], sizes: Callable[[str], Size], *, pixels: int, equal: bool) -> list[list[str]]:
+    """The ids in runs of at most so many pixels, or of one id."""
+    batches: list[list[str]] = []
+    room, last = 0, (0, 0)
+    for image_id in ids:
+        size = sizes(image_id)
+        if size[0] * size[1] > room or (equal and size != last):
+            batches.append([])
+            room = pixels
+        batches[-1].append(image_id)
+        room, last = room - size[0] * size[1], size
+    return batches

@@ -1,0 +1,56 @@
+"""Where work on arrays runs: a pool of CPU processes, or batches on the GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wsss_core.training import environment
+from wsss_core.training.per_image import Processes
+
+if TYPE_CHECKING:
+    import torch
+
+ARRAY_PIXELS = 4_000_000
+"""Of a batch of CRFs on a GPU: twenty VOC photographs, whose lattice takes about 2 GB."""
+
+NETWORK_PIXELS = 1_000_000
+"""Of a batch of photographs for a network on a GPU: five of VOC, which at scale 2 with mirrors are eight million."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Arguments of `per_image.run`, and the device that the work computes on."""
+
+    workers: int
+    batch_pixels: int
+    processes: Processes | None
+    device: object
+
+
+def place(*, gpu: bool) -> Placement:
+    """The GPUs that the environment allows, if the work can use them; else one process a core.
+
+    Raises:
+        ValueError: the environment names devices that are not there.
+    """
+    if gpu and _wants_gpu():
+        from wsss_core.training import distribution
+
+        fabric = distribution.launch()
+        return Placement(0, ARRAY_PIXELS, fabric, fabric.device)
+    return Placement(environment.workers(), 0, None, "cpu")
+
+
+def network_pixels(device: torch.device) -> int:
+    """What `per_image.run` may batch for a network on the device; on a CPU batches gain nothing and cost memory."""
+    return NETWORK_PIXELS if device.type == "cuda" else 0
+
+
+def _wants_gpu() -> bool:
+    devices = environment.devices()
+    if devices != "auto":
+        return devices != "cpu"
+    import torch  # here: a stage that computes with NumPy starts without it
+
+    return torch.cuda.is_available()
