@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
 
 from wsss_core.ops import lattice
 from wsss_core.voc import IGNORE_INDEX
@@ -50,26 +51,48 @@ def dense_energy(
         raise ValueError(f"grad must be released or exact, not {grad!r}")
     with torch.autocast(probabilities.device.type, enabled=False):
         wide = probabilities if probabilities.dtype == torch.float64 else probabilities.float()
-        soft = F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
+        soft = wide if scale == 1 else F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
         size = soft.shape[-2:]
         inside = _nearest(roi[:, None], size).to(soft)                                     # (B, 1, h, w)
         unlabelled = _nearest(labels[:, None].float(), size) == IGNORE_INDEX
         gate = torch.where(unlabelled, 1.0, (inside - soft.detach().amax(dim=1, keepdim=True)).clamp_(min=0))
         kernel = _kernel(_nearest(images.to(soft), size), sigma_xy=sigma_xy * scale, sigma_rgb=sigma_rgb)
-        points, gates = _by_point(soft * inside), _by_point(gate.to(soft))
-        if grad == "exact":
-            return -weight / len(images) * (gates * points * kernel.filter(points)).sum()
-        pull = gates * kernel.filter(points.detach())
-        return -weight / len(images) * ((points * (2 * pull)).sum() - (points.detach() * pull).sum())
+        energy = _Energy.apply(_by_point(soft), kernel, _by_point(inside), _by_point(gate.to(soft)), grad == "exact")
+        return -weight / len(images) * energy
+
+
+class _Energy(torch.autograd.Function):
+    """sum_c sum_i g_i r_i S_c(i) (A r S_c)(i) of (P, C) S and (P, 1) r, g; its gradient is made on the way.
+
+    Graphs of the same sum keep and pass over six maps as large as S, this one two.
+    """
+
+    @staticmethod
+    def forward(
+        ctx, soft: torch.Tensor, kernel: lattice.Lattice, inside: torch.Tensor, gate: torch.Tensor, exact: bool
+    ) -> torch.Tensor:
+        shown = inside * soft
+        weights = gate * inside
+        pull = kernel.filter(shown).mul_(weights)
+        value = torch.dot(soft.flatten(), pull.flatten())
+        back = kernel.adjoint(shown.mul_(gate)).mul_(inside) if exact else pull
+        ctx.save_for_backward(pull + back if exact else pull.mul_(2))
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None, None, None, None
 
 
 def _nearest(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """At the small grid without mixing: bilinear would invent colours on edges."""
-    return F.interpolate(maps, size=size, mode="nearest")
+    return maps if maps.shape[-2:] == size else F.interpolate(maps, size=size, mode="nearest")
 
 
 def _by_point(maps: torch.Tensor) -> torch.Tensor:
-    """(B, C, h, w) -> (B h w, C)."""
+    """(B, C, h, w) -> (B h w, C); a view of maps that are channels last."""
     return maps.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
 
 

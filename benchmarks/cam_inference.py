@@ -1,0 +1,95 @@
+"""CAM inference against the released way: one view after the other, each decoded, resized and upsampled anew."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.measure import Floor, Row, compare
+from benchmarks.photographs import NAMES, photograph
+from wsss_core.models import inference
+from wsss_core.models.build import build_network
+from wsss_core.models.cam_network import CamNetwork
+from wsss_core.ops import cam
+from wsss_core.ops.images import resized
+
+SCALES = (0.5, 1.0, 1.5, 2.0)
+HEIGHT, WIDTH = 375, 500
+TAGS = (9, 15)
+BACKBONES = ("mobilenetv2_100", "resnet50")
+
+
+def rows(device: torch.device) -> list[Row]:
+    return [_row(backbone, device) for backbone in BACKBONES]
+
+
+def _row(backbone: str, device: torch.device) -> Row:
+    batch = 8 if device.type == "cuda" else 1
+    files = [_jpeg(photograph(NAMES[i % 3], HEIGHT, WIDTH)) for i in range(batch)]
+    model, plain = _network(backbone).to(device), _network(backbone).to(device, memory_format=torch.contiguous_format)
+    plain.load_state_dict(model.state_dict())
+
+    @torch.inference_mode()
+    def ours() -> list[np.ndarray]:
+        images = [_decode(file) for file in files]
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+            found = inference.class_activation_maps(
+                model, images, [TAGS] * batch, scales=SCALES, flip=True, sqrt=False, store_stride=4, max_pixels=10**7,
+                device=device,
+            )  # fmt: skip
+        return [scores.scores for scores in found]
+
+    @torch.inference_mode()
+    def released() -> list[np.ndarray]:
+        return [_one_view_at_a_time(plain, file, device) for file in files]
+
+    with FlopCounterMode(display=False) as counter:
+        ours()
+    difference = max(np.abs(a - b).max() for a, b in zip(ours(), released(), strict=True))
+    return compare(
+        "cam_inference",
+        ours,
+        released,
+        agreement=f"max|d CAM| = {difference:.0e}",
+        size=f"{backbone}, {batch} of {HEIGHT}x{WIDTH}, scales {SCALES}, mirrors",
+        floor=Floor(gigaflops=counter.get_total_flops() / 1e9),
+        device=device,
+    )
+
+
+def _network(backbone: str) -> Any:
+    """Random weights: time does not depend on them."""
+    options = {
+        "name": backbone, "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "frozen",
+        "freeze_stem": False,
+    }  # fmt: skip
+    return build_network("cam", num_classes=20, backbone=options, options={"dropout": 0.0}).eval()
+
+
+def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) -> np.ndarray:
+    total = torch.zeros(len(TAGS), *cam.grid_size((HEIGHT, WIDTH), stride=4), device=device)
+    for scale in SCALES:
+        for mirrored in (False, True):
+            image = _decode(file)
+            view = resized(image, (round(HEIGHT * scale), round(WIDTH * scale)))[None].to(device)
+            maps = F.relu(model.cams(view.flip(-1) if mirrored else view))
+            maps = F.interpolate(maps, size=total.shape[1:], mode="bilinear", align_corners=False)[0]
+            total += (maps.flip(-1) if mirrored else maps)[[tag - 1 for tag in TAGS]]
+    return cam.normalise(total.cpu().numpy())
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="JPEG", quality=95)
+    return file.getvalue()
+
+
+def _decode(file: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(file)) as image:
+        return np.asarray(image.convert("RGB"))

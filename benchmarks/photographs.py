@@ -1,0 +1,23 @@
+"""Photographs that come with scikit-image, and evidence for them as a network would give it."""
+
+from __future__ import annotations
+
+import numpy as np
+import skimage.data
+import torch
+
+NAMES = ("coffee", "astronaut", "rocket")
+
+
+def photograph(name: str = "coffee", height: int = 375, width: int = 500) -> np.ndarray:
+    """(height, width, 3) uint8 RGB: the upper left corner, mirrored on where the photograph ends."""
+    picture = getattr(skimage.data, name)()
+    missing = [(0, max(0, size - side)) for size, side in zip((height, width), picture.shape, strict=False)]
+    return np.ascontiguousarray(np.pad(picture, (*missing, (0, 0)), mode="symmetric")[:height, :width])
+
+
+def evidence(num_labels: int, height: int = 375, width: int = 500, *, seed: int = 0, exponent: float = 4) -> np.ndarray:
+    """(L, H, W) float32 probabilities, smooth as maps of a network are; a higher exponent makes them more certain."""
+    coarse = torch.from_numpy(np.random.default_rng(seed).random((1, num_labels, 12, 16)))
+    maps = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")[0].numpy() ** exponent
+    return (maps / maps.sum(axis=0)).astype(np.float32)
