@@ -44,7 +44,7 @@ def main(params: Params, method: str | None) -> None:
     if method is None:
         _evaluate_training_artifacts(scorer)
     scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
-    logger.info("%s", quality_table(layout.METRICS))
+    logger.info("%s", quality_table(layout.METRICS, methods=(method,) if method else ()))
 
 
 def _check(truth: Masks, index: Index, split: str, folders: dict[Path, str]) -> None:

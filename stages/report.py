@@ -1,5 +1,7 @@
 """Everything worth looking at in one HTML file, and one scene through all stages as a picture."""
 
+import click
+
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
@@ -9,7 +11,6 @@ from wsss_core.report import figures, page, strips, tables
 from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
 
-PAGE = layout.REPORTS / "report.html"
 PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 _MADE_BY = {
     layout.CAMS: "infer_cam",
@@ -27,16 +28,18 @@ _COUNTED = {
 
 
 @command
-def main(params: Params) -> None:
-    """Write the report's page and its picture."""
-    index = open_index(params)
+@click.option("--method", help="Show this method of another graph beside the pipeline, on a page of its own.")
+def main(params: Params, method: str | None) -> None:
+    """Write the report's page and its picture, or the page of another graph's method."""
+    index, methods = open_index(params), (method,) if method else ()
+    page_file = layout.REPORTS / f"{method or 'report'}.html"
     truth = open_truth(params, index)
     for folder, stage in _MADE_BY.items():
         require(folder, stage=stage)
     oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
     stages = {
         "train": strips.training_columns(oracle_threshold=oracle),
-        "val": strips.prediction_columns(),
+        "val": strips.prediction_columns({name: tables.TITLES.get(name, name) for name in ("deeplab", *methods)}),
     }
     drawn = {
         split: strips.draw(
@@ -52,12 +55,13 @@ def main(params: Params) -> None:
         strips=drawn,
         label_shares={name: label_shares(folder, index.ids("train")) for name, folder in _COUNTED.items()},
         settings=_settings(params),
-        links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != PAGE],
+        links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
         notes=_notes(index),
-        bound_is_stale=_bound_is_stale(),
+        methods=methods,
     )
-    artifacts.write_text(PAGE, page.render(index, truth, results))
-    _write_picture(index, drawn["train"])
+    artifacts.write_text(page_file, page.render(index, truth, results))
+    if method is None:
+        _write_picture(index, drawn["train"])
 
 
 def _settings(params: Params) -> dict[str, str]:
@@ -73,15 +77,6 @@ def _notes(index: Index) -> list[str]:
     if index.ids("val") and not strips.finished(layout.PREDICTIONS / "deeplab"):
         notes.append("DeepLab has not predicted the validation images yet: `dvc repro predict`.")
     return notes
-
-
-def _bound_is_stale() -> bool:
-    """Whether the upper bound's network and DeepLab's were trained under different parameters."""
-    manifests = [layout.MODELS / name / artifacts.MANIFEST for name in ("deeplab", tables.UPPER_BOUND)]
-    if not all(path.exists() for path in manifests):
-        return False
-    deeplab, bound = (artifacts.read_json(path)["params"] for path in manifests)
-    return deeplab != bound
 
 
 def _write_picture(index: Index, drawn: list[Strip]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -143,11 +144,29 @@ def test_metrics_and_plots_are_shown(clone):
     ("setting", "stage"), [("refine_crf.iterations=7", "refine_crf"), ("random_walk.beta=11", "random_walk")]
 )
 def test_an_experiment_runs_a_stage_and_what_follows_it(clone, setting, stage):
-    ran = clone.stages_run_by("dvc", "exp", "run", "--set-param", setting)
+    ran = clone.stages_run_by("dvc", "exp", "run", "--name", stage.replace("_", "-"), "--set-param", setting)
+    difference = clone.run("dvc", "metrics", "diff", "--all", "--json", "HEAD", stage.replace("_", "-"))
     clone.run("git", "checkout", "--quiet", "--", ".")
     clone.run("dvc", "checkout", "--quiet", "dvc.yaml")  # the other graphs never ran here
+    metrics = json.loads(difference[difference.index("{") :])  # warnings on what never ran stand before it
+    assert {"old", "new"} <= set(metrics["reports/metrics/pseudo_labels.json"]["miou"])
     assert stage in ran
     assert ran <= below(stage), "nothing above it may run"
+
+
+def test_experiments_are_shown_with_their_metrics(clone):
+    table = clone.run("dvc", "exp", "show", "--csv")
+    header, *rows = table.splitlines()
+    column = header.split(",").index("reports/metrics/pseudo_labels.json:miou")
+    assert len(rows) >= 2
+    assert all(0 <= float(row.split(",")[column]) <= 1 for row in rows)
+
+
+def test_the_upper_bound_has_a_page_with_deeplabs_share_of_it(clone):
+    clone.run("dvc", "repro", "pipelines/full_supervision/dvc.yaml")
+    assert "of full supervision)" in (clone.folder / "reports/full_supervision.html").read_text(encoding="utf-8")
+    assert clone.stages_run_by("dvc", "repro") == set()
+    clone.run("git", "checkout", "--quiet", "--", ".")
 
 
 def test_masks_may_go_and_a_forced_run_gives_the_same_pseudo_labels(clone):

@@ -51,7 +51,7 @@ class Balance(HTMLParser):
 def report(tmp_path, index_of, masks):
     """Render a page of a data set whose metrics files are given by name."""
 
-    def render(*, train=None, val=None, metrics=None, columns=(), links=(), masked=(), **index) -> Balance:
+    def render(*, train=None, val=None, metrics=None, columns=(), links=(), masked=(), methods=(), **index) -> Balance:
         dataset = index_of(train=train or {"a": (1,)}, val=val, **index)
         for name in masked:
             masks.arrays[name] = np.zeros((4, 8), dtype=np.uint8)
@@ -67,7 +67,9 @@ def report(tmp_path, index_of, masks):
         }
         shares = {"fused": LabelShares(0.5, 0.25, 0.25)}
         settings = {"Seed": "7"}
-        results = page.Results(*folders, strips=drawn, label_shares=shares, settings=settings, links=links)
+        results = page.Results(
+            *folders, strips=drawn, label_shares=shares, settings=settings, links=links, methods=methods
+        )
         return Balance(page.render(dataset, masks, results))
 
     return render
@@ -103,9 +105,16 @@ def test_gains_are_shown_within_a_split_only(report):
 
 def test_deeplabs_share_of_full_supervision_is_stated(report):
     metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
-    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics).text()
+    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics, methods=["full_supervision"]).text()
     assert "(75.0 % of full supervision)" in text
-    assert "upper bound was not trained" not in text
+    assert "page of its own" not in text
+
+
+def test_a_method_of_another_graph_stays_on_its_own_page(report):
+    metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
+    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics).text()
+    assert "of full supervision)" not in text
+    assert "has a page of its own: dvc repro pipelines/full_supervision/dvc.yaml makes it" in text
 
 
 def test_iou_of_each_class_stands_in_the_table(report):
@@ -146,15 +155,15 @@ def test_no_saliency_scores_without_masks(report):
     assert "max F" not in report(metrics={"saliency": {"num_images": 0, "note": "no masks"}}).text()
 
 
-def test_curves_and_confusions_of_all_methods_are_shown(report, tmp_path):
+def test_curves_and_confusions_of_the_pipeline_and_the_pages_methods_are_shown(report, tmp_path):
     for folder in ("history", "plots", "confusion"):
         (tmp_path / folder).mkdir()
     (tmp_path / "history/rrm.tsv").write_text("step\tlr\tenergy\n1\t0.1\t2\n", encoding="utf-8")
     (tmp_path / "history/train_cam.tsv").write_text("step\tlr\ttags\n1\t0.1\t2\n", encoding="utf-8")
     rows = "truth,background,cat,dog\nbackground,3,1,0\ncat,0,5,0\ndog,0,0,0\n"
-    for name in ("pseudo_labels", "rrm"):
+    for name in ("pseudo_labels", "rrm", "aalr"):
         (tmp_path / f"confusion/{name}.csv").write_text(rows, encoding="utf-8")
-    text = report().text()
+    text = report(methods=["rrm"]).text()
     assert text.index("CAM network") < text.index("energy")
     assert "background 75 25 cat 100 dog - - -" in text.replace("\N{EN DASH}", "-")
     assert text.count("true ↓") == 2

@@ -46,10 +46,11 @@ def test_without_masks_or_a_stage_its_column_is_left_out(inside):
 
 
 def test_full_supervision_is_shown_beside_deeplab_once_it_has_predicted(inside):
+    titles = {"deeplab": "DeepLab", "full_supervision": "Full supervision"}
     finish(layout.PREDICTIONS / "deeplab")
-    assert [column.title for column in strips.prediction_columns()] == ["DeepLab"]
+    assert [column.title for column in strips.prediction_columns(titles)] == ["DeepLab"]
     finish(layout.PREDICTIONS / "full_supervision")
-    assert [column.title for column in strips.prediction_columns()] == ["DeepLab", "Full supervision"]
+    assert [column.title for column in strips.prediction_columns(titles)] == ["DeepLab", "Full supervision"]
 
 
 def test_a_label_map_is_scored_on_its_own_image(index_of, masks):

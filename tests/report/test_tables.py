@@ -29,7 +29,7 @@ def test_share_of_full_supervision_is_the_quotient_on_one_split(tmp_path):
     write(tmp_path, "deeplab", split="val", miou=0.3)
     write(tmp_path, "full_supervision", split="val", miou=0.4)
     write(tmp_path, "cam", miou=0.3)
-    rows = tables.quality_rows(tmp_path)
+    rows = tables.quality_rows(tmp_path, methods=["full_supervision"])
     assert tables.share_of_upper_bound(rows) == pytest.approx(0.75)
     assert tables.share_of_upper_bound(rows, "cam") is None  # of another split
 
@@ -38,7 +38,7 @@ def test_no_share_without_full_supervision_or_masks(tmp_path):
     write(tmp_path, "deeplab", split="val", miou=0.3)
     assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None
     write(tmp_path, "full_supervision", split="val", note="no masks")
-    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None
+    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, methods=["full_supervision"])) is None
 
 
 def test_columns_of_both_kinds_of_table_are_read(tmp_path):

@@ -106,15 +106,13 @@ def test_full_supervision_trains_on_the_masks_under_its_own_name(pipeline):
     train_full_supervision(pipeline)
     metrics = artifacts.read_json(pipeline.folder / layout.METRICS / "full_supervision.json")
     assert (metrics["split"], metrics["num_images"]) == ("val", 3)
-    assert "of full supervision)" in shown(pipeline.run("evaluate", "report"))
+    for stage in ("evaluate", "report"):
+        pipeline.run(stage)
+    assert "of full supervision)" not in page(pipeline, "report")
+    assert pipeline.try_stage("report", "--method", "full_supervision").exit_code == 0
+    assert "of full supervision)" in page(pipeline, "full_supervision")
+    assert 'href="full_supervision.html"' in page(pipeline.run("report"), "report")
 
 
-def test_an_upper_bound_of_other_parameters_is_not_compared_with(pipeline):
-    train_full_supervision(pipeline)
-    pipeline.set(seed=5).run("train_deeplab", "report")
-    assert "under other parameters than DeepLab" in shown(pipeline)
-    assert "of full supervision)" not in shown(pipeline)
-
-
-def shown(pipeline) -> str:
-    return (pipeline.folder / "reports/report.html").read_text(encoding="utf-8")
+def page(pipeline, name: str) -> str:
+    return (pipeline.folder / f"reports/{name}.html").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +21,7 @@ from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
 _TRAININGS = {"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab"}
-_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab")
+_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab")  # the others are folded away
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Results:
         settings: name -> value of what the page's head states (seed, backbone).
         links: other report pages beside this one.
         notes: sentences on what is absent and why.
-        bound_is_stale: the upper bound was trained under other parameters than DeepLab.
+        methods: of other graphs, whose figures stand beside the pipeline's. A page shows what its graph made sure is
+            up to date, not what happens to lie in the folders.
     """
 
     metrics: Path
@@ -47,7 +48,7 @@ class Results:
     settings: Mapping[str, str]
     links: Sequence[Path] = ()
     notes: Sequence[str] = ()
-    bound_is_stale: bool = False
+    methods: Sequence[str] = ()
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -56,23 +57,23 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     Raises:
         ArtifactError: a file of figures is missing or broken; names it and the remedy.
     """
-    rows = tables.quality_rows(results.metrics)
+    rows = tables.quality_rows(results.metrics, methods=results.methods)
     return _template().render(
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
-        notes=[*_notes(index, truth, rows, bound_is_stale=results.bound_is_stale), *results.notes],
+        notes=[*_notes(index, truth, rows), *results.notes],
         classes=_classes(index),
         rows=rows,
         deltas=_deltas(rows),
         has_rest=any(row.miou_rest is not None for row in rows),
-        share=None if results.bound_is_stale else tables.share_of_upper_bound(rows),
+        share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
         label_names=("background", *index.classes),
         saliency=_saliency(results.metrics),
         label_shares=results.label_shares,
         strips=results.strips,
-        curves=_curves(results.history),
+        curves=_curves(results.history, results.methods),
         sweep=_sweep(results),
-        confusions=_confusions(results.confusions),
+        confusions=_confusions(results.confusions, results.methods),
         shown_confusions=_SHOWN_CONFUSIONS,
         links=[(path.stem, quote(path.name)) for path in results.links],
     )
@@ -119,7 +120,7 @@ def _software() -> str:
     return ", ".join([f"Python {platform.python_version()}", *versions])
 
 
-def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row], *, bound_is_stale: bool) -> list[str]:
+def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
     notes = []
     if index.supervision != "tags":
         notes.append("Only the masks name the classes of these images: the tags come from pixel labels.")
@@ -134,13 +135,8 @@ def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row], *, bound_is_s
         notes.append("No validation image has a mask, so the quality of predictions cannot be measured.")
     elif tables.UPPER_BOUND not in {row.name for row in rows}:
         notes.append(
-            "The upper bound was not trained: `dvc repro pipelines/full_supervision/dvc.yaml`, then"
-            " `dvc repro` again, adds it."
-        )
-    elif bound_is_stale:
-        notes.append(
-            "The upper bound was trained under other parameters than DeepLab, so the two do not compare:"
-            " `dvc repro pipelines/full_supervision/dvc.yaml`, then `dvc repro` again."
+            "The upper bound, the same DeepLab on true masks, has a page of its own:"
+            " `dvc repro pipelines/full_supervision/dvc.yaml` makes it."
         )
     return notes
 
@@ -180,13 +176,11 @@ def _saliency(metrics: Path) -> dict[str, float] | None:
     return known or None
 
 
-def _curves(history: Path) -> dict[str, str]:
-    """Title -> SVG: the trainings of the pipeline in its order, then those of other methods."""
-    found = {path.stem: path for path in sorted(history.glob("*.tsv"))}
-    return {
-        _TRAININGS.get(name, name): figures.history_curve(tables.read_columns(found[name]))
-        for name in _in_order(found, first=_TRAININGS)
-    }
+def _curves(history: Path, methods: Sequence[str]) -> dict[str, str]:
+    """Title -> SVG of the trainings that ran."""
+    titles = {**_TRAININGS, **{name: tables.TITLES.get(name, name) for name in methods}}
+    paths = {title: history / f"{name}.tsv" for name, title in titles.items()}
+    return {title: figures.history_curve(tables.read_columns(path)) for title, path in paths.items() if path.exists()}
 
 
 def _sweep(results: Results) -> str | None:
@@ -198,17 +192,15 @@ def _sweep(results: Results) -> str | None:
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 
-def _confusions(folder: Path) -> dict[str, tuple[str, tables.NamedConfusion]]:
-    """Name -> title and matrix: those of the pipeline in its order, then those of other methods; none without masks."""
-    found = {path.stem: tables.read_confusion(path) for path in sorted(folder.glob("*.csv")) if _has_rows(path)}
-    return {name: (tables.ROWS.get(name, name), found[name]) for name in _in_order(found, first=tables.ROWS)}
+def _confusions(folder: Path, methods: Sequence[str]) -> dict[str, tuple[str, tables.NamedConfusion]]:
+    """Name -> title and matrix of what was scored; none without masks."""
+    paths = {name: folder / f"{name}.csv" for name in (*tables.PIPELINE, *methods)}
+    return {
+        name: (tables.TITLES.get(name, name), tables.read_confusion(path))
+        for name, path in paths.items()
+        if path.exists() and _has_rows(path)
+    }
 
 
 def _has_rows(path: Path) -> bool:
     return path.read_text(encoding="utf-8").count("\n") > 1
-
-
-def _in_order(names: Iterable[str], *, first: Collection[str]) -> list[str]:
-    """`names`, those of `first` in its order at the beginning."""
-    names = list(names)
-    return [name for name in first if name in names] + [name for name in names if name not in first]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,6 @@ from wsss_core.ops.metrics import Confusion
 from wsss_core.report import evaluation
 from wsss_core.report.overlays import Canvas
 from wsss_core.voc import IGNORE_INDEX
-
-PREDICTORS = {"deeplab": "DeepLab", "full_supervision": "Full supervision"}
-"""Folders of `layout.PREDICTIONS` and what a strip calls them."""
 
 STORY = ("Photograph", "CAM", "CAM + CRF", "Random walk", "Saliency", "Fused", "Pseudo-label", "True mask")
 """Titles of the pictures that tell the whole method at a glance."""
@@ -95,11 +92,11 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
     return columns + [column for folder, column in stages if finished(folder)]
 
 
-def prediction_columns() -> list[Column]:
-    """The networks that predicted the validation images."""
+def prediction_columns(titles: Mapping[str, str]) -> list[Column]:
+    """The networks, method -> title, that predicted the validation images."""
     return [
         Column(title, "labels", _labels_in(layout.PREDICTIONS / method))
-        for method, title in PREDICTORS.items()
+        for method, title in titles.items()
         if finished(layout.PREDICTIONS / method)
     ]
 

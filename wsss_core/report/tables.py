@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -11,15 +12,20 @@ import numpy as np
 
 from wsss_core import artifacts
 
-ROWS = {
+PIPELINE = {
     "cam": "CAM (oracle threshold)",
     "cam_crf": "CAM + CRF, the row to beat",
     "random_walk": "random walk",
     "fused": "fused with saliency",
     "pseudo_labels": "pseudo-labels (CRF)",
     "deeplab": "DeepLab",
-    "full_supervision": "full supervision (true masks)",
 }
+"""The metrics files of the default graph, in its order, and what a table calls them."""
+
+FURTHER = {"full_supervision": "full supervision (true masks)"}
+"""Those of other graphs."""
+
+TITLES = PIPELINE | FURTHER
 ROW_TO_BEAT = "cam_crf"
 UPPER_BOUND = "full_supervision"
 
@@ -60,16 +66,16 @@ class NamedConfusion:
             return self.counts / totals
 
 
-def quality_rows(metrics: Path) -> list[Row]:
-    """The rows of all known metrics files of a folder, in the order of the pipeline."""
+def quality_rows(metrics: Path, *, methods: Sequence[str] = ()) -> list[Row]:
+    """The rows of the pipeline's metrics files in a folder, in its order, then those of further methods."""
     rows = []
-    for name, title in ROWS.items():
+    for name in (*PIPELINE, *methods):
         path = metrics / f"{name}.json"
         if path.exists():
             content = artifacts.read_json(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
-            rows.append(Row(name, title, content["split"], iou=content.get("iou", {}), **figures))
+            rows.append(Row(name, TITLES.get(name, name), content["split"], iou=content.get("iou", {}), **figures))
     return rows
 
 
@@ -88,10 +94,10 @@ def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None
     return row.miou / bound.miou
 
 
-def quality_table(metrics: Path) -> str:
+def quality_table(metrics: Path, *, methods: Sequence[str] = ()) -> str:
     """The rows as text for a terminal, in per cent."""
     lines = [f"{'after':<30} {'split':<6} {'mIoU':>6} {'labelled':>9} {'coverage':>9}"]
-    for row in quality_rows(metrics):
+    for row in quality_rows(metrics, methods=methods):
         cells = [_percent(value) for value in (row.miou, row.miou_labelled, row.coverage)]
         lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}")
     return "\n".join(lines)
