@@ -27,7 +27,10 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         truth = open_truth(params, index)
         ids = [image_id for image_id in index.ids("train") if truth.available(image_id)]
         if not ids:
-            raise click.UsageError("full supervision needs masks, and no training image has one")
+            raise click.UsageError(
+                f"full supervision needs masks, and no training image of {index.root} has one; set dataset.masks to"
+                " their folder, where each bears its image's name, or to an instances JSON with outlines"
+            )
         read, inputs = truth.read, [layout.INDEX]
     else:
         require(labels, stage="refine_crf")
@@ -53,7 +56,6 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         history=layout.HISTORY / f"{method}.tsv",
         initialise=start.initialise,
     )
-
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Artifacts: round trips, atomic and reproducible bytes, errors that name the file and the remedy."""
 
+import errno
 import json
+import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,8 +44,9 @@ def test_scores_file_has_the_documented_arrays_and_no_pickle(tmp_path):
 
 def test_a_scores_file_with_a_pickle_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", classes=np.array([1], object), scores=np.zeros((1, 2, 2)), size=[2, 2])
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ArtifactError, match=r"a\.npz cannot be read \(damaged, or none of this project's\)") as caught:
         artifacts.read_scores(tmp_path, "a")
+    assert "allow_pickle" in str(caught.value.__cause__)  # numpy's advice is for the traceback, not for the user
 
 
 @pytest.mark.parametrize("classes", [[5, 3], [3, 3]])
@@ -112,6 +116,31 @@ def test_the_target_is_untouched_until_the_write_ends(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_temporary_file_is_told_from_every_finished_one(tmp_path):
+    finished = ["a.npz", "b c.d.1.png", "2007_000032.png", "sub/a.5", artifacts.MANIFEST]
+    for name in finished:
+        artifacts.write_text(tmp_path / name, "whole")
+    left = artifacts.temporary_path(tmp_path / "sub" / "b c.d.1.png")
+    left.write_text("half")
+    assert artifacts.half_written(tmp_path) == [left]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+def test_a_full_disk_is_told_of_the_file_and_not_of_its_temporary(tmp_path):
+    artifacts.temporary_path(tmp_path / "a.txt").symlink_to("/dev/full")
+    with pytest.raises(OSError) as caught:
+        artifacts.write_text(tmp_path / "a.txt", "text")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "a.txt"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_the_system_refuses_is_told_without_the_temporary(tmp_path):
+    path = tmp_path / ("x" * os.pathconf(tmp_path, "PC_NAME_MAX"))  # the temporary's is longer still
+    with pytest.raises(OSError) as caught:
+        artifacts.write_text(path, "text")
+    assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("read", [artifacts.read_scores, artifacts.read_labels, artifacts.read_grey])
 def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
     with pytest.raises(ArtifactError, match=r"lost\.(npz|png) is missing; run the stage .*dvc repro"):
@@ -146,6 +175,24 @@ def test_a_truncated_file_is_named_with_the_remedy(tmp_path, suffix, read, kept)
     path.write_bytes(path.read_bytes()[: kept if kept > 1 else int(kept * path.stat().st_size)])
     with pytest.raises(ArtifactError, match=rf"a\.{suffix} cannot be read"):
         read(tmp_path, "a")
+
+
+def test_changed_bytes_raise_nothing_but_artifact_errors(tmp_path):
+    rng = np.random.default_rng(0)
+    artifacts.write_scores(tmp_path, "a", some_scores(size=(80, 80)))
+    whole, refused = (tmp_path / "a.npz").read_bytes(), 0
+    for place in rng.integers(len(whole), size=200):
+        (tmp_path / "a.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 85]) + whole[place + 1 :])
+        try:
+            artifacts.read_scores(tmp_path, "a")
+        except ArtifactError:
+            refused += 1
+    assert refused > 100
+
+
+def test_what_the_system_refuses_to_read_need_not_be_made_anew(tmp_path):
+    with pytest.raises(ArtifactError, match=r"cannot be read \(Is a directory\); make it readable"):
+        artifacts.read_json(tmp_path)
 
 
 def test_a_scores_file_without_its_arrays_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from wsss_core.models.heads import HEADS, build_head
 from wsss_core.params import ParamsError, load_params, validate
 from wsss_core.sections import BackboneOverride
 
@@ -94,6 +95,14 @@ def test_all_errors_are_told_at_once_each_on_its_line():
         ("random_walk__log2_steps", 256),
         ("random_walk__splits", []),
         ("random_walk__splits", ["test"]),
+        ("infer_cam__splits", []),
+        ("infer_cam__splits", ["val"]),
+        ("train_affinity__taps", [-3, -3, -1]),
+        ("train_affinity__taps", [0, 0, -1]),
+        ("train_affinity__taps", [-1, 0, -1]),
+        ("train_affinity__taps", [-1, -2, -3]),
+        ("train_deeplab__atrous_rates", []),
+        ("train_deeplab__atrous_rates", [0]),
         ("backbone__output_stride", 4),
         ("backbone__batch_norm", "off"),
         ("train_cam__batch", "many"),
@@ -110,6 +119,7 @@ def test_all_errors_are_told_at_once_each_on_its_line():
         ("dataset__format", "imagenet"),
         ("dataset__root", None),
         ("seed", -1),
+        ("seed", 2**32),
         ("train_deeplab", None),
     ],
 )
@@ -136,6 +146,38 @@ def test_a_range_that_descends_is_refused(key):
 def test_the_low_background_exponent_must_be_the_lower_one():
     text = complaint(affinity_labels__background_exponent_low=8, affinity_labels__background_exponent_high=8)
     assert "background_exponent_low must be below background_exponent_high" in text
+
+
+def test_the_largest_seed_is_legal():
+    assert validate(content(seed=2**32 - 1), source="p").seed == 2**32 - 1
+
+
+@pytest.mark.parametrize("taps", [[0, -2, -1], [-3, -2, -1], [0, 1, 2], [-4, 1, -1]])
+def test_three_taps_from_both_ends_are_legal(taps):
+    assert validate(content(train_affinity__taps=taps), source="p").train_affinity.taps == tuple(taps)
+
+
+@pytest.mark.parametrize("head", list(HEADS))
+@pytest.mark.parametrize("rates", [None, [2], [2, 4], [2, 4, 6, 8]])
+def test_the_atrous_rates_are_those_that_the_head_takes(head, rates):
+    try:
+        build_head(head, in_channels=2, num_outputs=2, output_stride=8, atrous_rates=rates)
+    except ValueError:
+        assert "atrous_rates: head largefov has one atrous rate; give a list of one, or null" in complaint(
+            train_deeplab__head=head, train_deeplab__atrous_rates=rates
+        )
+    else:
+        values = content(train_deeplab__head=head, train_deeplab__atrous_rates=rates)
+        assert validate(values, source="p").train_deeplab.atrous_rates == rates
+
+
+def test_the_walk_covers_no_split_without_a_cam():
+    text = complaint(random_walk__splits=["train", "val"])
+    assert "random_walk: splits names val, but infer_cam.splits does not" in text
+    both = ["val", "train"]
+    values = content(infer_cam__splits=both, random_walk__splits=both)
+    assert validate(values, source="p").random_walk.splits == both
+    validate(content(infer_cam__splits=both), source="p")  # the walk may cover less
 
 
 def test_a_folder_of_saliency_maps_needs_its_path():

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +24,8 @@ from PIL import Image
 from wsss_core import voc
 
 MANIFEST = "manifest.json"
+_DAMAGE = (OSError, EOFError, BadZipFile, zlib.error, KeyError, ValueError, RuntimeError)
+"""What the readers of NumPy, Pillow and json were seen to raise on damaged or foreign files."""
 
 
 class ArtifactError(ValueError):
@@ -52,15 +56,34 @@ class Scores:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; becomes `path` if the block ends well, else is removed."""
+    """A temporary path beside `path` to write to; becomes `path` if the block ends well, else is removed.
+
+    Raises:
+        OSError: of the system, naming `path` and not the temporary.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id stands behind the last dot: torch.save writes what lies before it into the file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.strerror and error.filename in (None, temporary, str(temporary)):  # a full disk names no file at all
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or could never be made, of which the error above tells
+            temporary.unlink()
+
+
+def temporary_path(path: Path) -> Path:
+    """What this process calls `path` while it writes it."""
+    # The process id stands behind the last dot: torch.save writes what lies before it into the file.
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def half_written(folder: Path) -> list[Path]:
+    """The temporary files below `folder` that `atomic` could not remove, since their process was killed."""
+    return [path for path in folder.rglob(".*") if re.fullmatch(r"\..+\.\d+", path.name)]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -150,10 +173,11 @@ def reading(path: Path) -> Iterator[None]:
         ) from None
     except ArtifactError:
         raise
-    except (OSError, EOFError, BadZipFile, KeyError, ValueError) as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error}); delete {path.parent} and run `dvc repro`"
-        ) from None
+    except _DAMAGE as error:
+        reason, remedy = "damaged, or none of this project's", f"delete {path.parent} and run `dvc repro`"
+        if isinstance(error, OSError) and error.strerror:  # the system's word, not a decoder's
+            reason, remedy = error.strerror, "make it readable"
+        raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
 
 
 def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:

@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from ruamel.yaml import YAML, YAMLError
 
-from wsss_core.sections import Params
+from wsss_core import sections
+
+
+class Params(sections.Section):
+    """The whole file; what one section asks of another is checked here."""
+
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]  # NumPy's generator takes no more
+    dataset: sections.Dataset
+    backbone: sections.Backbone
+    train_cam: sections.TrainCam
+    infer_cam: sections.InferCam
+    cam_crf: sections.CamCrf
+    affinity_labels: sections.AffinityLabels
+    train_affinity: sections.TrainAffinity
+    random_walk: sections.RandomWalk
+    saliency: sections.Saliency
+    fuse: sections.Fuse
+    refine_crf: sections.RefineCrf
+    train_deeplab: sections.TrainDeeplab
+    predict: sections.Predict
+    evaluate: sections.Evaluate
+    report: sections.Report
+
+    @field_validator("random_walk")
+    @classmethod
+    def _starts_from_a_cam(cls, random_walk: sections.RandomWalk, info: ValidationInfo) -> sections.RandomWalk:
+        infer_cam = info.data.get("infer_cam")  # None where it has errors of its own
+        if infer_cam is not None and not set(random_walk.splits) <= set(infer_cam.splits):
+            raise ValueError(
+                "splits names val, but infer_cam.splits does not, and the walk starts from the CAM;"
+                " add val there or take it out here"
+            )
+        return random_walk
 
 
 class ParamsError(ValueError):

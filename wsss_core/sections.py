@@ -5,9 +5,10 @@ Values live in params.yaml, never here; a missing key is an error as much as an 
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -16,7 +17,17 @@ Count = Annotated[int, Field(ge=1)]
 Stride = Literal[8, 16, 32]
 Range = tuple[Positive, Positive]
 Scales = Annotated[list[Positive], Field(min_length=1)]
+Split = Literal["train", "val"]
 ConflictPolicy = Literal["largest", "smallest_area", "product", "ignore", "margin"]
+
+
+def _with_train(splits: list[Split]) -> list[Split]:
+    if "train" not in splits:
+        raise ValueError("must hold train, of which all later stages make labels")
+    return splits
+
+
+Splits = Annotated[list[Split], AfterValidator(_with_train)]
 
 
 class Section(BaseModel):
@@ -112,7 +123,7 @@ class InferCam(Section):
     flip: bool
     sqrt: bool
     store_stride: Count
-    splits: Annotated[list[Literal["train", "val"]], Field(min_length=1)]
+    splits: Splits
     max_pixels: Count
 
 
@@ -151,6 +162,14 @@ class TrainAffinity(Training):
     freeze_backbone: bool
     init: Literal["backbone", "cam"]
 
+    @field_validator("taps")
+    @classmethod
+    def _ascending(cls, taps: tuple[int, int, int]) -> tuple[int, int, int]:
+        # a tap from the start (0, 1) and one from the end (-2, -1) compare only once the backbone is known
+        if any((a < 0) == (b < 0) and a >= b for a, b in combinations(taps, 2)):
+            raise ValueError("must be three different taps, ascending; negative ones count from the last, -1")
+        return taps
+
 
 class RandomWalk(Section):
     radius: Annotated[int, Field(ge=2)]
@@ -158,7 +177,7 @@ class RandomWalk(Section):
     log2_steps: Annotated[int, Field(ge=0, le=12)]
     background_exponent: Positive
     store_stride: Count
-    splits: Annotated[list[Literal["train", "val"]], Field(min_length=1)]
+    splits: Splits
     max_pixels: Count
 
 
@@ -237,8 +256,15 @@ class RefineCrf(Crf):
 
 class TrainDeeplab(Training):
     head: Literal["largefov", "aspp_v2", "deeplabv3"]
-    atrous_rates: list[Count] | None
+    atrous_rates: Annotated[list[Count], Field(min_length=1)] | None
     init: Literal["backbone", "cam"]
+
+    @field_validator("atrous_rates")
+    @classmethod
+    def _as_many_as_the_head_takes(cls, rates: list[int] | None, info: ValidationInfo) -> list[int] | None:
+        if info.data.get("head") == "largefov" and rates is not None and len(rates) != 1:
+            raise ValueError("head largefov has one atrous rate; give a list of one, or null for the paper's")
+        return rates
 
 
 class Predict(Section):
@@ -255,22 +281,3 @@ class Evaluate(Section):
 
 class Report(Section):
     num_images: Count
-
-
-class Params(Section):
-    seed: Annotated[int, Field(ge=0)]
-    dataset: Dataset
-    backbone: Backbone
-    train_cam: TrainCam
-    infer_cam: InferCam
-    cam_crf: CamCrf
-    affinity_labels: AffinityLabels
-    train_affinity: TrainAffinity
-    random_walk: RandomWalk
-    saliency: Saliency
-    fuse: Fuse
-    refine_crf: RefineCrf
-    train_deeplab: TrainDeeplab
-    predict: Predict
-    evaluate: Evaluate
-    report: Report

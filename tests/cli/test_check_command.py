@@ -2,6 +2,7 @@
 
 from workspace import told
 
+from wsss_core import layout
 from wsss_core.cli.main import main
 
 SCENES = "data/raw/scenes_tiny"
@@ -38,6 +39,35 @@ def test_all_that_is_wrong_with_a_data_set_at_once(pipeline):
     for name in ("train_00001.png", "train_00002", "val_00000.png", "comet"):
         assert name in result.output
     assert pipeline.artifacts() == before
+
+
+def test_weights_files_that_are_not_there_are_named_by_their_keys(workspace):
+    (workspace.folder / "mine.pth").write_bytes(b"")
+    workspace.set(
+        backbone={"weights": "weights/shared.pth"},
+        train_cam={"backbone": {"weights": "weights/cam.pth"}},
+        train_affinity={"backbone": {"weights": "mine.pth"}},
+        train_deeplab={"backbone": {"weights": "imagenet"}},
+    )
+    result = workspace.invoke(main, "check")
+    assert result.exit_code == 1
+    assert "error: missing weights (2)" in result.output
+    assert "  backbone.weights is weights/shared.pth, and there is no such file; " in result.output
+    assert "  train_cam.backbone.weights is weights/cam.pth, and there is no such file; " in result.output
+    assert "no problems" not in result.output
+
+
+def test_an_index_older_than_the_data_is_a_note(pipeline):
+    pipeline.set(dataset={"format": "voc"}).run("prepare")
+    assert pipeline.invoke(main, "check").output.rstrip().endswith("no problems")
+    table = pipeline.folder / SCENES / "image_labels.csv"
+    first, row, *others = table.read_text().splitlines()
+    image, _, _ = row.partition(",")
+    table.write_text("\n".join([first, f"{image},", *others]) + "\n")
+    result = pipeline.invoke(main, "check")
+    assert result.exit_code == 0, result.output
+    assert f"{layout.INDEX} is older than the data: 1 of 9 images differ" in result.output
+    assert "run `dvc repro -f prepare`, then `dvc repro`" in result.output
 
 
 def test_bad_parameters_end_it_with_code_2(workspace):

@@ -9,6 +9,7 @@ from workspace import ROOT, Workspace, told
 
 from wsss_core.cli import demo as module
 from wsss_core.cli.demo import demo
+from wsss_core.params import load_params
 
 
 @pytest.fixture
@@ -46,6 +47,24 @@ def test_it_runs_the_shipped_parameters_after_any_preset(repository, used):
     module.merge(repository.folder / "params.yaml", content(repository.folder / f"presets/{used}.yaml"), source=used)
     repository.invoke(demo)
     assert content(repository.folder / ".demo/params.yaml") == content(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "mine",
+    ["seed: [", "unknown: 1", "dataset: {images: photographs, classes: [a], masks: m, labels: l.csv}\nreport: null\n"],
+)
+def test_it_does_not_depend_on_the_users_parameters(repository, mine):
+    (repository.folder / "params.yaml").write_text(mine)
+    result = repository.invoke(demo)
+    assert result.exit_code == 0, result.output
+    assert content(repository.folder / ".demo/params.yaml") == content(ROOT / "params.yaml")
+
+
+def test_another_preset_goes_over_the_shipped_parameters(repository):
+    repository.invoke(demo, "--preset", "scenes_tiny")
+    params = load_params(repository.folder / ".demo/params.yaml")
+    assert params.dataset.root == "data/raw/scenes_tiny"
+    assert params.random_walk.beta == load_params(ROOT / "params.yaml").random_walk.beta
 
 
 def test_stale_files_of_an_earlier_demo_go(repository):

@@ -48,3 +48,8 @@ def test_what_cannot_be_exported_is_named(pipeline, model, reason):
     assert model in message
     assert reason in message
     assert not (pipeline.folder / "net.onnx").exists()
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(pipeline):
+    message = told(pipeline.invoke(main, "export", "models/deeplab", "--out", "models"), code=1)
+    assert message == "models: Is a directory; a folder stands where a file is needed: choose another path"

@@ -12,6 +12,7 @@ from wsss_core.cli.main import main
 from wsss_core.data.index import Index
 
 IMAGES = "data/raw/scenes_tiny/JPEGImages"
+MASKS = {"a b.c.png", "näh/er/x.png"}
 
 
 def predict(workspace, *arguments):
@@ -33,9 +34,7 @@ def test_a_folder_of_photographs(photographs):
     result = predict(photographs, "models/deeplab", "photos", "--out", "out")
     assert result.exit_code == 0, result.output
     out = photographs.folder / "out"
-    assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
-        "a b.c.png", "näh/er/x.png", "classes.txt",
-    }  # fmt: skip
+    assert set(photographs.files("out")) == {*MASKS, "classes.txt"}
     with Image.open(out / "a b.c.png") as picture:
         assert (picture.mode, picture.size) == ("P", (80, 64))
         assert picture.getpalette() == list(voc.palette())
@@ -79,8 +78,53 @@ def test_two_photographs_of_one_name(photographs):
     assert "rename one" in message
 
 
-def test_a_corrupt_photograph(photographs):
-    (photographs.folder / "photos/a b.c.png").write_bytes(b"")
+def test_corrupt_photographs_are_named_and_the_others_segmented(photographs):
+    for name in ("b.jpg", "a b.c.png"):
+        (photographs.folder / "photos" / name).write_bytes(b"")
     message = told(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
-    assert "photos/a b.c.png" in message
-    assert "replace the file" in message
+    assert message.splitlines() == [
+        "2 of 3 photographs could not be segmented:",
+        "  photos/a b.c.png cannot be decoded (no known image format); replace the file or leave it out",
+        "  photos/b.jpg cannot be decoded (no known image format); replace the file or leave it out",
+    ]
+    assert set(photographs.files("out")) == {"näh/er/x.png", "classes.txt"}
+
+
+@pytest.mark.parametrize(("source", "out"), [("photos", "photos"), ("photos/a b.c.png", "photos"), ("photos", "link")])
+def test_a_label_map_never_replaces_a_photograph(photographs, source, out):
+    (photographs.folder / "link").symlink_to("photos")
+    before = photographs.files("photos")
+    message = told(predict(photographs, "models/nothing", source, "--out", out), code=1)  # told before a model is read
+    assert message == f"{out}/a b.c.png is a photograph, and its label map would replace it; choose another --out"
+    assert photographs.files("photos") == before
+
+
+def test_label_maps_below_the_photographs_are_not_photographs(photographs):
+    for _ in range(2):
+        result = predict(photographs, "models/deeplab", "photos", "--out", "photos/masks")
+        assert result.exit_code == 0, result.output
+        assert set(photographs.files("photos/masks")) == {*MASKS, "classes.txt"}
+
+
+def test_photographs_are_what_the_data_sets_take_for_images(photographs):
+    photo = photographs.folder / "photos/a b.c.png"
+    Image.open(photo).save(photographs.folder / "photos/moving.gif")
+    (photographs.folder / "photos/._a.jpg").write_bytes(b"what macOS notes of a.jpg")
+    result = predict(photographs, "models/deeplab", "photos", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert set(photographs.files("out")) == {*MASKS, "moving.png", "classes.txt"}
+
+
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        ("params.yaml", "params.yaml: File exists; a file stands where a folder is needed"),
+        ("params.yaml/out", "Not a directory; a file stands where a folder is needed"),
+        ("x" * 300, "File name too long; give it a shorter name"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_named(photographs, out, reason):
+    message = told(predict(photographs, "models/deeplab", "photos", "--out", out), code=1)
+    assert out in message
+    assert reason in message
+    assert "\n" not in message

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from wsss_core.cli.preset import merge, preset
+from wsss_core.cli.preset import _set, merge, preset
 from wsss_core.params import ParamsError, load_params
 
 ROOT = Path(__file__).parents[2]
@@ -83,21 +83,56 @@ def test_a_second_use_changes_nothing(params, name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "scenes"])
-def test_the_scenes_preset_leads_back_from_every_other(params, name):
-    shipped = values(params.read_text())
+def test_the_scenes_preset_leads_back_from_every_other_byte_by_byte(params, name):
+    shipped = params.read_text()
     wsss_preset("use", name)
-    assert values(params.read_text()) != shipped
+    assert values(params.read_text()) != values(shipped)
     wsss_preset("use", "scenes")
-    assert values(params.read_text()) == shipped
+    assert params.read_text() == shipped
 
 
-def test_the_scenes_preset_holds_every_key_of_the_others_with_the_shipped_value():
-    shipped = flat(values((ROOT / "params.yaml").read_text(encoding="utf-8")))
-    changed = {key for name in NAMES if name != "scenes" for key in keys_of(name)}
-    # a mapping may stand where the shipped value is null (predict.crf): then its null leads back
-    needed = {key for key in shipped if places(key, changed)}
-    scenes = keys_of("scenes")
-    assert {key: scenes.get(key, "missing") for key in needed} == {key: shipped[key] for key in needed}
+def test_the_scenes_preset_leads_back_from_wherever_the_parameters_are(params):
+    shipped = values(params.read_text())
+    with params.open("w") as file:
+        YAML(typ="safe").dump(with_every_value_changed(shipped), file)
+    result = wsss_preset("use", "scenes")
+    assert result.exit_code == 0, result.output
+    assert typed(values(params.read_text())) == typed(shipped)
+
+
+def typed(keys: dict) -> dict:
+    """The flat keys with values of which 1 is not 1.0, as DVC sees it."""
+    return {key: repr(value) for key, value in flat(keys).items()}
+
+
+def with_every_value_changed(keys: dict) -> dict:
+    """Each null now a mapping, as predict.crf may be, and all else a text."""
+    return {
+        key: with_every_value_changed(value) if isinstance(value, dict) else {"a": 1} if value is None else "changed"
+        for key, value in keys.items()
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_and_mappings_stay_on_one_line(params, name):
+    lines = len(params.read_text().splitlines())
+    wsss_preset("use", name)
+    assert len(params.read_text().splitlines()) == lines
+
+
+def test_comments_that_a_longer_value_had_pushed_come_back(params):
+    shipped = params.read_text()
+    longer = "a/rather/long/path/of/a/data/set"
+    wsss_preset("use", "scenes", "--set", f"dataset.root={longer}", "--set", "fuse.dual_xor.cam_threshold=0.25")
+    assert f"root: {longer} # the data set's folder" in params.read_text()
+    wsss_preset("use", "scenes")
+    assert params.read_text() == shipped
+
+
+def test_the_help_says_that_presets_mix_and_how_to_start_clean():
+    help_text = " ".join(wsss_preset("use", "--help").output.split())
+    assert "mix" in help_text
+    assert "`wsss preset use scenes` first" in help_text
 
 
 def test_a_use_tells_what_it_changes(params):
@@ -111,6 +146,47 @@ def test_further_keys_can_be_set_and_are_read_as_yaml(params):
     assert result.exit_code == 0, result.output
     assert load_params(params).random_walk.beta == 3.5
     assert load_params(params).dataset.root == "my set/é=1"
+
+
+@pytest.mark.parametrize(
+    ("written", "root"),
+    [
+        ("/tmp/ph #1", "/tmp/ph #1"),
+        ("/tmp/a: b", "/tmp/a: b"),
+        (" C:\\new ", "C:\\new"),
+        ("@photographs", "@photographs"),
+        ("{a", "{a"),
+        ("2012-13-45", "2012-13-45"),
+        ('"2012"', "2012"),
+        ("'it''s # one'", "it's # one"),
+        ('"caf\\u00e9"', "café"),
+        ("'a': b", "'a': b"),
+        ('"a" #1', '"a" #1'),
+    ],
+)
+def test_text_is_taken_as_it_stands_unless_it_is_quoted(params, written, root):
+    result = wsss_preset("use", "scenes_tiny", "--set", f"dataset.root={written}")
+    assert result.exit_code == 0, result.output
+    assert load_params(params).dataset.root == root
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("infer_cam.scales=[1.0, 2]", [1.0, 2]),
+        ("dataset.classes=[a, 'b #1']", ["a", "b #1"]),
+        ("train_cam.augment={crop: 96, flip: no}", {"crop": 96, "flip": "no"}),
+        ("dataset.labels=null", None),
+        ("dataset.labels=", None),
+        ("train_cam.epochs=1e-1", 0.1),
+        ("predict.flip=false", False),
+    ],
+)
+def test_all_but_text_is_read_as_yaml(setting, value):
+    keys: dict = {}
+    _set(keys, setting)
+    section, *_, key = setting.partition("=")[0].split(".")
+    assert keys == {section: {key: value}}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +239,7 @@ def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
     }  # fmt: skip
     merge(params, {"predict": {"crf": crf}}, source="test")
     assert '"data/raw/scenes"' in params.read_text()
+    assert "  crf: {engine: pydensecrf, iterations: 1, " in params.read_text()
     assert load_params(params).predict.crf.model_dump() == crf
     merge(params, {"predict": {"crf": None}}, source="test")
     assert load_params(params).predict.crf is None

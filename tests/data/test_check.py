@@ -1,7 +1,11 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from wsss_core.data.check import Report, check_dataset
+from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError
@@ -141,3 +145,63 @@ def test_several_processes_find_the_same(folder_set, write):
     report = check_dataset(**folder_set, workers=2)
     assert report == check_dataset(**folder_set, workers=0)
     assert {problem.kind for problem in report.problems} == {"mask value"}
+
+
+@pytest.fixture
+def prepared(voc_set, tmp_path) -> Path:
+    """The index of voc_set as `prepare` writes it."""
+    path = tmp_path / "index.json"
+    build_index(read_listing(**voc_set), voc_set["root"], format="voc").write(path)
+    return path
+
+
+def outdated(prepared: Path, **arguments) -> list[str]:
+    problems = check_dataset(**arguments, prepared=prepared).problems
+    return [problem.message for problem in problems if problem.kind == "outdated index"]
+
+
+def test_an_index_that_says_what_the_data_say_is_no_problem(voc_set, prepared):
+    assert check_dataset(**voc_set, prepared=prepared).problems == ()
+
+
+def test_an_index_is_outdated_by_new_tags(voc_set, prepared, write):
+    write.annotation(voc_set["root"] / "Annotations" / "b c.d.xml", "cat")
+    report = check_dataset(**voc_set, prepared=prepared)
+    assert found(report) == {"outdated index": str(prepared)}
+    assert report.ok
+    assert f"{prepared} is older than the data: 1 of 3 images differ" in report.text()
+    assert "run `dvc repro -f prepare`, then `dvc repro`" in report.text()
+
+
+def test_an_index_is_outdated_by_other_splits_and_files(voc_set, prepared, write):
+    lists = voc_set["root"] / "ImageSets" / "Segmentation"
+    write.text(lists / "train.txt", "a")
+    (message,) = outdated(prepared, **voc_set)
+    assert "1 of 3 images differ" in message
+    write.text(lists / "val.txt", "é", "b c.d")  # from train to val
+    (message,) = outdated(prepared, **voc_set)
+    assert "1 of 3 images differ" in message
+    write.photo(voc_set["root"] / "JPEGImages" / "a.jpg", grey=7)
+    (message,) = outdated(prepared, **voc_set)
+    assert "2 of 3 images differ" in message
+
+
+def test_an_index_is_outdated_for_all_images_by_other_classes(voc_set, prepared):
+    names = [*Index.open(prepared).classes, "unicorn"]
+    (message,) = outdated(prepared, **{**voc_set, "classes": names})
+    assert "3 of 3 images differ" in message
+
+
+def test_an_index_of_another_data_set_is_none_of_its_business(voc_set, folder_set, prepared, tmp_path):
+    assert outdated(prepared, **folder_set) == []
+    shutil.copytree(voc_set["root"], tmp_path / "other")
+    (tmp_path / "other/ImageSets/Segmentation/train.txt").write_text("a\n")
+    assert outdated(prepared, **{**voc_set, "root": tmp_path / "other"}) == []
+    assert outdated(tmp_path / "none.json", **voc_set) == []
+
+
+def test_a_damaged_index_is_a_warning(voc_set, prepared):
+    prepared.write_text("{")
+    report = check_dataset(**voc_set, prepared=prepared)
+    assert report.ok
+    assert "the index is damaged; run `dvc repro -f prepare`" in report.text()

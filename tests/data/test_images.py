@@ -134,7 +134,7 @@ def test_a_truncated_file_is_named_with_the_remedy(tmp_path, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = save(Image.fromarray(noise), tmp_path / f"cut photo.{suffix}")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ImageError, match=rf"cut photo\.{suffix} cannot be decoded .*; replace the file"):
+    with pytest.raises(ImageError, match=rf"cut photo\.{suffix} cannot be decoded .*; replace the file or leave it"):
         read_image(path)
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ImageError, match=r"gone\.jpg does not exist; put the image back"):
+    with pytest.raises(ImageError, match=r"gone\.jpg does not exist; put the image back or leave it out$"):
         read_image(tmp_path / "gone.jpg")
 
 
@@ -199,6 +199,14 @@ def test_found_ids_are_paths_without_suffix(tmp_path):
         (tmp_path / name).touch()
     found = find_images(tmp_path, skip=[tmp_path / "skipped"])
     assert found == {"a": [tmp_path / "a.JPG"], "sub/b c.d": [tmp_path / "sub" / "b c.d.png"]}
+
+
+def test_what_is_skipped_is_skipped_behind_a_link_too(tmp_path):
+    for name in ("photos/a.jpg", "photos/masks/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    assert list(find_images(tmp_path / "photos", skip=[tmp_path / "link" / "masks"])) == ["a"]
 
 
 def test_accents_are_one_id_however_they_are_coded(tmp_path):

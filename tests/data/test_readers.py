@@ -127,7 +127,6 @@ def test_folder_classes_may_be_ordered_by_the_parameters(folder_set):
 @pytest.mark.parametrize(
     ("rows", "classes"),
     [
-        (["a,cat dog", "sub/b c.d,dog", "é,"], ("cat", "dog")),
         (["a,cat|traffic light", "sub/b c.d,dog", "é,"], ("cat", "dog", "traffic light")),
         (['a,"cat, traffic light"', "sub/b c.d,dog", "é,"], ("cat", "dog", "traffic light")),
         (["a,cat; traffic light ;", "sub/b c.d,traffic light", "é,"], ("cat", "traffic light")),
@@ -138,9 +137,18 @@ def test_folder_tags_may_be_apart_by_any_usual_sign(folder_set, rows, classes, w
     assert read_listing(**folder_set).classes == classes
 
 
-def test_folder_class_of_two_words_needs_no_separator_when_it_is_known(folder_set, write):
+@pytest.mark.parametrize("classes", [None, ["cat", "traffic light"]])
+def test_blanks_never_part_a_tag(folder_set, write, classes):
     write.text(folder_set["root"] / "labels.csv", "image,labels", "a,traffic light", "sub/b c.d,cat", "é,")
-    assert read_listing(**{**folder_set, "classes": ["cat", "traffic light"]}).tags["a"] == ("traffic light",)
+    listing = read_listing(**{**folder_set, "classes": classes})
+    assert listing.classes == ("cat", "traffic light")
+    assert listing.tags["a"] == ("traffic light",)
+
+
+def test_folder_class_that_holds_a_separator_is_one_tag_when_it_is_known(folder_set, write):
+    write.text(folder_set["root"] / "labels.csv", "image,labels", 'a,"bus, coach"', '"sub/b c.d","cat,dog"', "é,")
+    tags = read_listing(**{**folder_set, "classes": ["cat", "dog", "bus, coach"]}).tags
+    assert (tags["a"], tags["sub/b c.d"]) == (("bus, coach",), ("cat", "dog"))
 
 
 def test_folder_table_may_come_from_a_spreadsheet(folder_set):
@@ -286,6 +294,37 @@ def test_coco_one_name_in_two_folders_is_two_images(coco_set, write):
 def test_coco_broken_json_is_named(coco_set, content, message):
     (coco_set["root"] / coco_set["train"]).write_text(content)
     with pytest.raises(DatasetError, match=rf"instances_train\.json: .*{message}"):
+        read_listing(**coco_set)
+
+
+@pytest.mark.parametrize(
+    ("entry", "fields", "message"),
+    [
+        ("annotations", {"image_id": 999}, r"annotations\[0\] \(id 1\) is of image 999, which is not among the images"),
+        ("annotations", {"id": None, "image_id": None}, r"the image_id of annotations\[0\] is null, not a number;"),
+        ("annotations", {"category_id": "dog"}, r'the category_id of annotations\[0\] \(id 1\) is "dog", not a number'),
+        ("images", {"file_name": ""}, r'the file_name of images\[0\] \(id 10\) is "", not a text;'),
+        ("images", {"height": None}, r"the height of images\[0\] \(id 10\) is null, not a number;"),
+        ("categories", {"name": 7}, r"the name of categories\[0\] \(id 90\) is 7, not a text;"),
+        ("categories", {"id": 5}, r"tag 'category 90' of image a is no class"),
+    ],
+)
+def test_coco_broken_entry_is_named(coco_set, entry, fields, message):
+    path = coco_set["root"] / coco_set["train"]
+    content = json.loads(path.read_text())
+    if entry == "categories" and "id" in fields:
+        content["annotations"][0]["category_id"] = 90
+    content[entry][0].update(fields)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=rf"instances_train\.json: {message}"):
+        read_listing(**coco_set)
+
+
+@pytest.mark.parametrize("entry", ["text", None, [1]])
+def test_coco_entry_that_is_none_is_named(coco_set, entry):
+    path = coco_set["root"] / coco_set["train"]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "categories": [entry]}))
+    with pytest.raises(DatasetError, match=r"the id of categories\[0\] is null, not a number; repair the file"):
         read_listing(**coco_set)
 
 

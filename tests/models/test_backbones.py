@@ -247,12 +247,15 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path, name):
 
 def test_code_in_a_weights_file_does_not_run(tmp_path):
     torch.save({"net": nn.Linear(1, 1)}, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match="damaged or holds more than tensors"):
+    with pytest.raises(ValueError, match=r"damaged or holds more than tensors; .* a state_dict\(\)") as caught:
         build(weights=str(tmp_path / "w.pth"))
+    assert "weights_only" in str(caught.value.__cause__)
+    assert "weights_only" not in str(caught.value)  # torch advises to run the code after all
 
 
-def test_a_file_without_tensors_is_refused(tmp_path):
-    torch.save({"epoch": 3}, tmp_path / "w.pt")
+@pytest.mark.parametrize("content", [{"epoch": 3}, {0: torch.zeros(2)}, [torch.zeros(2)]], ids=str)
+def test_a_file_without_tensors_by_name_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "w.pt")
     with pytest.raises(ValueError, match="holds no tensors by name"):
         build(weights=str(tmp_path / "w.pt"))
 

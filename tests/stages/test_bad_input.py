@@ -1,7 +1,10 @@
 """Bad input: one sentence that names the file and the remedy, an exit code, and every artifact as it was."""
 
+import errno
+import os
 import shutil
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,9 @@ from PIL import Image
 from workspace import STAGES
 
 from wsss_core import layout
+from wsss_core.cli.stage import telling_errors
 from wsss_core.data.index import Index
+from wsss_core.data.pool import map_in_order
 
 ROOT = "data/raw/scenes_tiny"
 
@@ -161,7 +166,10 @@ def test_a_mask_with_a_value_that_is_no_class(pipeline):
 def test_full_supervision_without_masks(pipeline):
     for mask in (pipeline.folder / ROOT / "SegmentationClass").iterdir():
         mask.unlink()
-    assert "needs masks" in pipeline.refusal("train_deeplab", "--masks", "--method", "full_supervision", code=2)
+    assert pipeline.refusal("train_deeplab", "--masks", "--method", "full_supervision", code=2) == (
+        f"full supervision needs masks, and no training image of {ROOT} has one; set dataset.masks to their folder,"
+        " where each bears its image's name, or to an instances JSON with outlines"
+    )
 
 
 # ---- weights
@@ -185,7 +193,9 @@ def test_weights_of_another_architecture(pipeline):
 def test_a_weights_file_that_holds_no_weights(pipeline):
     (pipeline.folder / "broken.pth").write_bytes(b"not weights")
     pipeline.set(backbone={"weights": "broken.pth"})
-    assert "broken.pth cannot be read as weights" in pipeline.refusal("train_cam")
+    message = pipeline.refusal("train_cam")
+    assert "broken.pth cannot be read as weights" in message
+    assert "weights_only" not in message
 
 
 def test_a_backbone_that_nobody_knows(pipeline):
@@ -207,7 +217,9 @@ def test_a_model_file_that_is_none(pipeline, content):
     model = pipeline.folder / "models/cam/model.pt"
     model.unlink()  # it is a link to the finished run's
     model.write_bytes(content)
-    assert "models/cam/model.pt" in pipeline.refusal("infer_cam")
+    message = pipeline.refusal("infer_cam")
+    assert message.startswith("models/cam/model.pt is no model of this project, or damaged; give the model.pt")
+    assert "dvc repro train_cam" in message
 
 
 # ---- what an earlier stage should have made
@@ -278,3 +290,51 @@ def test_saliency_maps_of_another_size(pipeline, workers):
     assert "maps/train_0000" in message
     assert "32x40" in message
     assert "resize the map" in message
+
+
+# ---- what the system refuses
+
+
+def test_a_file_in_the_place_of_the_data(workspace):
+    (workspace.folder / "data").write_text("")
+    message = workspace.refusal("prepare")
+    assert f"{workspace.folder / 'data'}" in message
+    assert "Not a directory; a file stands where a folder is needed: move it away" in message
+
+
+def test_a_file_in_the_place_of_the_resume_folder(pipeline):
+    (pipeline.folder / "notes.txt").write_text("")
+    message = pipeline.refusal("saliency", WSSS_RESUME_DIR="notes.txt")
+    assert message.startswith("notes.txt/data-saliency")
+    assert "Not a directory; a file stands where a folder is needed" in message
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EACCES, "make it accessible or choose another path"), (errno.ENOSPC, "free some space"),
+     (errno.EISDIR, "a folder stands where a file is needed"), (errno.EROFS, "choose another path")],
+)  # fmt: skip
+def test_any_refusal_that_names_a_file_is_told_with_a_remedy(number, remedy):
+    @telling_errors
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "out/a.png")
+
+    with pytest.raises(click.ClickException) as caught:
+        refused()
+    assert caught.value.message.startswith(f"out/a.png: {os.strerror(number)}; ")
+    assert remedy in caught.value.message
+
+
+def test_a_refusal_in_a_worker_process_is_told_too(tmp_path):
+    below = [tmp_path / "missing" / name for name in "ab"]
+    with pytest.raises(click.ClickException, match=r"missing/[ab]: No such file or directory; put it there or correct"):
+        telling_errors(lambda: list(map_in_order(os.mkdir, below, workers=2)))()
+
+
+def test_a_refusal_that_names_no_file_keeps_its_traceback():
+    @telling_errors
+    def refused() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        refused()

@@ -14,6 +14,20 @@ def test_every_stage_names_all_errors_of_the_parameters_and_does_nothing(pipelin
         assert f"\n  {line}" in message
 
 
+def test_what_would_fail_in_a_late_stage_stops_the_first(workspace):
+    workspace.set(
+        seed=2**32,
+        infer_cam={"splits": ["train"]},
+        train_affinity={"taps": [0, -1, -1]},
+        random_walk={"splits": ["train", "val"]},
+        train_deeplab={"head": "largefov", "atrous_rates": [6, 12]},
+    )
+    message = workspace.refusal("prepare", code=2)
+    assert "params.yaml has 4 errors:" in message
+    for line in ("seed: ", "train_affinity.taps: ", "random_walk: splits ", "train_deeplab.atrous_rates: "):
+        assert f"\n  {line}" in message
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [(None, "does not exist"), ("seed: [", "no valid YAML"), ("- 1", "must hold a mapping")],

@@ -1,5 +1,7 @@
 """The journal: whole or not at all, and never for other parameters."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,21 @@ def test_a_partial_folder_of_a_kill_while_publishing_is_replaced(tmp_path):
     journal.publish()
     assert [p.name for p in out.iterdir()] == ["a.txt"]
     assert [p.name for p in out.parent.iterdir()] == ["cam"]
+
+
+def test_what_a_killed_process_had_half_written_is_not_published(tmp_path):
+    out = tmp_path / "data" / "cam"
+    journal = Journal.open(out, key=1)
+    (journal.folder / "a.txt").write_text("whole")
+    killed = """import os, sys, pathlib
+from wsss_core import artifacts
+with artifacts.atomic(pathlib.Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os._exit(9)"""
+    assert subprocess.run([sys.executable, "-c", killed, journal.folder / "sub" / "b.txt"]).returncode == 9
+    assert [path.read_text() for path in (journal.folder / "sub").iterdir()] == ["half"]
+    journal.publish()
+    assert [path.name for path in out.rglob("*") if path.is_file()] == ["a.txt"]
 
 
 def test_inputs_are_known_by_their_content(tmp_path):

@@ -131,7 +131,7 @@ def test_a_killed_run_starts_anew_when_parameters_or_inputs_changed(tmp_path, ch
 
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):
     def killed_while_writing(image_id: str, folder: Path) -> None:
-        (folder / f".{image_id}.txt.4711.tmp").write_text("half")
+        artifacts.temporary_path(folder / f"{image_id}.txt").write_text("half")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,6 @@
 """`wsss check`: what is wrong with the parameters or the data, before anything runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -8,7 +9,9 @@ from wsss_core import layout
 from wsss_core.cli.stage import PATH, telling_errors
 from wsss_core.data import scenes
 from wsss_core.data.check import check_dataset
-from wsss_core.params import load_params
+from wsss_core.data.problems import Problem
+from wsss_core.params import Params, load_params
+from wsss_core.sections import Training
 from wsss_core.training import environment
 
 
@@ -16,12 +19,27 @@ from wsss_core.training import environment
 @click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True, help="The parameters.")
 @telling_errors
 def check(params_file: Path) -> None:
-    """Check params.yaml and the data set it names; exit code 1 if something is wrong."""
-    dataset = load_params(params_file).dataset
+    """Check params.yaml, the files and the data set it names; exit code 1 if something is wrong."""
+    params = load_params(params_file)
+    dataset = params.dataset
     click.echo(f"{params_file}: parameters are valid")
     if dataset.format == "scenes":
         scenes.ensure(Path(dataset.root), **dataset.scenes.model_dump())
-    report = check_dataset(**dataset.model_dump(exclude={"scenes"}), workers=environment.workers())
+    keys = dataset.model_dump(exclude={"scenes"})
+    report = check_dataset(**keys, prepared=layout.INDEX, workers=environment.workers())
+    report = replace(report, problems=(*_missing_weights(params), *report.problems))
     click.echo(report.text())
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _missing_weights(params: Params) -> list[Problem]:
+    """One for each weights file that a `backbone` names and that is not there."""
+    named: dict[str, str | None] = {"backbone": params.backbone.weights}
+    named |= {f"{stage}.backbone": p.backbone.weights for stage, p in params if isinstance(p, Training)}
+    remedy = "put it there, or give another path, imagenet or none"
+    return [
+        Problem("missing weights", path, f"{place}.weights is {path}, and there is no such file; {remedy}")
+        for place, path in named.items()
+        if path is not None and path not in ("imagenet", "none") and not Path(path).is_file()
+    ]

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from wsss_core import artifacts, layout
-from wsss_core.cli.preset import merge, read_preset
+from wsss_core.cli.preset import find_preset, merge, read_preset
 from wsss_core.cli.stage import PATH, telling_errors
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
@@ -37,7 +37,7 @@ def demo(folder: Path, name: str) -> None:
     """Run the whole pipeline on generated scenes and print its table of results."""
     for source in COPIED:
         _mirror(Path(source), folder / source)
-    _copy_params(folder, name)
+    _write_params(folder / layout.PARAMS, name)
     cache = os.path.relpath(".dvc/cache", folder / ".dvc")
     artifacts.write_text(folder / ".dvc/config", DVC_CONFIG.format(cache=cache))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -50,12 +50,10 @@ def demo(folder: Path, name: str) -> None:
     click.echo(f"\n{quality_table(folder / layout.METRICS)}\n\nThe report: {folder / layout.REPORTS / 'report.html'}")
 
 
-def _copy_params(folder: Path, name: str) -> None:
-    """The user's params.yaml, set back to a preset: every key that any preset may have changed."""
-    target = folder / layout.PARAMS
-    shutil.copyfile(layout.PARAMS, target)
-    for preset in ("scenes", name):
-        merge(target, read_preset(preset), source=f"preset {preset}")
+def _write_params(target: Path, name: str) -> None:
+    """The preset over the shipped parameters, all of which the preset `scenes` holds; the user's may be anything."""
+    shutil.copyfile(find_preset("scenes"), target)
+    merge(target, read_preset(name), source=f"preset {name}")
 
 
 def _mirror(source: Path, target: Path) -> None:

@@ -6,9 +6,8 @@ import click
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.data.images import SUFFIXES, ImageError, find_images, read_image
 from wsss_core.params import load_params
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 @click.command()
@@ -21,41 +20,68 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> None:
     """Segment a photograph, or every photograph of a folder, with MODEL (a model.pt or its folder).
 
-    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt.
+    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt. A photograph that cannot be
+    read is passed over and named at the end, with exit code 1.
     """
     options = load_params(params_file).predict.model_dump()
-    paths = _photographs(photographs)
+    paths = _photographs(photographs, out=out)
 
     import torch  # the other commands start without it
     from tqdm import tqdm
 
-    from wsss_core.data.images import read_image
     from wsss_core.models.inference import segment
     from wsss_core.training import checkpoint, distribution
 
     network, description = checkpoint.load_segmenter(model)
     fabric = distribution.launch()
     network.to(fabric.device)
+    unreadable = []
     with torch.inference_mode(), fabric.autocast():
         for name, path in tqdm(paths.items(), desc="predict", unit="image"):
-            (label,) = segment(network, [read_image(path)], device=fabric.device, **options)
+            try:
+                image = read_image(path)
+            except ImageError as error:
+                unreadable.append(str(error))
+                continue
+            (label,) = segment(network, [image], device=fabric.device, **options)
             artifacts.write_labels(out, name, label)
     names = ("background", *description.classes)
     artifacts.write_text(out / "classes.txt", "".join(f"{i} {name}\n" for i, name in enumerate(names)))
+    if unreadable:
+        count = f"{len(unreadable)} of {len(paths)} photographs could not be segmented:"
+        raise ImageError("\n  ".join([count, *unreadable]))
 
 
-def _photographs(path: Path) -> dict[str, Path]:
-    """Name -> file of one photograph, or of all below a folder."""
+def _photographs(path: Path, *, out: Path) -> dict[str, Path]:
+    """Name -> file of one photograph, or of all below a folder but what lies below `out`.
+
+    Raises:
+        ValueError: there is none, a label map would replace one, or two would share a label map.
+    """
     if path.is_file():
-        return {path.stem: path}
-    if not path.is_dir():
+        found = {path.stem: [path]}
+    elif path.is_dir():
+        found = find_images(path, skip=[out])
+    else:
         raise ValueError(f"{path} does not exist; pass a photograph or a folder of photographs")
-    found: dict[str, Path] = {}
-    for file in sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES):
-        name = file.relative_to(path).with_name(file.stem).as_posix()
-        if name in found:
-            raise ValueError(f"{found[name]} and {file} would both become {name}.png; rename one")
-        found[name] = file
     if not found:
-        raise ValueError(f"{path} holds no photograph ({', '.join(sorted(SUFFIXES))})")
-    return found
+        raise ValueError(f"{path} holds no photograph ({', '.join(SUFFIXES)})")
+    _refuse_to_replace(found, out)
+    for name, files in found.items():
+        if len(files) > 1:
+            raise ValueError(f"{files[0]} and {files[1]} would both become {name}.png; rename one")
+    return {name: file for name, (file, *_) in found.items()}
+
+
+def _refuse_to_replace(found: dict[str, list[Path]], out: Path) -> None:
+    # Files are compared by what the disk says, not by name: links, and disks that take A.PNG and a.png for one.
+    photographs = {_file_number(file) for files in found.values() for file in files if file.exists()}
+    for name in found:
+        target = artifacts.png_path(out, name)
+        if target.exists() and _file_number(target) in photographs:
+            raise ValueError(f"{target} is a photograph, and its label map would replace it; choose another --out")
+
+
+def _file_number(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_dev, state.st_ino

@@ -7,13 +7,16 @@ import io
 from pathlib import Path
 
 import click
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import PATH, telling_errors
 from wsss_core.params import ParamsError, validate
 
 PRESETS = Path("presets")
+COMMENT_COLUMN = 29
+"""Where params.yaml puts the comments of its lines, from 0."""
 
 
 @click.group()
@@ -42,10 +45,15 @@ def show_preset(name: str) -> None:
 @click.argument("name")
 @click.option("--params", "target", type=PATH, default=layout.PARAMS, show_default=True, help="The file to change.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Set a further key, e.g. dataset.root=PATH.")
+              help="Set a further key, e.g. dataset.root=PATH. Text that YAML would take for a number wants quotes"
+                   """ of its own: 'dataset.root="2012"'.""")
 @telling_errors
 def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
-    """Set a preset's keys in params.yaml; its comments and all other values stay."""
+    """Set a preset's keys in params.yaml; its comments and all other values stay.
+
+    Presets used one after the other therefore mix. To start from a clean slate, run `wsss preset use scenes` first:
+    it sets every key back to its shipped value.
+    """
     keys = read_preset(name)
     for setting in settings:
         _set(keys, setting)
@@ -55,7 +63,7 @@ def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
 
 
 def _set(keys: dict, setting: str) -> None:
-    """Put `a.b=value` into the nested mapping; the value is read as YAML."""
+    """Put `a.b=value` into the nested mapping."""
     key, equals, value = setting.partition("=")
     if not equals:
         raise ParamsError(f"--set wants KEY=VALUE, not {setting!r}")
@@ -64,7 +72,18 @@ def _set(keys: dict, setting: str) -> None:
         keys = keys.setdefault(section, {})
         if not isinstance(keys, dict):
             raise ParamsError(f"--set {setting}: {section} is a value, not a section")
-    keys[last] = YAML(typ="safe").load(value)
+    keys[last] = _value(value.strip())
+
+
+def _value(text: str) -> object:
+    """What YAML reads, but text as it stands: a path may hold ` #` and `: `, a comment and a mapping to YAML."""
+    try:
+        value = YAML(typ="safe").load(text)
+    except (YAMLError, ValueError):  # ValueError: 2012-13-45 is no date
+        return text
+    is_quoted = text[:1] in ("'", '"') and text[-1:] == text[:1]
+    is_plain = isinstance(value, str) and not is_quoted
+    return text if is_plain or (isinstance(value, dict) and not text.startswith("{")) else value
 
 
 def merge(target: Path, keys: dict, *, source: str) -> list[str]:
@@ -92,12 +111,34 @@ def merge(target: Path, keys: dict, *, source: str) -> list[str]:
 def _merge(target, source, prefix: str) -> list[str]:
     changes = []
     for key, value in source.items():
-        if isinstance(value, dict) and isinstance(target.get(key), dict):
-            changes += _merge(target[key], value, f"{prefix}{key}.")
-        elif key not in target or target[key] != value:
-            changes.append(f"{prefix}{key}: {_short(target.get(key))} -> {_short(value)}")
-            target[key] = value
+        old = target.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            told = _merge(old, value, f"{prefix}{key}.")
+        elif key in target and old == value:
+            told = []
+        else:
+            told = [f"{prefix}{key}: {_short(old)} -> {_short(value)}"]
+            target[key] = _on_one_line(value)
+        if told:
+            _align_comment(target, key)
+        changes += told
     return changes
+
+
+def _on_one_line(value: object) -> object:
+    """Lists and new mappings as params.yaml writes them: [1, 2], {a: 1}."""
+    if not isinstance(value, (list, dict)):
+        return value
+    styled = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)
+    styled.fa.set_flow_style()
+    return styled
+
+
+def _align_comment(target: CommentedMap, key: str) -> None:
+    """Move a comment back that a longer value had pushed to the right; what is in its way still pushes it."""
+    _, _, comment, _ = target.ca.items.get(key, (None,) * 4)
+    if comment:
+        comment.start_mark.column = COMMENT_COLUMN
 
 
 def _short(value: object) -> str:

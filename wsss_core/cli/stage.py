@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import traceback
@@ -16,6 +17,16 @@ from wsss_core.data.index import Index
 from wsss_core.params import Params, ParamsError, load_params
 
 PATH = click.Path(path_type=Path)
+
+_REMEDIES: dict[int | None, str] = {
+    errno.EEXIST: "a file stands where a folder is needed: move it away or choose another path",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it away or choose another path",
+    errno.EISDIR: "a folder stands where a file is needed: choose another path",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.ENOENT: "put it there or correct the path",
+}
+_OTHER_REMEDY = "make it accessible or choose another path"
 
 
 def command(function: Callable[..., None]) -> click.Command:
@@ -48,16 +59,19 @@ def telling_errors(function: Callable[..., None]) -> Callable[..., None]:
         except ParamsError as error:
             raise click.UsageError(str(error)) from error
         except (ValueError, RuntimeError, OSError) as error:
-            if not _is_plain(error):
+            message = _told(error)
+            if message is None:
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(message) from error
 
     return run
 
 
-def _is_plain(error: Exception) -> bool:
-    """Whether the error was raised by this project, hence written for its user."""
-    return _raised_in(error).startswith(("wsss_core", "stages"))
+def _told(error: Exception) -> str | None:
+    """The sentence for the user, if the system names a file or this project wrote the error for its user."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno, _OTHER_REMEDY)}"
+    return str(error) if _raised_in(error).startswith(("wsss_core", "stages")) else None
 
 
 def _raised_in(error: Exception) -> str:

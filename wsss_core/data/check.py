@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -106,6 +106,7 @@ def check_dataset(
     labels: str | None,
     images: str | None,
     masks: str | None,
+    prepared: Path | None = None,
     workers: int = 0,
 ) -> Report:
     """Read lists, tags, all images and all masks, and report instead of stopping.
@@ -114,7 +115,8 @@ def check_dataset(
     and lists and tags are read by it, so what is an error here stops `prepare` or the stage that needs the
     mask.
 
-    Args: as `listing.read_listing`; workers: processes, 0 or 1 works in this one.
+    Args: as `listing.read_listing`; prepared: the index that `prepare` wrote, warned of where it is outdated;
+        workers: processes, 0 or 1 works in this one.
 
     Raises:
         ValueError: no such format.
@@ -136,6 +138,7 @@ def check_dataset(
     index = make_index(listing, records, root, format=format)
     problems += unreadable
     problems += _same_content(records)
+    problems += _outdated(prepared, index) if prepared else []
     with_mask: set[str] = set()
     try:
         truth = open_masks(format=format, root=root, masks=masks, index=index, train=train, val=val)
@@ -173,6 +176,38 @@ def _same_content(records: dict[str, Record]) -> list[Problem]:
         for paths in by_digest.values()
         if len(paths) > 1
     ]
+
+
+def _outdated(prepared: Path, index: Index) -> list[Problem]:
+    """A warning where the index written by `prepare` is not that of the data now.
+
+    DVC does not watch a data set outside the repository, so `dvc repro` alone would go on with the old one.
+    """
+    if not prepared.is_file():
+        return []
+    try:
+        written = Index.open(prepared)
+    except DatasetError as error:
+        return [replace(problem, severity="warning") for problem in error.problems]
+    if (written.format, written.root) != (index.format, index.root):
+        return []
+    before, now = _entries(written), _entries(index)
+    images = before | now
+    changed = sum(before.get(name) != now.get(name) for name in images)
+    message = (
+        f"{prepared} is older than the data: {changed} of {len(images)} images differ in tags, split or file;"
+        " run `dvc repro -f prepare`, then `dvc repro`"
+    )
+    return [Problem("outdated index", str(prepared), message, "warning")] if changed else []
+
+
+def _entries(index: Index) -> dict[str, tuple]:
+    """All that the index says of each image; its tags are ids, which mean nothing without the classes."""
+    splits = {split: set(ids) for split, ids in index.splits.items()}
+    return {
+        name: (record, index.classes, [split for split, ids in splits.items() if name in ids])
+        for name, record in index.records.items()
+    }
 
 
 def _mask_problems(truth: Masks, ids: list[str], *, workers: int) -> list[Problem]:

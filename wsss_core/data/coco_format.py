@@ -13,6 +13,14 @@ from wsss_core.data.images import find_images, normalise
 from wsss_core.data.problems import Problem, layout_error, suggestion
 from wsss_core.data.tables import read_text
 
+_NUMBER, _TEXT, _KEY = (int, float), (str,), (int, str)
+_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "images": {"id": _KEY, "file_name": _TEXT, "height": _NUMBER, "width": _NUMBER},
+    "annotations": {"image_id": _KEY, "category_id": _NUMBER},
+    "categories": {"id": _NUMBER, "name": _TEXT},
+}
+"""What is read of each entry of the file's lists, and of what kinds it may be."""
+
 
 @dataclass(frozen=True)
 class Instances:
@@ -39,25 +47,52 @@ def read_instances(path: Path) -> Instances:
     Raises:
         DatasetError: the file is missing, is no JSON, or lacks what an instances file has.
     """
+    images, objects, categories = _read_lists(path)
+    numbers = {image["id"]: _id_of(image["file_name"]) for image in images}
+    annotations = defaultdict(list)
+    for place, annotation in enumerate(objects):
+        if annotation["image_id"] not in numbers:
+            fault = f"{_shown('annotations', place, annotation)} is of image {annotation['image_id']}"
+            raise layout_error(path, f"{fault}, which is not among the images; add the image or drop the annotation")
+        annotations[numbers[annotation["image_id"]]].append(annotation)
+    return Instances(
+        path=path,
+        files={numbers[image["id"]]: normalise(image["file_name"]) for image in images},
+        sizes={numbers[image["id"]]: (image["height"], image["width"]) for image in images},
+        categories=dict(sorted((category["id"], normalise(category["name"])) for category in categories)),
+        annotations={name: annotations[name] for name in numbers.values()},
+    )
+
+
+def _read_lists(path: Path) -> list[list[dict]]:
+    """The file's images, annotations and categories; each entry has the fields that are read."""
     try:
         content = json.loads(read_text(path))
-        numbers = {image["id"]: _id_of(image["file_name"]) for image in content["images"]}
-        annotations = defaultdict(list)
-        for annotation in content["annotations"]:
-            annotations[numbers[annotation["image_id"]]].append(annotation)
-        names = sorted((category["id"], normalise(category["name"])) for category in content["categories"])
-        return Instances(
-            path=path,
-            files={numbers[image["id"]]: normalise(image["file_name"]) for image in content["images"]},
-            sizes={numbers[image["id"]]: (image["height"], image["width"]) for image in content["images"]},
-            categories=dict(names),
-            annotations={name: annotations[name] for name in numbers.values()},
-        )
     except json.JSONDecodeError as error:
         raise layout_error(path, f"it is no valid JSON ({error}); replace the file") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        reason = f"it is no COCO instances file ({error!r} is missing or of the wrong kind); replace it"
-        raise layout_error(path, reason) from None
+    lists = []
+    for name in _FIELDS:
+        entries = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(entries, list):
+            raise layout_error(path, f"it is no COCO instances file (there is no list {name!r}); replace it")
+        for place, entry in enumerate(entries):
+            _check_fields(path, name, place, entry)
+        lists.append(entries)
+    return lists
+
+
+def _check_fields(path: Path, name: str, place: int, entry: object) -> None:
+    for field, kinds in _FIELDS[name].items():
+        value = entry.get(field) if isinstance(entry, dict) else None
+        if not isinstance(value, kinds) or value == "":
+            fault = f"the {field} of {_shown(name, place, entry)} is {json.dumps(value)[:40]}"
+            raise layout_error(path, f"{fault}, not a {'text' if kinds == _TEXT else 'number'}; repair the file")
+
+
+def _shown(name: str, place: int, entry: object) -> str:
+    """How a message calls an entry: by its place in its list, and its id where it has one."""
+    number = entry.get("id") if isinstance(entry, dict) else None
+    return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {number})"
 
 
 def read_coco(
@@ -112,7 +147,7 @@ def _add_files(contents: Contents, instances: Instances, found: dict[str, list[P
 def _add_tags(contents: Contents, instances: Instances, *, keep: set[str] | None) -> None:
     for name, objects in instances.annotations.items():
         numbers = [item["category_id"] for item in objects]
-        tags = [instances.categories.get(number, str(number)) for number in numbers]
+        tags = [instances.categories.get(number, f"category {number}") for number in numbers]
         kept = [tag for tag in tags if keep is None or tag in keep]
         contents.tags[name] = tuple(dict.fromkeys((*contents.tags.get(name, ()), *kept)))
         contents.tag_files[name] = instances.path

@@ -67,7 +67,7 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise ImageError(
-            f"{path} does not exist; put the image back or take it out of the data set's lists"
+            f"{path} does not exist; put the image back or leave it out"
         ) from None
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); make the file readable") from None
@@ -111,7 +111,7 @@ def opened(content: bytes, path: Path) -> Iterator[Image.Image]:
     except _DAMAGE as error:
         reason = "no known image format" if isinstance(error, Image.UnidentifiedImageError) else error
         raise ImageError(
-            f"{path} cannot be decoded ({reason}); replace the file or take it out of the data set's lists"
+            f"{path} cannot be decoded ({reason}); replace the file or leave it out"
         ) from error
 
 
@@ -120,7 +120,7 @@ def find_images(folder: Path, *, skip: Collection[Path] = ()) -> dict[str, list[
 
     Args:
         folder: searched with all its sub-folders; hidden files and folders are passed over.
-        skip: folders that are not entered.
+        skip: folders that are not entered, by whatever path or link they are reached.
 
     Returns:
         id (Unicode NFC) -> its files, ascending; more than one where names differ only in the suffix or in
@@ -130,12 +130,12 @@ def find_images(folder: Path, *, skip: Collection[Path] = ()) -> dict[str, list[
         DatasetError: a file's name is not UTF-8, so that no list could name it.
     """
     found: dict[str, list[Path]] = {}
-    skipped = {os.path.abspath(path) for path in skip}
+    skipped = {os.path.realpath(path) for path in skip}
     for parent, folders, names in os.walk(folder, followlinks=True):  # sub-folders are often links
         folders[:] = [
             name
             for name in sorted(folders)
-            if not name.startswith(".") and os.path.abspath(os.path.join(parent, name)) not in skipped
+            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in skipped
         ]
         for name in sorted(names):
             stem, suffix = os.path.splitext(name)

@@ -81,10 +81,10 @@ def read_tag_table(
 
     Args:
         path: UTF-8, columns apart by comma, semicolon or tab. Tags of one cell are apart by the first of
-            ";", "|", "," that the column holds anywhere, else by blanks; an empty cell means no tags.
+            ";", "|", "," that the column holds anywhere, never by blanks; an empty cell means no tags.
         known: ids that exist; see `image_id`. The image's name may have its suffix or not.
         images: the images' folder; its name in front of an image's is taken off.
-        classes: names that may hold blanks themselves; a cell that is one of them is one tag.
+        classes: names that may hold such a sign themselves; a cell that is one of them is one tag.
 
     Raises:
         DatasetError: the file is unreadable, a column is missing, a row has a cell too many or too few, or an
@@ -142,9 +142,8 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def _split_cell(cell: str, separator: str | None, classes: Collection[str] | None) -> tuple[str, ...]:
-    if separator is None and classes and cell in classes:
-        return (cell,)
-    return tuple(tag for part in cell.split(separator) if (tag := part.strip()))
+    parts = [cell] if separator is None or (classes and cell in classes) else cell.split(separator)
+    return tuple(tag for part in parts if (tag := part.strip()))
 
 
 def _below(folder: str, name: str, known: Collection[str]) -> str:

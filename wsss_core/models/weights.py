@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections import Counter
 from collections.abc import Container
 from pathlib import Path
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 WRAPPERS = ("state", "state_dict", "model_state_dict", "model")
 """Under which of its keys a checkpoint keeps the state dict, where it holds more than that."""
+FOREIGN = (
+    UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError,
+    struct.error,
+)  # fmt: skip
+"""What reading a file with `torch.load` was seen to raise where others wrote it, or where it is not whole."""
 COUNTER_KEY = "num_batches_tracked"
 """Only batch norm without momentum reads it, and files from before PyTorch 0.4.1 lack it."""
 
@@ -48,29 +54,29 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path) from error
 
 
 def _read_torch(path: Path) -> dict[str, torch.Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise _unreadable(path, error) from error
+    except FOREIGN as error:
+        raise _unreadable(path) from error
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
     entries = content.items() if isinstance(content, dict) else ()
-    tensors = {name: entry for name, entry in entries if isinstance(entry, torch.Tensor)}
+    tensors = {name: entry for name, entry in entries if isinstance(name, str) and isinstance(entry, torch.Tensor)}
     if not tensors:
         raise ValueError(f"{path} holds no tensors by name; save a network's state_dict() there")
     return tensors
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def _unreadable(path: Path) -> ValueError:
+    # Never the reader's own words: torch's advise to run what code the file holds.
     return ValueError(
-        f"{path} cannot be read as weights ({reason}); it is damaged or holds more than tensors:"
-        " fetch it again, or save the network's state_dict() alone"
+        f"{path} cannot be read as weights, it is damaged or holds more than tensors; fetch it again, or give"
+        " a state_dict() that torch.save wrote, a .safetensors or MXNet's .params file"
     )
 
 

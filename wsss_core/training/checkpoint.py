@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from wsss_core import artifacts
 from wsss_core.models.build import build_network
+from wsss_core.models.weights import FOREIGN
 
 FILE = "model.pt"
 
@@ -64,18 +66,28 @@ def load(path: Path) -> tuple[Any, Description]:
         ArtifactError: there is none, or it is no checkpoint of ours.
     """
     file = path / FILE if path.is_dir() or not path.suffix else path
-    try:
-        with artifacts.reading(file):
-            content = torch.load(file, map_location="cpu", weights_only=True)
+    with artifacts.reading(file), file.open("rb") as stream, _expecting_ours(file):
+        content = torch.load(stream, map_location="cpu", weights_only=True)
         state = content.pop("state")
         description = Description(**{**content, "classes": tuple(content["classes"])})
-    except (UnpicklingError, EOFError, LookupError, RuntimeError, TypeError, AttributeError) as error:
-        raise artifacts.ArtifactError(f"{file} is no model of this project: {error}") from error
-    without_weights = {**description.backbone, "weights": "none"}
+        without_weights = {**description.backbone, "weights": "none"}
     model = build_network(description.network, num_classes=len(description.classes), backbone=without_weights,
                           options=description.options)
-    model.load_state_dict(state)
+    with _expecting_ours(file):
+        model.load_state_dict(state)
     return model.eval(), description
+
+
+@contextmanager
+def _expecting_ours(file: Path) -> Iterator[None]:
+    """Turns what foreign content raises into one sentence; torch's own advise to run what code it holds."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise artifacts.ArtifactError(
+            f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or"
+            " make it anew (`dvc repro train_cam`, train_affinity or train_deeplab)"
+        ) from error
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:

@@ -40,8 +40,8 @@ class Journal:
 
     def publish(self) -> None:
         """Move the journal's content to `out`, replacing what was there."""
-        for half_written in self.folder.rglob(".*.tmp"):  # by a process that was killed meanwhile
-            half_written.unlink()
+        for temporary in artifacts.half_written(self.folder):
+            temporary.unlink()
         partial = self.out.with_name(f".{self.out.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.parent.mkdir(parents=True, exist_ok=True)
