@@ -11,37 +11,45 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, zip_longest
+from itertools import accumulate
 
 import torch
+import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from wsss_core.ops.weighted_sums import WeightedSums
 
 
 @dataclass(frozen=True)
-class Lattice:
-    """The filter of P points over M vertices; made by `build`.
+class Blurs:
+    """B_0 ... B_d over M vertices: each vertex plus half of its two neighbours along a direction.
 
     Attributes:
-        splatting: W', from points to vertices.
-        blurs: B_0 ... B_d, symmetric; of the same M rows each.
-        slicing: a W, from vertices to points; d+1 weights a point.
+        neighbours: (d+1, M+1, 2) int32. M stands for a neighbour that is no vertex: a row of zeros behind the others.
+    """
+
+    neighbours: torch.Tensor
+
+    def __call__(self, values: torch.Tensor, *, reverse: bool = False) -> torch.Tensor:
+        """Of (M+1, C) values, the last row 0."""
+        for pairs in reversed(self.neighbours.unbind()) if reverse else self.neighbours.unbind():
+            values = values.add(F.embedding_bag(pairs, values, mode="sum"), alpha=0.5)
+        return values
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The filter of P points over the vertices of one lattice, or of several (`total`); made by `build`.
+
+    Attributes:
+        splatting: W', from points to vertices; each lattice's are followed by a row of zeros.
+        blurs: of each lattice.
+        slicing: a W, from vertices to points; d+1 weights a point and lattice.
     """
 
     splatting: WeightedSums
-    blurs: tuple[WeightedSums, ...]
+    blurs: tuple[Blurs, ...]
     slicing: WeightedSums
-
-    @property
-    def num_vertices(self) -> int:
-        return len(self.splatting.starts)
-
-    @property
-    def no_blur(self) -> WeightedSums:
-        """The blur that leaves every vertex as it is."""
-        rows = torch.arange(self.num_vertices, dtype=torch.int32, device=self.splatting.rows.device)
-        return WeightedSums.even(rows[:, None], torch.ones_like(rows, dtype=self.splatting.weights.dtype)[:, None])
 
     def filter(self, values: torch.Tensor) -> torch.Tensor:
         """A v for each channel of (P, C) values of the features' dtype; differentiable in the values.
@@ -63,10 +71,9 @@ class Lattice:
         return replace(self, splatting=splat, slicing=slicing)
 
     def _product(self, values: torch.Tensor, *, reverse: bool) -> torch.Tensor:
-        at_vertices = self.splatting @ values
-        for blur in reversed(self.blurs) if reverse else self.blurs:
-            at_vertices = blur @ at_vertices
-        return self.slicing @ at_vertices
+        at_vertices = (self.splatting @ values).split([blur.neighbours.shape[1] for blur in self.blurs])
+        blurred = [blur(part, reverse=reverse) for blur, part in zip(self.blurs, at_vertices, strict=True)]
+        return self.slicing @ (blurred[0] if len(blurred) == 1 else torch.cat(blurred))
 
 
 class _Filter(torch.autograd.Function):
@@ -85,18 +92,14 @@ class _Filter(torch.autograd.Function):
 
 def total(parts: Sequence[Lattice]) -> Lattice:
     """The sum of filters of the same points as one filter, which reads and writes the values once."""
-    vertices = [0, *accumulate(part.num_vertices for part in parts)][:-1]  # that come before each part's
-    rounds = zip_longest(*(part.blurs for part in parts))
-    blurs = [[blur or part.no_blur for blur, part in zip(of_round, parts, strict=True)] for of_round in rounds]
+    before = [0, *accumulate(len(part.splatting.starts) for part in parts)][:-1]
     num_points = len(parts[0].slicing.starts)
-    slices = [
-        (part.slicing.rows.view(num_points, -1) + before, part.slicing.weights.view(num_points, -1))
-        for part, before in zip(parts, vertices, strict=True)
-    ]
+    rows = [part.slicing.rows.view(num_points, -1) + first for part, first in zip(parts, before, strict=True)]
+    weights = [part.slicing.weights.view(num_points, -1) for part in parts]
     return Lattice(
-        splatting=WeightedSums.chained([part.splatting for part in parts], [0] * len(parts)),
-        blurs=tuple(WeightedSums.chained(of_round, vertices) for of_round in blurs),
-        slicing=WeightedSums.even(*(torch.cat(columns, dim=1) for columns in zip(*slices, strict=True))),
+        splatting=WeightedSums.chained([part.splatting for part in parts]),
+        blurs=tuple(blur for part in parts for blur in part.blurs),
+        slicing=WeightedSums.even(torch.cat(rows, dim=1), torch.cat(weights, dim=1)),
     )
 
 
@@ -171,10 +174,7 @@ def _enclosing_simplices(
     remainder = position.sub_(multiple, alpha=size)
     excess = multiple.sum(0)                                 # what the nearest multiples miss the plane by
     packing, base = _pack(multiple[:-1], excess, lengths)
-    rank = _descending_ranks(remainder)
-    ordered = torch.empty_like(remainder).scatter_(0, rank, remainder).div_(size)
-    strides = torch.tensor(packing.strides, dtype=packing.dtype, device=base.device)[:, None].expand_as(rank)
-    strides = torch.empty_like(rank, dtype=packing.dtype).scatter_(0, rank, strides)
+    ordered, strides = _in_descending_order(remainder.div_(size), packing)
     keys = torch.empty_like(strides)
     weights = torch.empty_like(ordered)
     keys[0], weights[0] = base, 1 + ordered[-1] - ordered[0]
@@ -182,6 +182,14 @@ def _enclosing_simplices(
         torch.sub(keys[m - 1] + packing.step, strides[size - m], alpha=size, out=keys[m])
         torch.sub(ordered[size - 1 - m], ordered[size - m], out=weights[m])
     return packing, keys, weights
+
+
+def _in_descending_order(remainder: torch.Tensor, packing: _Packing) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each point's remainders from the largest down, and the strides of their coordinates, both (d+1, P)."""
+    rank = _descending_ranks(remainder)
+    strides = torch.tensor(packing.strides, dtype=packing.dtype, device=rank.device)[:, None].expand_as(rank)
+    ordered = torch.empty_like(remainder).scatter_(0, rank, remainder)
+    return ordered, torch.empty_like(rank, dtype=packing.dtype).scatter_(0, rank, strides)
 
 
 def _descending_ranks(values: torch.Tensor) -> torch.Tensor:
@@ -245,9 +253,10 @@ def _assemble(packing: _Packing, keys: torch.Tensor, weights: torch.Tensor) -> L
     numbers = torch.empty_like(order, dtype=torch.int32)
     numbers.scatter_(0, order, first.cumsum(0, dtype=torch.int32) - 1)
     splat_weights = weights.flatten().index_select(0, order)
+    starts = torch.cat([starts, starts.new_tensor([keys.numel()])]).int()  # the last sum is empty: the row of zeros
     return Lattice(
-        splatting=WeightedSums(order.int().remainder_(num_points), splat_weights, starts.int()),
-        blurs=tuple(_blur(vertices, packing.along(direction), weights.dtype) for direction in range(size)),
+        splatting=WeightedSums(order.int().remainder_(num_points), splat_weights, starts),
+        blurs=(_blurs(vertices, [packing.along(direction) for direction in range(size)]),),
         # The blurs add 2^-d to what they pass on; this takes it back.
         slicing=WeightedSums.even(
             torch.stack(numbers.view(size, -1).unbind(), dim=1),
@@ -256,15 +265,15 @@ def _assemble(packing: _Packing, keys: torch.Tensor, weights: torch.Tensor) -> L
     )
 
 
-def _blur(vertices: torch.Tensor, step: int, dtype: torch.dtype) -> WeightedSums:
-    """Each vertex plus half its two neighbours along a direction; a neighbour that is no vertex weighs 0."""
+def _blurs(vertices: torch.Tensor, steps: Sequence[int]) -> Blurs:
+    """From the sorted keys of the vertices and what a step along each direction adds to a key."""
     count = len(vertices)
-    wanted = vertices + step
-    place = torch.searchsorted(vertices, wanted, out_int32=True).clamp_(max=count - 1)
-    source = (vertices[place] == wanted).nonzero()[:, 0]
-    target = place[source]
-    rows = torch.arange(count, dtype=torch.int32, device=vertices.device)[:, None].repeat(1, 3)
-    weights = torch.tensor([1.0, 0.0, 0.0], dtype=dtype, device=vertices.device).repeat(count, 1)
-    rows[source, 1], weights[source, 1] = target, 0.5
-    rows[target, 2], weights[target, 2] = source.int(), 0.5  # neighbours are mutual
-    return WeightedSums.even(rows, weights)
+    neighbours = torch.full((len(steps), count + 1, 2), count, dtype=torch.int32, device=vertices.device)
+    for pairs, step in zip(neighbours, steps, strict=True):
+        wanted = vertices + step
+        place = torch.searchsorted(vertices, wanted, out_int32=True).clamp_(max=count - 1)
+        source = (vertices.index_select(0, place) == wanted).nonzero()[:, 0]
+        target = place.index_select(0, source)
+        pairs[source, 0] = target
+        pairs[target, 1] = source.int()  # neighbours are mutual
+    return Blurs(neighbours)

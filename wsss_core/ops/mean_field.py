@@ -13,6 +13,9 @@ from wsss_core.ops.lattice import Lattice
 
 Size = tuple[int, int]
 
+KEPT_PIXELS = 4_000_000
+"""Kernels of position of larger images are not kept: they are rare, and take 50 bytes a pixel."""
+
 FEW_LABELS = 8
 """Up to here the softmax written out is faster on a CPU, at 3 labels five times; the library's vectors run empty."""
 
@@ -86,9 +89,14 @@ def _positions(sizes: Sequence[Size], device: torch.device) -> torch.Tensor:
     return torch.cat([torch.stack([x, y]).reshape(2, -1) for y, x in grids], dim=1).float()
 
 
-@lru_cache(maxsize=4)
 def _spatial(sizes: tuple[Size, ...], sxy: float, weight: float, device: torch.device) -> Lattice:
     """The kernel of positions: it depends on the sizes only, and images of one size come in rows."""
+    make = _kept if sum(height * width for height, width in sizes) <= KEPT_PIXELS else _kept.__wrapped__
+    return make(sizes, sxy, weight, device)
+
+
+@lru_cache(maxsize=4)
+def _kept(sizes: tuple[Size, ...], sxy: float, weight: float, device: torch.device) -> Lattice:
     return _normalised(_positions(sizes, device) / sxy, sizes, weight)
 
 

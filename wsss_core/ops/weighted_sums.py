@@ -32,11 +32,11 @@ class WeightedSums:
         return cls(rows.flatten(), weights.flatten(), starts)
 
     @classmethod
-    def chained(cls, parts: Sequence[WeightedSums], offsets: Sequence[int]) -> WeightedSums:
-        """The sums of all parts, one part after the other, with each part's input rows moved down by its offset."""
+    def chained(cls, parts: Sequence[WeightedSums]) -> WeightedSums:
+        """The sums of all parts, one part after the other."""
         terms = [0, *accumulate(len(part.rows) for part in parts)][:-1]
         return cls(
-            torch.cat([part.rows + offset for part, offset in zip(parts, offsets, strict=True)]),
+            torch.cat([part.rows for part in parts]),
             torch.cat([part.weights for part in parts]),
             torch.cat([part.starts + before for part, before in zip(parts, terms, strict=True)]),
         )
