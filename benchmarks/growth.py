@@ -21,6 +21,7 @@ from wsss_core.ops.crf import Engine, dense_crf
 
 PICTURE = Path("docs/growth.png")
 REPEATS = 3
+TICKS = [m * 10.0**e for e in range(-4, 3) for m in (1, 2, 5)]  # seconds
 SIZES = ((188, 250), (375, 500), (750, 1000), (1500, 2000))
 LABELS = (2, 5, 10, 21)
 RADII = (3, 5, 7, 10)
@@ -82,6 +83,11 @@ def draw(series: Sequence[Series], device: torch.device) -> Figure:
             axes.loglog(one.values, times, "o-", label=name)
         axes.set_title(one.title, fontsize=9)
         axes.set_xlabel(one.axis)
+        axes.set_xticks(one.values, [f"{value:,}" for value in one.values], fontsize=7)
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        low, high = min(map(min, one.times.values())), max(map(max, one.times.values()))
+        axes.set_yticks([t for t in TICKS if low / 2 < t < 2 * high])
         axes.grid(alpha=0.2)
         if len(one.times) > 1:
             axes.legend(frameon=False, fontsize=8)

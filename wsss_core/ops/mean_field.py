@@ -16,8 +16,8 @@ Size = tuple[int, int]
 KEPT_PIXELS = 4_000_000
 """Kernels of position of larger images are not kept: they are rare, and take 50 bytes a pixel."""
 
-FEW_LABELS = 8
-"""Up to here the softmax written out is faster on a CPU, at 3 labels five times; the library's vectors run empty."""
+FEW_LABELS = 15
+"""Up to here the softmax written out takes a fifth of the library's time on a CPU, whose vectors of 16 are not full."""
 
 
 def mean_field(
