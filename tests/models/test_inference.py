@@ -212,3 +212,28 @@ def test_a_dense_crf_cleans_the_segmentation():
     raw, clean = (labels_of(Stub(logits_of_colours, stride=1), spoilt, crf=c, **OPTIONS) for c in (None, crf))
     assert raw[30, 10] == 0
     assert clean[30, 10] == 1
+
+
+def green_and_blue() -> np.ndarray:
+    return np.roll(red_and_green(), 1, axis=2)
+
+
+def test_images_of_a_batch_get_what_each_gets_alone():
+    images, tags = [red_and_green(), green_and_blue(), red_and_green()[:, ::-1]], [(1, 2), (3,), ()]
+    options = CAM | {"scales": [1.0, 0.5], "flip": True}
+    together = inference.class_activation_maps(Stub(lambda c: c), images, tags, **options)
+    alone = [cams_of(Stub(lambda c: c), image, own, **options) for image, own in zip(images, tags, strict=True)]
+    for a, b in zip(together, alone, strict=True):
+        assert a.classes.tolist() == b.classes.tolist()
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-6)
+
+    walked = inference.random_walk_scores(Stub(lambda c: c, stride=8), images, together, **WALK)
+    for one, cams, image in zip(walked, together, images, strict=True):
+        expected = walk_of(Stub(lambda c: c, stride=8), image, cams, **WALK)
+        assert one.classes.tolist() == expected.classes.tolist()
+        np.testing.assert_allclose(one.scores, expected.scores, atol=1e-5)
+
+    probabilities = inference.segmentation_probabilities(Stub(logits_of_colours), images, **OPTIONS | {"flip": True})
+    for maps, image in zip(probabilities, images, strict=True):
+        expected = probabilities_of(Stub(logits_of_colours), image, **OPTIONS | {"flip": True})
+        np.testing.assert_allclose(maps, expected, atol=1e-6)
