@@ -26,10 +26,13 @@ BACKBONES = ("mobilenetv2_100", "resnet50")
 
 
 def rows(device: torch.device) -> list[Row]:
-    return [_row(backbone, device) for backbone in BACKBONES]
+    """In float32, and in bf16 where the device computes in it: what `WSSS_PRECISION=bf16-mixed` gives."""
+    has_bf16 = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    precisions = (torch.float32, torch.bfloat16) if has_bf16 else (torch.float32,)
+    return [_row(backbone, precision, device) for precision in precisions for backbone in BACKBONES]
 
 
-def _row(backbone: str, device: torch.device) -> Row:
+def _row(backbone: str, precision: torch.dtype, device: torch.device) -> Row:
     batch = 8 if device.type == "cuda" else 1
     files = [_jpeg(photograph(NAMES[i % 3], HEIGHT, WIDTH)) for i in range(batch)]
     model, plain = _network(backbone).to(device), _network(backbone).to(device, memory_format=torch.contiguous_format)
@@ -38,7 +41,7 @@ def _row(backbone: str, device: torch.device) -> Row:
     @torch.inference_mode()
     def ours() -> list[np.ndarray]:
         images = [_decode(file) for file in files]
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
             found = inference.class_activation_maps(
                 model, images, [TAGS] * batch, scales=SCALES, flip=True, sqrt=False, store_stride=4, max_pixels=10**7,
                 device=device,
@@ -57,7 +60,7 @@ def _row(backbone: str, device: torch.device) -> Row:
         ours,
         released,
         agreement=f"max|d CAM| = {difference:.0e}",
-        size=f"{backbone}, {batch} of {HEIGHT}x{WIDTH}, scales {SCALES}, mirrors",
+        size=f"{backbone}, {precision}, {batch} of {HEIGHT}x{WIDTH}, scales {SCALES}, mirrors",
         floor=Floor(gigaflops=counter.get_total_flops() / 1e9),
         device=device,
     )
