@@ -156,3 +156,11 @@ def test_half_precision_probabilities_give_a_float32_loss():
 def test_an_unknown_gradient_is_refused():
     with pytest.raises(ValueError, match="grad must be released or exact, not 'fast'"):
         dense_energy(**example(), **FULL | {"grad": "fast"})
+
+
+def test_one_distribution_everywhere_has_the_kernels_mass():
+    batch = unlabelled(example(1))
+    one = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    batch["probabilities"] = one[None, :, None, None].expand(1, 3, 10, 12).contiguous()
+    mass = _kernel(batch["images"], sigma_xy=50, sigma_rgb=15).filter(torch.ones(120, 1, dtype=torch.float64)).sum()
+    assert float(dense_energy(**batch, **FULL)) == pytest.approx(-float(one.square().sum() * mass), rel=1e-9)
