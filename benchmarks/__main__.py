@@ -32,7 +32,10 @@ def main(names: tuple[str, ...], device: str | None) -> None:
     rows: list[Row] = []
     click.echo(f"{'name':<16} {'ours s':>9} {'reference s':>12} {'ratio':>7} {'floor s':>9}  agreement; size; device")
     for name in names or CLAIMS:
-        for row in CLAIMS[name].rows(place):
+        measured = CLAIMS[name].rows(place)
+        if not measured:
+            click.echo(f"{name}: not measured, its reference is not installed")
+        for row in measured:
             rows.append(row)
             times = f"{row.ours_s:>9.4f} {row.reference_s:>12.4f} {row.ratio:>7.2f} {row.floor_s:>9.4f}"
             click.echo(f"{row.name:<16} {times}  {row.agreement}; {row.size}; {row.device}")

@@ -17,7 +17,7 @@ from benchmarks.measure import describe, seconds, threads
 from benchmarks.photographs import evidence, photograph
 from benchmarks.walk_vs_dense import transition
 from wsss_core.ops import random_walk
-from wsss_core.ops.crf import Engine, dense_crf
+from wsss_core.ops.crf import Engine, available_engines, dense_crf
 
 PICTURE = Path("docs/growth.png")
 REPEATS = 3
@@ -53,8 +53,7 @@ def measure(device: torch.device) -> list[Series]:
 
 
 def _engines(device: torch.device, cases: Sequence[tuple[tuple[int, int], int]]) -> dict[str, list[float]]:
-    engines: tuple[Engine, ...] = ("lattice", "pydensecrf")
-    return {engine: [_crf(device, engine, size, labels) for size, labels in cases] for engine in engines}
+    return {engine: [_crf(device, engine, size, labels) for size, labels in cases] for engine in available_engines()}
 
 
 def _crf(device: torch.device, engine: Engine, size: tuple[int, int], labels: int) -> float:

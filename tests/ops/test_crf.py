@@ -11,7 +11,10 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["lattice", "pydensecrf"])
+both_engines = pytest.mark.skipif(len(crf.available_engines()) < 2, reason="pydensecrf2 is not installed")
+
+
+@pytest.fixture(params=["lattice", pytest.param("pydensecrf", marks=both_engines)])
 def dense_crf(request):
     """One image and its probabilities through an engine."""
 
@@ -114,6 +117,7 @@ def evidence(num_labels=3, height=60, width=80, seed=0) -> np.ndarray:
     return (maps / maps.sum(axis=0)).astype(np.float32)
 
 
+@both_engines
 @pytest.mark.parametrize("num_labels", [2, 3, 12])
 def test_the_engines_agree(num_labels):
     runs = [
@@ -151,7 +155,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=0)
 
 
-@pytest.mark.parametrize("engine", ["lattice", "pydensecrf"])
+@pytest.mark.parametrize("engine", crf.available_engines())
 def test_several_unaries_of_an_image_are_as_many_runs(engine):
     both = np.stack([evidence(3, seed=1), evidence(3, seed=2)])
     (together,) = crf.dense_crf([photograph()], [both], engine=engine, **SETTINGS)
@@ -180,3 +184,9 @@ def test_the_input_is_left_as_it_was():
 def test_strong_weights_do_not_overflow(dense_crf):
     settings = SETTINGS | {"bilateral_weight": 1000, "gaussian_weight": 300}
     assert np.isfinite(dense_crf(photograph(), evidence(), **settings)).all()
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_equal(monkeypatch):
+    monkeypatch.setattr(crf, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="engine pydensecrf is not installed .* take engine lattice"):
+        crf.dense_crf([photograph()], [evidence()], engine="pydensecrf", **SETTINGS)

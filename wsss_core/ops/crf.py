@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,11 @@ SMALLEST_PROBABILITY = 1e-5
 """Bounds what one pixel's evidence can say against a label."""
 
 Engine = Literal["lattice", "pydensecrf"]
+
+
+def available_engines() -> tuple[Engine, ...]:
+    """Those that this installation has; pydensecrf2 builds up to Python 3.12 and with a C++ compiler."""
+    return ("lattice", "pydensecrf") if find_spec("pydensecrf") else ("lattice",)
 
 
 def dense_crf(
@@ -47,7 +53,8 @@ def dense_crf(
         float32 of the probabilities' shapes, summing to 1 over L at each pixel.
 
     Raises:
-        ValueError: an image and its probabilities differ in height or width, or the numbers of unaries differ.
+        ValueError: an image and its probabilities differ in height or width, the numbers of unaries differ, or the
+            engine is not installed.
 
     Kraehenbuehl & Koltun, NIPS 2011, with symmetrically normalised kernels as in pydensecrf.
     """
@@ -55,6 +62,8 @@ def dense_crf(
         height, width = maps.shape[-2:]
         if image.shape != (height, width, 3):
             raise ValueError(f"probabilities are {height}x{width}, the image is {image.shape}; resize them first")
+    if engine not in available_engines():
+        raise ValueError(f"engine {engine} is not installed (pip install pydensecrf2); take engine lattice, its equal")
     unaries = [_unary(maps) for maps in probabilities]
     kernels = {
         "gaussian_sxy": gaussian_sxy, "gaussian_weight": gaussian_weight, "bilateral_sxy": bilateral_sxy,
