@@ -155,6 +155,15 @@ def read_labels(folder: Path, image_id: str) -> np.ndarray:
         return np.array(picture, dtype=np.uint8)
 
 
+def is_label_map(path: Path) -> bool:
+    """Whether a file is a PNG as `write_labels` makes it."""
+    try:
+        with Image.open(path) as picture:
+            return picture.mode == "P" and picture.getpalette() == voc.palette()
+    except OSError:
+        return False
+
+
 def read_grey(folder: Path, image_id: str) -> np.ndarray:
     """The (H, W) float32 map in [0, 1] of one image."""
     path = png_path(folder, image_id)

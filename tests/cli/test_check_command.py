@@ -82,3 +82,11 @@ def test_another_params_file(workspace):
     (workspace.folder / "params.yaml").rename(workspace.folder / "other.yaml")
     assert workspace.invoke(main, "check", "--params", "other.yaml").exit_code == 0
     assert "params.yaml does not exist" in told(workspace.invoke(main, "check"), code=2)
+
+
+def test_networks_that_do_not_exist_are_named_by_their_keys_with_the_nearest(workspace):
+    workspace.set(backbone={"name": "test_resnett"}, train_cam={"backbone": {"name": "resnet38d"}})
+    result = workspace.invoke(main, "check")
+    assert result.exit_code == 1
+    assert "error: unknown backbone (1)" in result.output
+    assert "backbone: backbone.name is 'test_resnett', which neither timm nor this project has" in result.output

@@ -95,8 +95,21 @@ def test_a_label_map_never_replaces_a_photograph(photographs, source, out):
     (photographs.folder / "link").symlink_to("photos")
     before = photographs.files("photos")
     message = told(predict(photographs, "models/nothing", source, "--out", out), code=1)  # told before a model is read
-    assert message == f"{out}/a b.c.png is a photograph, and its label map would replace it; choose another --out"
+    assert message == f"{out}/a b.c.png is no label map, and one would replace it; choose another --out"
     assert photographs.files("photos") == before
+
+
+@pytest.mark.parametrize(("source", "out"), [("photos/b.jpg", "photos"), ("photos", "photos/below")])
+def test_nor_one_that_is_not_segmented_itself(photographs, source, out):
+    """Beside the photograph that is, or below --out, where photographs are not looked for."""
+    Image.new("RGB", (40, 40)).save(photographs.folder / "photos/b.jpg")
+    stranger = photographs.folder / out / "b.png"
+    stranger.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (4, 4)).save(stranger)
+    before = stranger.read_bytes()
+    message = told(predict(photographs, "models/nothing", source, "--out", out), code=1)
+    assert message == f"{out}/b.png is no label map, and one would replace it; choose another --out"
+    assert stranger.read_bytes() == before
 
 
 def test_label_maps_below_the_photographs_are_not_photographs(photographs):

@@ -91,6 +91,14 @@ def test_the_scenes_preset_leads_back_from_every_other_byte_by_byte(params, name
     assert params.read_text() == shipped
 
 
+def test_quotes_that_a_value_needed_go_with_it(params):
+    shipped = params.read_text()
+    wsss_preset("use", "scenes", "--set", "dataset.root=/a b/#c: d")
+    assert values(params.read_text())["dataset"]["root"] == "/a b/#c: d"
+    wsss_preset("use", "scenes")
+    assert params.read_text() == shipped
+
+
 def test_the_scenes_preset_leads_back_from_wherever_the_parameters_are(params):
     shipped = values(params.read_text())
     with params.open("w") as file:

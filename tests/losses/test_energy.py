@@ -164,3 +164,11 @@ def test_one_distribution_everywhere_has_the_kernels_mass():
     batch["probabilities"] = one[None, :, None, None].expand(1, 3, 10, 12).contiguous()
     mass = _kernel(batch["images"], sigma_xy=50, sigma_rgb=15).filter(torch.ones(120, 1, dtype=torch.float64)).sum()
     assert float(dense_energy(**batch, **FULL)) == pytest.approx(-float(one.square().sum() * mass), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int64])
+def test_the_region_of_interest_may_be_a_mask(dtype):
+    batch, halved = example(), FULL | {"scale": 0.5}
+    batch["roi"][:, :, 8:] = 0
+    expected = float(dense_energy(**batch, **halved))
+    assert float(dense_energy(**batch | {"roi": batch["roi"].to(dtype)}, **halved)) == expected

@@ -190,3 +190,9 @@ def test_an_engine_that_is_not_installed_is_named_with_its_equal(monkeypatch):
     monkeypatch.setattr(crf, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="engine pydensecrf is not installed .* take engine lattice"):
         crf.dense_crf([photograph()], [evidence()], engine="pydensecrf", **SETTINGS)
+
+
+def test_images_with_other_numbers_of_unaries_are_refused():
+    pair = np.stack([evidence(), evidence()])
+    with pytest.raises(ValueError, match=r"images have \[2, 1\] unaries each"):
+        crf.dense_crf([photograph()] * 2, [pair, evidence()], engine="lattice", **SETTINGS)

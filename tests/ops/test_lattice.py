@@ -234,3 +234,21 @@ def test_large_key_ranges_use_wide_integers():
     assert keys.dtype == torch.int64
     assert relative(lattice.build(features).filter(torch.ones(60, 1, dtype=torch.float64)),
                     torch.full((60, 1), 1.0, dtype=torch.float64)) < 0.9
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_features_that_are_not_finite_are_refused(value):
+    features = points(6, 2)
+    features[1, 3] = value
+    with pytest.raises(ValueError, match="not finite"):
+        lattice.build(features)
+
+
+def test_no_point_at_all_is_refused():
+    with pytest.raises(ValueError, match="no point at all"):
+        lattice.build(torch.zeros(5, 0))
+
+
+def test_values_of_other_points_are_refused():
+    with pytest.raises(ValueError, match="values are of 7 points, the lattice is of 6"):
+        lattice.build(points(6, 2)).filter(torch.zeros(7, 1, dtype=torch.float64))

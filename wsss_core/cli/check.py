@@ -11,7 +11,7 @@ from wsss_core.data import scenes
 from wsss_core.data.check import check_dataset
 from wsss_core.data.problems import Problem
 from wsss_core.params import Params, load_params
-from wsss_core.sections import Training
+from wsss_core.sections import Backbone, BackboneOverride, Training
 from wsss_core.training import environment
 
 
@@ -27,16 +27,35 @@ def check(params_file: Path) -> None:
         scenes.ensure(Path(dataset.root), **dataset.scenes.model_dump())
     keys = dataset.model_dump(exclude={"scenes"})
     report = check_dataset(**keys, prepared=layout.INDEX, workers=environment.workers())
-    report = replace(report, problems=(*_missing_weights(params), *report.problems))
+    report = replace(report, problems=(*_unknown_backbones(params), *_missing_weights(params), *report.problems))
     click.echo(report.text())
     if not report.ok:
         raise click.exceptions.Exit(1)
 
 
+def _backbones(params: Params) -> dict[str, Backbone | BackboneOverride]:
+    """The shared backbone and what each training overrides of it, by their keys."""
+    own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
+    return {"backbone": params.backbone, **own}
+
+
+def _unknown_backbones(params: Params) -> list[Problem]:
+    """One for each key that names a network which does not exist."""
+    from wsss_core.models.backbones import require_known  # imports timm, which takes seconds: after all cheap checks
+
+    problems = []
+    for key, backbone in _backbones(params).items():
+        try:
+            if backbone.name is not None:
+                require_known(backbone.name)
+        except ValueError as error:
+            problems.append(Problem("unknown backbone", key, f"{key}: {error}"))
+    return problems
+
+
 def _missing_weights(params: Params) -> list[Problem]:
     """One for each weights file that a `backbone` names and that is not there."""
-    named: dict[str, str | None] = {"backbone": params.backbone.weights}
-    named |= {f"{stage}.backbone": p.backbone.weights for stage, p in params if isinstance(p, Training)}
+    named = {key: backbone.weights for key, backbone in _backbones(params).items()}
     remedy = "put it there, or give another path, imagenet or none"
     return [
         Problem("missing weights", path, f"{place}.weights is {path}, and there is no such file; {remedy}")

@@ -1,5 +1,6 @@
 """`wsss predict`: label maps of any photographs by a trained network."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -73,15 +74,9 @@ def _photographs(path: Path, *, out: Path) -> dict[str, Path]:
     return {name: file for name, (file, *_) in found.items()}
 
 
-def _refuse_to_replace(found: dict[str, list[Path]], out: Path) -> None:
-    # Files are compared by what the disk says, not by name: links, and disks that take A.PNG and a.png for one.
-    photographs = {_file_number(file) for files in found.values() for file in files if file.exists()}
+def _refuse_to_replace(found: Iterable[str], out: Path) -> None:
+    """Only a label map may be written anew: whatever else lies where one would go may be somebody's photograph."""
     for name in found:
         target = artifacts.png_path(out, name)
-        if target.exists() and _file_number(target) in photographs:
-            raise ValueError(f"{target} is a photograph, and its label map would replace it; choose another --out")
-
-
-def _file_number(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_dev, state.st_ino
+        if target.exists() and not artifacts.is_label_map(target):
+            raise ValueError(f"{target} is no label map, and one would replace it; choose another --out")

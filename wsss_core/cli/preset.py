@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import PlainScalarString
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import PATH, telling_errors
@@ -126,7 +127,9 @@ def _merge(target, source, prefix: str) -> list[str]:
 
 
 def _on_one_line(value: object) -> object:
-    """Lists and new mappings as params.yaml writes them: [1, 2], {a: 1}."""
+    """Lists and new mappings as params.yaml writes them: [1, 2], {a: 1}; text without the quotes of the old one."""
+    if isinstance(value, str):
+        return PlainScalarString(value)
     if not isinstance(value, (list, dict)):
         return value
     styled = CommentedSeq(value) if isinstance(value, list) else CommentedMap(value)

@@ -53,7 +53,7 @@ def dense_energy(
         wide = probabilities if probabilities.dtype == torch.float64 else probabilities.float()
         soft = wide if scale == 1 else F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
         size = soft.shape[-2:]
-        inside = _nearest(roi[:, None], size).to(soft)                                     # (B, 1, h, w)
+        inside = _nearest(roi[:, None].to(soft), size)                                     # (B, 1, h, w)
         unlabelled = _nearest(labels[:, None].float(), size) == IGNORE_INDEX
         gate = torch.where(unlabelled, 1.0, (inside - soft.detach().amax(dim=1, keepdim=True)).clamp_(min=0))
         kernel = _kernel(_nearest(images.to(soft), size), sigma_xy=sigma_xy * scale, sigma_rgb=sigma_rgb)

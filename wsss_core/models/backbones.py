@@ -230,11 +230,16 @@ def _resnet38d(name: str, *, output_stride: int, dilate: bool) -> nn.Module:
     return resnet38d.ResNet38d()
 
 
-def _timm_net(name: str, *, output_stride: int, dilate: bool) -> nn.Module:
-    if not timm.is_model(name):
+def require_known(name: str) -> None:
+    """Raises ValueError, with the nearest names, for a network that neither timm nor this project has."""
+    if name != RESNET38D and not timm.is_model(name):
         close = difflib.get_close_matches(name, [*timm.list_models(), RESNET38D], n=4)
         hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() lists the names"
         raise ValueError(f"backbone.name is {name!r}, which neither timm nor this project has; {hint}")
+
+
+def _timm_net(name: str, *, output_stride: int, dilate: bool) -> nn.Module:
+    require_known(name)
     plain = is_model_in_modules(name, PLAIN_FAMILIES)
     stride: dict[str, Any] = {} if plain else {"output_stride": output_stride}
     try:

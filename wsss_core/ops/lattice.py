@@ -71,6 +71,8 @@ class Lattice:
         return replace(self, splatting=splat, slicing=slicing)
 
     def _product(self, values: torch.Tensor, *, reverse: bool) -> torch.Tensor:
+        if len(values) != len(self.slicing.starts):
+            raise ValueError(f"values are of {len(values)} points, the lattice is of {len(self.slicing.starts)}")
         at_vertices = (self.splatting @ values).split([blur.neighbours.shape[1] for blur in self.blurs])
         blurred = [blur(part, reverse=reverse) for blur, part in zip(self.blurs, at_vertices, strict=True)]
         return self.slicing @ (blurred[0] if len(blurred) == 1 else torch.cat(blurred))
@@ -111,12 +113,12 @@ def build(features: torch.Tensor, lengths: Sequence[int] | None = None) -> Latti
         lengths: points of each image, in order; points of different images do not see each other. None = one image.
 
     Raises:
-        ValueError: the features span more than 2^62 lattice cells (a standard deviation is far too small), or the
-            lengths do not add up to P.
+        ValueError: there is no point, a feature is not finite, the lengths do not add up to P, or the features span
+            more than 2^62 lattice cells (a standard deviation is far too small).
     """
     lengths = [features.shape[1]] if lengths is None else list(lengths)
-    if sum(lengths) != features.shape[1]:
-        raise ValueError(f"images of {lengths} points are not {features.shape[1]} points")
+    if sum(lengths) != features.shape[1] or not lengths or not features.numel():
+        raise ValueError(f"images of {lengths} points are not {features.shape[1]} points, or there is no point at all")
     with torch.no_grad():
         packing, keys, weights = _enclosing_simplices(features, lengths)
         return _assemble(packing, keys, weights)
@@ -214,7 +216,10 @@ def _pack(multiple: torch.Tensor, excess: torch.Tensor, lengths: Sequence[int]) 
     """
     size = len(multiple) + 1
     lowest = multiple.amin(dim=1, keepdim=True) - 3
-    spans = (multiple.amax(dim=1) - lowest[:, 0] + 4).long().tolist()
+    extent = multiple.amax(dim=1) - lowest[:, 0] + 4
+    if not extent.isfinite().all():
+        raise ValueError("the features hold values that are not finite")
+    spans = extent.long().tolist()
     while math.gcd(sum(_strides(spans)[:-1]), size) != 1:
         spans[0] += 1
     *strides, per_image = _strides(spans)
