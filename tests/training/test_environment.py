@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from wsss_core.training import distribution, environment
 
@@ -56,3 +57,14 @@ def test_devices_and_precisions_that_cannot_be_had_stop_the_run(monkeypatch, nam
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=rf"{name}={value}.* cannot be used here"):
         distribution.launch(seed=0)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "bf16", "inference", "expected"),
+    [(False, False, True, "32-true"), (True, True, False, "32-true"), (True, True, True, "bf16-mixed"),
+     (True, False, True, "16-mixed")],
+)  # fmt: skip
+def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, inference, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+    assert distribution._usual_precision(inference=inference) == expected

@@ -13,11 +13,6 @@ from wsss_core.training import environment
 logger = logging.getLogger(__name__)
 
 
-TRAINING_PRECISION = "32-true"
-INFERENCE_PRECISION_ON_GPUS = "bf16-mixed"
-"""Where WSSS_PRECISION asks for none. bf16 keeps float32's range, which activations of deep residual sums need."""
-
-
 def launch(*, seed: int | None = None) -> Fabric:
     """A launched Fabric for training, with a seed, or for inference, which draws nothing.
 
@@ -28,8 +23,7 @@ def launch(*, seed: int | None = None) -> Fabric:
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     devices = environment.devices()
-    fast = seed is None and devices != "cpu" and torch.cuda.is_available()
-    precision = environment.precision() or (INFERENCE_PRECISION_ON_GPUS if fast else TRAINING_PRECISION)
+    precision = environment.precision() or _usual_precision(inference=seed is None and devices != "cpu")
     try:
         fabric = Fabric(precision=precision, **_accelerator(devices))  # type: ignore[arg-type]
     except Exception as error:  # Fabric raises many kinds for settings that the machine lacks
@@ -43,6 +37,14 @@ def launch(*, seed: int | None = None) -> Fabric:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     logger.info("running on %s, %s", fabric.device, precision)
     return fabric
+
+
+def _usual_precision(*, inference: bool) -> str:
+    """Where WSSS_PRECISION asks for none: GPUs infer in half the bits, in bf16 where they can, which keeps
+    float32's range for the sums of deep residual networks."""
+    if not (inference and torch.cuda.is_available()):
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
 
 
 def _accelerator(devices: str) -> dict[str, object]:
