@@ -71,6 +71,7 @@ class _Energy(torch.autograd.Function):
     def forward(
         ctx, soft: torch.Tensor, kernel: lattice.Lattice, inside: torch.Tensor, gate: torch.Tensor, exact: bool
     ) -> torch.Tensor:
+        """The scalar, in the dtype of `soft`; `exact`: keep the derivative with g fixed, else the released one."""
         shown = inside * soft
         weights = gate * inside
         pull = kernel.filter(shown).mul_(weights)
@@ -97,10 +98,8 @@ def _by_point(maps: torch.Tensor) -> torch.Tensor:
 
 
 def _kernel(images: torch.Tensor, *, sigma_xy: float, sigma_rgb: float) -> lattice.Lattice:
+    """The appearance kernel of (B, 3, h, w) images."""
     batch, _, height, width = images.shape
-    y, x = torch.meshgrid(
-        torch.arange(height, device=images.device), torch.arange(width, device=images.device), indexing="ij"
-    )
-    place = (torch.stack([x, y]) / sigma_xy).to(images).expand(batch, -1, -1, -1)
-    features = torch.cat([place, images / sigma_rgb], dim=1).transpose(0, 1).reshape(5, -1)
-    return lattice.build(features, [height * width] * batch)
+    place = (lattice.positions([(height, width)] * batch, images.device) / sigma_xy).to(images)
+    colours = images.transpose(0, 1).reshape(3, -1) / sigma_rgb
+    return lattice.build(torch.cat([place, colours]), [height * width] * batch)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from wsss_core.ops.kernels import Kernels
+
 SMALLEST_PROBABILITY = 1e-5
 """Bounds what one pixel's evidence can say against a label."""
 
@@ -25,12 +27,8 @@ def dense_crf(
     *,
     engine: Engine,
     iterations: int,
-    gaussian_sxy: float,
-    gaussian_weight: float,
-    bilateral_sxy: float,
-    bilateral_srgb: float,
-    bilateral_weight: float,
     device: Any = "cpu",
+    **kernels: float,
 ) -> list[np.ndarray]:
     """The marginals Q of dense CRFs whose unaries are -log of the probabilities.
 
@@ -43,12 +41,8 @@ def dense_crf(
             Equal but for rounding: mean |dQ| is 2e-7 in the median of 170 photographs, 4e-4 at most, where float32
             puts near-black pixels into another simplex (against float64 it is pydensecrf that deviates).
         iterations: mean-field updates; 0 returns the normalised probabilities.
-        gaussian_sxy: reach of the smoothness kernel, pixels.
-        gaussian_weight: its Potts weight.
-        bilateral_sxy: reach of the appearance kernel, pixels.
-        bilateral_srgb: its reach in colour, of 255.
-        bilateral_weight: its Potts weight.
         device: where the lattice engine computes.
+        kernels: all fields of `Kernels`.
 
     Returns:
         float32 of the probabilities' shapes, summing to 1 over L at each pixel.
@@ -68,17 +62,14 @@ def dense_crf(
     unaries = [_unary(maps) for maps in probabilities]
     if len({len(energies) for energies in unaries}) > 1:
         raise ValueError(f"images have {[len(energies) for energies in unaries]} unaries each; give all as many")
-    kernels = {
-        "gaussian_sxy": gaussian_sxy, "gaussian_weight": gaussian_weight, "bilateral_sxy": bilateral_sxy,
-        "bilateral_srgb": bilateral_srgb, "bilateral_weight": bilateral_weight,
-    }  # fmt: skip
+    both = Kernels(**kernels)
     if engine == "pydensecrf":
         marginals = [
-            np.stack([_pydensecrf(image, unary, iterations=iterations, **kernels) for unary in of_image])
+            np.stack([_pydensecrf(image, unary, both, iterations=iterations) for unary in of_image])
             for image, of_image in zip(images, unaries, strict=True)
         ]
     else:
-        marginals = _lattice(images, unaries, device=device, iterations=iterations, **kernels)
+        marginals = _lattice(images, unaries, both, iterations=iterations, device=device)
     return [q.reshape(maps.shape) for q, maps in zip(marginals, probabilities, strict=True)]
 
 
@@ -89,7 +80,7 @@ def _unary(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _lattice(
-    images: Sequence[np.ndarray], unaries: Sequence[np.ndarray], *, device: Any, **settings
+    images: Sequence[np.ndarray], unaries: Sequence[np.ndarray], kernels: Kernels, *, iterations: int, device: Any
 ) -> list[np.ndarray]:
     # Here, so that a stage that takes the other engine starts without torch.
     import torch
@@ -100,22 +91,13 @@ def _lattice(
         marginals = mean_field(
             [torch.from_numpy(np.ascontiguousarray(image)).to(device) for image in images],
             [torch.from_numpy(energies).to(device) for energies in unaries],
-            **settings,
+            kernels,
+            iterations=iterations,
         )
         return [q.cpu().numpy() for q in marginals]
 
 
-def _pydensecrf(
-    image: np.ndarray,
-    unary: np.ndarray,
-    *,
-    iterations: int,
-    gaussian_sxy: float,
-    gaussian_weight: float,
-    bilateral_sxy: float,
-    bilateral_srgb: float,
-    bilateral_weight: float,
-) -> np.ndarray:
+def _pydensecrf(image: np.ndarray, unary: np.ndarray, kernels: Kernels, *, iterations: int) -> np.ndarray:
     """(L, H, W) float32 marginals of one image and one unary."""
     import pydensecrf.densecrf as densecrf  # an extension that whoever takes the lattice need not have built
 
@@ -124,9 +106,10 @@ def _pydensecrf(
         return np.ones((1, height, width), dtype=np.float32)
     field = densecrf.DenseCRF2D(width, height, num_labels)
     field.setUnaryEnergy(unary.reshape(num_labels, -1))
-    field.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_weight)
+    field.addPairwiseGaussian(sxy=kernels.gaussian_sxy, compat=kernels.gaussian_weight)
     field.addPairwiseBilateral(
-        sxy=bilateral_sxy, srgb=bilateral_srgb, rgbim=np.ascontiguousarray(image), compat=bilateral_weight
-    )
+        sxy=kernels.bilateral_sxy, srgb=kernels.bilateral_srgb, rgbim=np.ascontiguousarray(image),
+        compat=kernels.bilateral_weight,
+    )  # fmt: skip
     marginals = np.array(field.inference(iterations), dtype=np.float32)
     return marginals.reshape(num_labels, height, width)

@@ -19,6 +19,9 @@ from torch.autograd.function import once_differentiable
 
 from wsss_core.ops.weighted_sums import WeightedSums
 
+Size = tuple[int, int]
+"""Height and width."""
+
 
 @dataclass(frozen=True)
 class Blurs:
@@ -122,6 +125,15 @@ def build(features: torch.Tensor, lengths: Sequence[int] | None = None) -> Latti
     with torch.no_grad():
         packing, keys, weights = _enclosing_simplices(features, lengths)
         return _assemble(packing, keys, weights)
+
+
+def positions(sizes: Sequence[Size], device: torch.device) -> torch.Tensor:
+    """(2, P) float32: x and y of each pixel of the images, row by row; the features of place."""
+    grids = [
+        torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
+        for height, width in sizes
+    ]
+    return torch.cat([torch.stack([x, y]).reshape(2, -1) for y, x in grids], dim=1).float()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from wsss_core.ops import lattice
-from wsss_core.ops.lattice import Lattice
-
-Size = tuple[int, int]
+from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.lattice import Lattice, Size
 
 KEPT_PIXELS = 4_000_000
 """Kernels of position of larger images are not kept: they are rare, and take 50 bytes a pixel."""
@@ -23,21 +22,17 @@ FEW_LABELS = 15
 def mean_field(
     images: Sequence[torch.Tensor],
     unaries: Sequence[torch.Tensor],
+    kernels: Kernels,
     *,
     iterations: int,
-    gaussian_sxy: float,
-    gaussian_weight: float,
-    bilateral_sxy: float,
-    bilateral_srgb: float,
-    bilateral_weight: float,
 ) -> list[torch.Tensor]:
     """The marginals of each image's dense CRFs; all images in one pass.
 
     Args:
         images: (H, W, 3) uint8 RGB each, on one device; their sizes may differ.
         unaries: (U, L, H, W) float32 energies each, U runs that share the image's kernels; L may differ.
-
-    The other arguments are those of `crf.dense_crf`.
+        kernels: of all images.
+        iterations: mean-field updates; 0 returns the softmax of the negated unaries.
 
     Returns:
         (U, L, H, W) float32 each, summing to 1 over L.
@@ -47,8 +42,8 @@ def mean_field(
     """
     sizes = tuple((image.shape[0], image.shape[1]) for image in images)
     kernel = lattice.total([
-        _spatial(sizes, gaussian_sxy, gaussian_weight, images[0].device),
-        _normalised(_colour_features(images, sizes, bilateral_sxy, bilateral_srgb), sizes, bilateral_weight),
+        _spatial(sizes, kernels.gaussian_sxy, kernels.gaussian_weight, images[0].device),
+        _normalised(_colour_features(images, sizes, kernels), sizes, kernels.bilateral_weight),
     ])  # fmt: skip
     energies = _by_pixel(unaries)                                                          # (P, U, L)
     marginals = _softmax(-energies)
@@ -74,19 +69,10 @@ def _softmax(logits: torch.Tensor) -> torch.Tensor:
     return exponentials.div_(exponentials.sum(dim=-1, keepdim=True))
 
 
-def _colour_features(images: Sequence[torch.Tensor], sizes: Sequence[Size], sxy: float, srgb: float) -> torch.Tensor:
+def _colour_features(images: Sequence[torch.Tensor], sizes: Sequence[Size], kernels: Kernels) -> torch.Tensor:
     """(5, P) float32 features of the appearance kernel."""
-    colours = torch.cat([image.reshape(-1, 3) for image in images]).T / srgb
-    return torch.cat([_positions(sizes, images[0].device) / sxy, colours])
-
-
-def _positions(sizes: Sequence[Size], device: torch.device) -> torch.Tensor:
-    """(2, P) float32: x and y of each pixel, row by row."""
-    grids = [
-        torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-        for height, width in sizes
-    ]
-    return torch.cat([torch.stack([x, y]).reshape(2, -1) for y, x in grids], dim=1).float()
+    colours = torch.cat([image.reshape(-1, 3) for image in images]).T / kernels.bilateral_srgb
+    return torch.cat([lattice.positions(sizes, images[0].device) / kernels.bilateral_sxy, colours])
 
 
 def _spatial(sizes: tuple[Size, ...], sxy: float, weight: float, device: torch.device) -> Lattice:
@@ -97,7 +83,7 @@ def _spatial(sizes: tuple[Size, ...], sxy: float, weight: float, device: torch.d
 
 @lru_cache(maxsize=4)
 def _kept(sizes: tuple[Size, ...], sxy: float, weight: float, device: torch.device) -> Lattice:
-    return _normalised(_positions(sizes, device) / sxy, sizes, weight)
+    return _normalised(lattice.positions(sizes, device) / sxy, sizes, weight)
 
 
 def _normalised(features: torch.Tensor, sizes: Sequence[Size], weight: float) -> Lattice:
