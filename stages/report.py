@@ -39,7 +39,7 @@ def main(params: Params, method: str | None) -> None:
     oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
     stages = {
         "train": strips.training_columns(oracle_threshold=oracle),
-        "val": strips.prediction_columns({name: tables.TITLES.get(name, name) for name in ("deeplab", *methods)}),
+        "val": strips.prediction_columns({name: tables.title(name) for name in ("deeplab", *methods)}),
     }
     drawn = {
         split: strips.draw(

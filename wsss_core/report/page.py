@@ -178,7 +178,7 @@ def _saliency(metrics: Path) -> dict[str, float] | None:
 
 def _curves(history: Path, methods: Sequence[str]) -> dict[str, str]:
     """Title -> SVG of the trainings that ran."""
-    titles = {**_TRAININGS, **{name: tables.TITLES.get(name, name) for name in methods}}
+    titles = {**_TRAININGS, **{name: tables.title(name) for name in methods}}
     paths = {title: history / f"{name}.tsv" for name, title in titles.items()}
     return {title: figures.history_curve(tables.read_columns(path)) for title, path in paths.items() if path.exists()}
 
@@ -196,7 +196,7 @@ def _confusions(folder: Path, methods: Sequence[str]) -> dict[str, tuple[str, ta
     """Name -> title and matrix of what was scored; none without masks."""
     paths = {name: folder / f"{name}.csv" for name in (*tables.PIPELINE, *methods)}
     return {
-        name: (tables.TITLES.get(name, name), tables.read_confusion(path))
+        name: (tables.title(name), tables.read_confusion(path))
         for name, path in paths.items()
         if path.exists() and _has_rows(path)
     }

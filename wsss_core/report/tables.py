@@ -25,7 +25,6 @@ PIPELINE = {
 FURTHER = {"full_supervision": "full supervision (true masks)"}
 """Those of other graphs."""
 
-TITLES = PIPELINE | FURTHER
 ROW_TO_BEAT = "cam_crf"
 UPPER_BOUND = "full_supervision"
 
@@ -75,8 +74,13 @@ def quality_rows(metrics: Path, *, methods: Sequence[str] = ()) -> list[Row]:
             content = artifacts.read_json(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
-            rows.append(Row(name, TITLES.get(name, name), content["split"], iou=content.get("iou", {}), **figures))
+            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), **figures))
     return rows
+
+
+def title(name: str) -> str:
+    """What a table, a curve and a strip call a metrics file or a method."""
+    return (PIPELINE | FURTHER).get(name, name)
 
 
 def figure(content: dict, key: str) -> float | None:
