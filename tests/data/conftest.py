@@ -26,6 +26,10 @@ def text(path: Path, *lines: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def change(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
 def annotation(path: Path, *names: str, part: str = "head") -> None:
     objects = "".join(
         f"<object><name>{name}</name><difficult>1</difficult><part><name>{part}</name></part></object>"
@@ -36,8 +40,8 @@ def annotation(path: Path, *names: str, part: str = "head") -> None:
 
 @pytest.fixture
 def write() -> SimpleNamespace:
-    """What puts a file of a data set at a path: photo, labels, text, annotation."""
-    return SimpleNamespace(photo=photo, labels=labels, text=text, annotation=annotation)
+    """What puts a file of a data set at a path: photo, labels, text, annotation; and change, which edits one."""
+    return SimpleNamespace(photo=photo, labels=labels, text=text, change=change, annotation=annotation)
 
 
 def _arguments(root: Path, **changes) -> dict:

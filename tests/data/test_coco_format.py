@@ -1,0 +1,94 @@
+"""COCO instances: categories, images, broken entries."""
+
+import json
+import logging
+
+import pytest
+
+from wsss_core.data.listing import read_listing
+from wsss_core.data.problems import DatasetError
+
+
+def test_coco_closes_the_gaps_of_category_numbers(coco_set):
+    listing = read_listing(**coco_set)
+    assert listing.classes == ("bird", "dog", "cat")
+    assert listing.splits == {"train": ("a", "b c.d"), "val": ("é",)}
+    assert listing.tags == {"a": ("bird", "dog"), "b c.d": (), "é": ("dog",)}
+    assert listing.images["é"] == coco_set["root"] / "images" / "val" / "é.jpg"
+
+
+@pytest.mark.parametrize("folder", ["images", "."])
+def test_coco_images_may_lie_at_the_top_of_their_folder(coco_set, folder):
+    root = coco_set["root"]
+    for path in list((root / "images").rglob("*.jpg")):
+        (root / folder).mkdir(exist_ok=True)
+        path.rename(root / folder / path.name)
+    assert read_listing(**{**coco_set, "images": folder}).images["a"] == root / folder / "a.jpg"
+
+
+def test_coco_classes_of_the_parameters_select_categories_with_a_warning(coco_set, caplog):
+    with caplog.at_level(logging.WARNING):
+        listing = read_listing(**{**coco_set, "classes": ["dog"]})
+    assert listing.classes == ("dog",)
+    assert listing.tags == {"a": ("dog",), "b c.d": (), "é": ("dog",)}
+    assert "hence background: bird, cat" in caplog.text
+
+
+def test_coco_class_that_is_no_category_is_told(coco_set):
+    with pytest.raises(
+        DatasetError, match=r"class 'dogs' of dataset.classes is no category; did you mean 'dog'"
+    ):
+        read_listing(**{**coco_set, "classes": ["dogs"]})
+
+
+def test_coco_one_name_in_two_folders_is_two_images(coco_set, write):
+    root = coco_set["root"]
+    write.photo(root / "images" / "val" / "a.jpg", grey=9)
+    write.change(root / coco_set["val"], "\\u00e9.jpg", "a.jpg")
+    with pytest.raises(DatasetError, match=r"train/a\.jpg and .*val/a\.jpg are both image a"):
+        read_listing(**coco_set)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "no valid JSON"),
+        ("[]", "no COCO instances file"),
+        (json.dumps({"images": []}), "no COCO instances"),
+    ],
+)
+def test_coco_broken_json_is_named(coco_set, content, message):
+    (coco_set["root"] / coco_set["train"]).write_text(content)
+    with pytest.raises(DatasetError, match=rf"instances_train\.json: .*{message}"):
+        read_listing(**coco_set)
+
+
+@pytest.mark.parametrize(
+    ("entry", "fields", "message"),
+    [
+        ("annotations", {"image_id": 999}, r"annotations\[0\] \(id 1\) is of image 999, which is not among the images"),
+        ("annotations", {"id": None, "image_id": None}, r"the image_id of annotations\[0\] is null, not a number;"),
+        ("annotations", {"category_id": "dog"}, r'the category_id of annotations\[0\] \(id 1\) is "dog", not a number'),
+        ("images", {"file_name": ""}, r'the file_name of images\[0\] \(id 10\) is "", not a text;'),
+        ("images", {"height": None}, r"the height of images\[0\] \(id 10\) is null, not a number;"),
+        ("categories", {"name": 7}, r"the name of categories\[0\] \(id 90\) is 7, not a text;"),
+        ("categories", {"id": 5}, r"tag 'category 90' of image a is no class"),
+    ],
+)
+def test_coco_broken_entry_is_named(coco_set, entry, fields, message):
+    path = coco_set["root"] / coco_set["train"]
+    content = json.loads(path.read_text())
+    if entry == "categories" and "id" in fields:
+        content["annotations"][0]["category_id"] = 90
+    content[entry][0].update(fields)
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=rf"instances_train\.json: {message}"):
+        read_listing(**coco_set)
+
+
+@pytest.mark.parametrize("entry", ["text", None, [1]])
+def test_coco_entry_that_is_none_is_named(coco_set, entry):
+    path = coco_set["root"] / coco_set["train"]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "categories": [entry]}))
+    with pytest.raises(DatasetError, match=r"the id of categories\[0\] is null, not a number; repair the file"):
+        read_listing(**coco_set)
