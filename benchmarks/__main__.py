@@ -8,6 +8,7 @@ from benchmarks import (
     crf_vs_dense_kernel,
     crf_vs_pydensecrf,
     energy,
+    rrm_step,
     threshold_sweep,
     walk_vs_dense,
 )
@@ -16,7 +17,15 @@ from wsss_core import artifacts, layout
 
 CLAIMS = {
     module.__name__.removeprefix("benchmarks."): module
-    for module in (crf_vs_pydensecrf, crf_vs_dense_kernel, walk_vs_dense, energy, cam_inference, threshold_sweep)
+    for module in (
+        crf_vs_pydensecrf,
+        crf_vs_dense_kernel,
+        walk_vs_dense,
+        energy,
+        rrm_step,
+        cam_inference,
+        threshold_sweep,
+    )
 }
 
 

@@ -39,7 +39,7 @@ def _row(grad: Literal["released", "exact"], side: int, device: torch.device) ->
 
     def ours() -> torch.Tensor:
         soft.grad = None
-        dense_energy(soft, batch["images"], batch["labels"], batch["roi"], grad=grad, **settings).backward()
+        dense_energy(soft, batch["images"], batch["labels"], batch["roi"], gated=True, grad=grad, **settings).backward()
         return soft.grad  # type: ignore[return-value]
 
     def least() -> None:

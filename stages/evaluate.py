@@ -1,6 +1,7 @@
 """Score every artifact against the true masks: quality after each stage, in one table."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
+from wsss_core.methods import METHODS
 from wsss_core.params import Params
 from wsss_core.report import evaluation
 from wsss_core.report.evaluation import Scorer
-from wsss_core.report.tables import quality_table
+from wsss_core.report.tables import PIPELINE, quality_table
 
 logger = logging.getLogger(__name__)
 
@@ -33,21 +35,32 @@ _MADE_BY = {
 
 @command
 @click.option("--method", help="Score only this method's predictions on the validation split.")
-def main(params: Params, method: str | None) -> None:
-    """Evaluate all stages of the pipeline, or one method's predictions."""
+@click.option("--labels", help="Score the pseudo-labels that this method's network made for the training split too.")
+def main(params: Params, method: str | None, labels: str | None) -> None:
+    """Evaluate all stages of the pipeline, or one method's predictions, and the labels that its training kept."""
     index, name = open_index(params), method or "deeplab"
     truth = open_truth(params, index)
-    needed = {"val": {layout.PREDICTIONS / name: "predict"}, "train": {} if method else _MADE_BY}
+    graph: str | Path = layout.graph_of(method) if method else "predict"
+    snapshots = {layout.SNAPSHOTS / name: graph} if method in METHODS else {}
+    made = {layout.METHOD_LABELS / labels: graph} if labels else {}
+    needed: dict[str, Mapping[Path, str | Path]] = {
+        "val": {layout.PREDICTIONS / name: graph},
+        "train": {**snapshots, **made} if method else _MADE_BY,
+    }
     for split, folders in needed.items():
         _check(truth, index, split, folders)
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
+    for folder in made:
+        scorer.score_labels(f"{labels}_pseudo_labels", partial(artifacts.read_labels, folder), split="train")
     scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
-    logger.info("%s", quality_table(layout.METRICS, methods=(method,) if method else ()))
+    for folder in snapshots:
+        scorer.score_moments(name, folder)
+    logger.info("%s", quality_table(layout.METRICS, (name,) if method else PIPELINE))
 
 
-def _check(truth: Masks, index: Index, split: str, folders: dict[Path, str]) -> None:
+def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> None:
     """Look at all that is to be read before the first figure is written: all figures appear or none."""
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
     for folder, stage in folders.items() if ids else ():

@@ -21,7 +21,7 @@ def main(params: Params, method: str) -> None:
     p, index = params.predict, open_index(params)
     weights = layout.MODELS / method / checkpoint.FILE
     fabric = distribution.launch()
-    model = checkpoint.load(weights)[0].to(fabric.device)
+    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 
     @torch.inference_mode()
     def predict(ids: Sequence[str], folder: Path) -> None:

@@ -5,63 +5,67 @@ import click
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
-from wsss_core.data.index import Index
+from wsss_core.data.index import Index, spread
+from wsss_core.methods import METHODS
 from wsss_core.params import Params
-from wsss_core.report import figures, page, strips, tables
+from wsss_core.report import contents, figures, page, strips, tables
+from wsss_core.report.contents import Contents
 from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
 
 PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
-_MADE_BY = {
-    layout.CAMS: "infer_cam",
-    layout.CAM_CRF: "cam_crf",
-    layout.AFFINITY_LABELS: "affinity_labels",
-    layout.RANDOM_WALK: "random_walk",
-    layout.FUSED: "fuse",
-    layout.PSEUDO_LABELS: "refine_crf",
-}
-_COUNTED = {
-    "affinity labels": layout.AFFINITY_LABELS,
-    "fused": layout.FUSED,
-    "pseudo-labels": layout.PSEUDO_LABELS,
-}
 
 
 @command
-@click.option("--method", help="Show this method of another graph beside the pipeline, on a page of its own.")
+@click.option("--method", type=click.Choice((*METHODS, "full_supervision")), help="Write this graph's page instead.")
 def main(params: Params, method: str | None) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
-    index, methods = open_index(params), (method,) if method else ()
-    page_file = layout.REPORTS / f"{method or 'report'}.html"
+    index, shown = open_index(params), _contents(method)
     truth = open_truth(params, index)
-    for folder, stage in _MADE_BY.items():
+    for folder, stage in shown.needed.items():
         require(folder, stage=stage)
-    oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
-    stages = {
-        "train": strips.training_columns(oracle_threshold=oracle),
-        "val": strips.prediction_columns({name: tables.title(name) for name in ("deeplab", *methods)}),
-    }
     drawn = {
-        split: strips.draw(
-            index, truth, ids=strips.spread(index.ids(split), params.report.num_images), columns=columns
-        )
-        for split, columns in stages.items()
-    }
+        "train": _draw_training(params, index, truth, shown),
+        "val": strips.draw(
+            index, truth, ids=spread(index.ids("val"), params.report.num_images),
+            columns=strips.prediction_columns(shown.networks),
+        ),
+    }  # fmt: skip
+    page_file = layout.REPORTS / f"{shown.page}.html"
     results = page.Results(
         metrics=layout.METRICS,
         history=layout.HISTORY,
         plots=layout.PLOTS,
         confusions=layout.CONFUSION,
         strips=drawn,
-        label_shares={name: label_shares(folder, index.ids("train")) for name, folder in _COUNTED.items()},
+        label_shares={name: label_shares(folder, index.ids("train")) for name, folder in shown.counted.items()},
         settings=_settings(params),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
-        notes=_notes(index),
-        methods=methods,
+        notes=_notes(index, shown),
+        rows=shown.rows,
+        trainings=shown.trainings,
+        moments=shown.moments,
     )
     artifacts.write_text(page_file, page.render(index, truth, results))
     if method is None:
         _write_picture(index, drawn["train"])
+
+
+def _contents(method: str | None) -> Contents:
+    if method in METHODS:
+        return contents.of_method(method)
+    return contents.of_pipeline(*([method] if method else []))
+
+
+def _draw_training(params: Params, index: Index, truth, shown: Contents) -> list[Strip]:
+    oracle = None
+    if tables.BASELINE in shown.rows:
+        oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
+    ids = contents.training_ids(shown, index.ids("train"))
+    return strips.draw(
+        index, truth, ids=spread(ids, params.report.num_images),
+        columns=contents.training_columns(shown, oracle_threshold=oracle),
+    )  # fmt: skip
 
 
 def _settings(params: Params) -> dict[str, str]:
@@ -70,12 +74,13 @@ def _settings(params: Params) -> dict[str, str]:
     return {"Backbone": shown, "Seed": str(params.seed)}
 
 
-def _notes(index: Index) -> list[str]:
+def _notes(index: Index, shown: Contents) -> list[str]:
     notes = []
-    if not strips.finished(layout.SALIENCY):
+    if tables.BASELINE in shown.rows and not strips.finished(layout.SALIENCY):
         notes.append(f"{layout.SALIENCY} holds no finished output, so saliency is not shown.")
-    if index.ids("val") and not strips.finished(layout.PREDICTIONS / "deeplab"):
-        notes.append("DeepLab has not predicted the validation images yet: `dvc repro predict`.")
+    missing = [title for name, title in shown.networks.items() if not strips.finished(layout.PREDICTIONS / name)]
+    if index.ids("val") and missing:
+        notes.append(f"{', '.join(missing)}: the validation images are not predicted yet; `dvc repro` does it.")
     return notes
 
 

@@ -33,7 +33,7 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
             )
         read, inputs = truth.read, [layout.INDEX]
     else:
-        require(labels, stage="refine_crf")
+        require(labels, stage="refine_crf" if labels == layout.PSEUDO_LABELS else layout.graph_of(method))
         ids, read, inputs = list(index.ids("train")), partial(artifacts.read_labels, labels), [layout.INDEX, labels]
     start = start_of(p.init, layout.MODELS / "cam")
     train(

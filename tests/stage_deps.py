@@ -12,14 +12,34 @@ from ruamel.yaml import YAML
 
 GRAPHS = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]
 
-VALUES_ARE_PARAMS = {Path("wsss_core/params.py"), Path("wsss_core/sections.py")}
+VALUES_ARE_PARAMS = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
 """They declare and check values that DVC tracks as params: a new section must not retrain everything."""
+
+NETWORK_OF = {
+    "models/cam": "wsss_core.models.cam_network",
+    "models/affinity": "wsss_core.models.affinitynet",
+    "models/deeplab": "wsss_core.models.deeplab",
+    "models/full_supervision": "wsss_core.models.deeplab",
+    "models/rrm": "wsss_core.models.two_branch",
+    "models/rrm_two_step": "wsss_core.models.deeplab",
+    "models/aalr": "wsss_core.models.two_branch",
+}
+"""The code of the network in each folder, which `models/build.py` imports by name."""
 
 
 def code_of(stage: dict) -> set[str]:
-    """Every project file that a stage's command imports, but for those that hold params."""
+    """Every project file that a stage's command imports, by statement or by name, but for those that hold params."""
+    artifacts = {*stage["deps"], *stage.get("outs", ())}
+    networks = [module for folder, module in NETWORK_OF.items() if folder in artifacts]
+    starts = map(import_graph.path_of, [*named_modules(stage), *networks])
+    return {path.as_posix() for path in set().union(*map(import_graph.reachable, starts)) - VALUES_ARE_PARAMS}
+
+
+def named_modules(stage: dict) -> list[str]:
+    """The modules that a stage's command names: the stage's own and, of a joint training, the method's."""
     module = re.search(r"-m (stages\.\w+)", stage["cmd"])[1]
-    return {path.as_posix() for path in import_graph.reachable(import_graph.path_of(module)) - VALUES_ARE_PARAMS}
+    method = re.search(r"--method (\w+)", stage["cmd"])
+    return [module, f"wsss_core.methods.{method[1]}"] if module == "stages.train_joint" else [module]
 
 
 def listed(stage: dict) -> set[str]:

@@ -48,6 +48,9 @@ def test_a_change_of_the_file_arrives():
         ("train_cam__optimizer__momentun", "momentum"),
         ("fuse__soft__saliency_wait", "saliency_weight"),
         ("train_cam__backbone__weigths", "weights"),
+        ("rrm_two_steps", "rrm_two_step"),
+        ("rrm__energy__sigma_rbg", "sigma_rgb"),
+        ("aalr__label_reassign__ramp__lenght", "length"),
     ],
 )
 def test_an_unknown_key_gets_the_nearest_known_one(place, near):
@@ -121,6 +124,22 @@ def test_all_errors_are_told_at_once_each_on_its_line():
         ("seed", -1),
         ("seed", 2**32),
         ("train_deeplab", None),
+        ("rrm__dropout", 1.0),
+        ("rrm__schedule", "imagenet"),
+        ("rrm__classification_phase__share", 1.0),
+        ("rrm__labels__keep", 1.1),
+        ("rrm__energy__scale", 0),
+        ("rrm__energy__weight", -1),
+        ("rrm__energy__reference_crop", 0),
+        ("rrm__moments__at", []),
+        ("rrm__moments__at", [0.5, 1.5]),
+        ("rrm__moments__at", [0]),
+        ("aalr__label_source", "cam"),
+        ("aalr__pamr__dilations", [0]),
+        ("aalr__adaptive_affinity__radius", 0),
+        ("aalr__label_reassign__variant", "harder"),
+        ("aalr__label_reassign__bank_momentum", 1.0),
+        ("aalr__label_reassign__temperature", 0),
     ],
 )
 def test_an_impossible_value_is_named_and_shown(place, value):
@@ -143,9 +162,11 @@ def test_a_range_that_descends_is_refused(key):
     )
 
 
-def test_the_low_background_exponent_must_be_the_lower_one():
-    text = complaint(affinity_labels__background_exponent_low=8, affinity_labels__background_exponent_high=8)
-    assert "background_exponent_low must be below background_exponent_high" in text
+@pytest.mark.parametrize("section", ["affinity_labels", "rrm__labels", "aalr__labels"])
+def test_the_low_background_exponent_must_be_the_lower_one(section):
+    names = ("background_exponent_low", "background_exponent_high")
+    text = complaint(**{f"{section}__{name}": 8 for name in names})
+    assert f"{section.replace('__', '.')}: background_exponent_low must be below background_exponent_high" in text
 
 
 def test_the_largest_seed_is_legal():

@@ -21,14 +21,32 @@ LABEL_STAGES = (
 """What turns tags into pseudo-labels, in order."""
 STAGES = (*LABEL_STAGES, "train_deeplab", "predict", "evaluate", "report")
 
+TWO_BRANCH = {
+    "dropout": 0.5,
+    "batch": 4,
+    "epochs": 1,
+    "augment": {"crop": 64},
+    "class_maps": {"scales": [1.0, 0.5]},
+    "labels": {"iterations": 2},
+    "moments": {"at": [0.5, 1.0], "num_images": 2},
+}
 SMALLEST = {
     "dataset": {"scenes": {"num_train": 6, "num_val": 3, "num_saliency": 0, "height": 64, "width": 80}},
     "train_cam": {"batch": 4, "epochs": 1},
     "train_affinity": {"batch": 4, "epochs": 1},
     "train_deeplab": {"batch": 4, "epochs": 1},
+    "rrm": TWO_BRANCH,
+    "rrm_two_step": {"crf": {"iterations": 2}},
+    "aalr": copy.deepcopy(TWO_BRANCH),
 }
 """Over the preset scenes_tiny: as few and as small as shows that every stage works."""
 QUIET = {"WSSS_WORKERS": "0", "WSSS_DEVICES": "cpu", "WSSS_PRECISION": "32-true", "WSSS_RESUME_DIR": None}
+
+
+def commands_of(method: str) -> list[list[str]]:
+    """What a method's graph runs, in its order: the stage and its options."""
+    stages = YAML(typ="safe").load((ROOT / f"pipelines/{method}/dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return [stage["cmd"].removeprefix("python -m stages.").split() for stage in stages.values()]
 
 
 def merge(target: dict, source: dict) -> dict:
@@ -84,9 +102,14 @@ class Workspace:
     def run(self, *stages: str) -> Workspace:
         """Run stages that must succeed."""
         for stage in stages:
-            result = self.try_stage(stage)
-            if result.exit_code:
-                raise AssertionError(f"{stage} failed: {result.output}") from result.exception
+            self.run_with(stage)
+        return self
+
+    def run_with(self, stage: str, *arguments: object) -> Workspace:
+        """Run one stage that must succeed, with options."""
+        result = self.try_stage(stage, *arguments)
+        if result.exit_code:
+            raise AssertionError(f"{stage} failed: {result.output}") from result.exception
         return self
 
     def refusal(self, stage: str, *arguments: object, code: int = 1, **environment: str) -> str:
@@ -114,8 +137,32 @@ class Workspace:
         return Workspace(folder, copy.deepcopy(self.params))
 
 
+def run_graph(workspace: Workspace, method: str, *, without: tuple[str, ...] = ()) -> None:
+    """Run all stages of a method's graph, with its own commands, or all but some."""
+    for stage, *options in commands_of(method):
+        if stage not in without:
+            workspace.run_with(stage, *options)
+
+
 def _copy_or_link(source: str, target: str) -> None:
     Path(target).hardlink_to(source) if source.endswith(".pt") else shutil.copyfile(source, target)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing may catch it."""
+
+
+def killer(function, *, at: int):
+    """`function`, and a list of its calls; call number `at` ends the process instead."""
+    calls = []
+
+    def call(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == at:
+            raise Killed
+        return function(*args, **kwargs)
+
+    return call, calls
 
 
 def told(result: Result, *, code: int) -> str:

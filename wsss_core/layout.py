@@ -11,6 +11,8 @@ RANDOM_WALK = Path("data/random_walk")
 SALIENCY = Path("data/saliency")
 FUSED = Path("data/fused")
 PSEUDO_LABELS = Path("data/pseudo_labels/affinitynet")
+METHOD_LABELS = Path("data/pseudo_labels")
+SNAPSHOTS = Path("data/snapshots")
 PREDICTIONS = Path("data/predictions")
 MODELS = Path("models")
 REPORTS = Path("reports")
@@ -18,3 +20,8 @@ METRICS = REPORTS / "metrics"
 HISTORY = REPORTS / "history"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
+
+
+def graph_of(method: str) -> Path:
+    """The graph whose stages make a method's artifacts; a second step belongs to the first one's."""
+    return Path("pipelines") / method.removesuffix("_two_step") / "dvc.yaml"

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from ruamel.yaml import YAML, YAMLError
 
-from wsss_core import sections
+from wsss_core import joint_sections, sections
 
 
 class Params(sections.Section):
@@ -31,6 +31,9 @@ class Params(sections.Section):
     predict: sections.Predict
     evaluate: sections.Evaluate
     report: sections.Report
+    rrm: joint_sections.TwoBranch
+    rrm_two_step: sections.Predict
+    aalr: joint_sections.Aalr
 
     @field_validator("random_walk")
     @classmethod

@@ -48,12 +48,14 @@ def test_weights_files_that_are_not_there_are_named_by_their_keys(workspace):
         train_cam={"backbone": {"weights": "weights/cam.pth"}},
         train_affinity={"backbone": {"weights": "mine.pth"}},
         train_deeplab={"backbone": {"weights": "imagenet"}},
+        rrm={"backbone": {"weights": "weights/rrm.pth"}},
     )
     result = workspace.invoke(main, "check")
     assert result.exit_code == 1
-    assert "error: missing weights (2)" in result.output
+    assert "error: missing weights (3)" in result.output
     assert "  backbone.weights is weights/shared.pth, and there is no such file; " in result.output
-    assert "  train_cam.backbone.weights is weights/cam.pth, and there is no such file; " in result.output
+    for section, name in (("train_cam", "cam"), ("rrm", "rrm")):
+        assert f"  {section}.backbone.weights is weights/{name}.pth, and there is no such file; " in result.output
     assert "no problems" not in result.output
 
 

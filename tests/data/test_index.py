@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wsss_core.data.images import ImageError
-from wsss_core.data.index import Index, Record
+from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError, Problem
@@ -147,3 +147,19 @@ def test_the_error_survives_the_way_out_of_a_worker_process():
     error = DatasetError([Problem("a", "b", "c"), Problem("d", "e", "f", "warning")], "root")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.problems) == (str(error), error.problems)
+
+
+def test_a_spread_keeps_even_distances_and_the_order():
+    assert spread(list("abcdefghi"), 3) == ["b", "e", "h"]
+    assert spread(list("abcd"), 1) == ["c"]
+
+
+def test_a_spread_over_fewer_ids_than_asked_for_holds_all_of_them():
+    assert spread(list("abc"), 8) == ["a", "b", "c"]
+    assert spread([], 8) == []
+
+
+@pytest.mark.parametrize("total", range(1, 30))
+def test_a_spread_names_no_id_twice(total):
+    chosen = spread([str(place) for place in range(total)], 8)
+    assert len(set(chosen)) == min(8, total)

@@ -11,6 +11,7 @@ from PIL import Image
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet, batches
 from wsss_core.data.transforms import augmentation
+from wsss_core.ops.images import normalise
 from wsss_core.voc import IGNORE_INDEX
 
 TAGS = {"a": (1, 3), "b": (), "c": (2,), "d": (3,), "e": (1, 2, 3)}
@@ -54,8 +55,9 @@ def test_a_sample_has_the_documented_shapes_and_tags(index):
     sample = stream(index, labels=LeftHalf())[0]
     assert {key: (value.shape, value.dtype) for key, value in sample.items() if key != "id"} == {
         "image": ((3, 32, 32), torch.float32), "tags": ((3,), torch.float32), "labels": ((32, 32), torch.int64),
+        "roi": ((32, 32), torch.bool),
     }  # fmt: skip
-    assert type(sample["image"]) is type(sample["labels"]) is torch.Tensor
+    assert type(sample["image"]) is type(sample["labels"]) is type(sample["roi"]) is torch.Tensor
     for position in range(5):
         sample = stream(index)[position]
         assert "labels" not in sample
@@ -65,6 +67,51 @@ def test_a_sample_has_the_documented_shapes_and_tags(index):
 def test_labels_hold_the_classes_and_ignored_padding(index):
     seen = {value for p in range(10) for value in stream(index, labels=LeftHalf())[p]["labels"].unique().tolist()}
     assert seen == {0, 1, IGNORE_INDEX}
+
+
+class NothingLabelled:
+    """Ignores every pixel of the photograph."""
+
+    def __call__(self, image_id: str) -> np.ndarray:
+        return np.full((24, 40), IGNORE_INDEX, np.uint8)
+
+
+def plain(crop: int, pad: str = "mean") -> dict:
+    return {**RANDOM, "scale": (1.0, 1.0), "color_jitter": (0, 0, 0, 0), "flip": False, "crop": crop, "pad": pad}
+
+
+@pytest.mark.parametrize("pad", ["mean", "black"])
+def test_the_region_of_interest_is_the_photograph_in_its_padding(index, pad):
+    samples = TrainingSet(index, tuple(TAGS), augmentation(**plain(48, pad)), seed=0)
+    for position in range(5):
+        sample = samples[position]
+        rows, columns = sample["roi"].nonzero().T
+        assert sample["roi"].sum() == 24 * 40
+        top, left = rows.min(), columns.min()
+        part = sample["image"][:, top : top + 24, left : left + 40]
+        assert sample["roi"][top : top + 24, left : left + 40].all()
+        torch.testing.assert_close(part, normalise(index.image(sample["id"])))
+        colour = torch.zeros(3) if pad == "mean" else normalise(np.zeros((1, 1, 3), np.uint8)).flatten()
+        around = sample["image"][:, ~sample["roi"]]  # (3, P)
+        torch.testing.assert_close(around, colour[:, None].expand_as(around))
+
+
+def test_a_crop_inside_the_photograph_is_all_of_interest(index):
+    samples = TrainingSet(index, tuple(TAGS), augmentation(**plain(24)), seed=0)
+    assert all(samples[position]["roi"].all() for position in range(5))
+
+
+def test_the_region_of_interest_does_not_depend_on_the_labels(index):
+    without = [stream(index)[position]["roi"] for position in range(5)]
+    assert not all(roi.all() for roi in without)
+    for labels in (LeftHalf(), NothingLabelled()):
+        assert all(torch.equal(stream(index, labels=labels)[p]["roi"], roi) for p, roi in enumerate(without))
+
+
+def test_labels_are_ignored_outside_the_region_of_interest(index):
+    for position in range(5):
+        sample = stream(index, labels=LeftHalf())[position]
+        assert torch.equal(sample["labels"] != IGNORE_INDEX, sample["roi"])
 
 
 def test_each_epoch_shows_every_image_once_in_another_order(index):

@@ -6,7 +6,7 @@ import torch
 from wsss_core.losses.energy import _by_point, _kernel, dense_energy
 from wsss_core.voc import IGNORE_INDEX
 
-FULL = {"scale": 1.0, "sigma_xy": 50.0, "sigma_rgb": 15.0, "weight": 1.0, "grad": "exact"}
+FULL = {"scale": 1.0, "sigma_xy": 50.0, "sigma_rgb": 15.0, "weight": 1.0, "gated": True, "grad": "exact"}
 
 
 def example(batch=2, classes=3, height=10, width=12, seed=0) -> dict[str, torch.Tensor]:
@@ -96,14 +96,42 @@ def test_an_ignored_label_on_a_certain_pixel_adds_energy():
     assert float(dense_energy(**batch, **FULL)) < before < 0
 
 
-def test_padding_has_no_gradient_and_no_influence():
-    batch = example()
+@pytest.mark.parametrize("gated", [True, False])
+def test_padding_has_no_gradient_and_no_influence(gated):
+    batch, options = example(), FULL | {"gated": gated}
     batch["roi"][:, :, 8:] = 0
-    assert not gradient(batch)[..., 8:].any()
-    before = float(dense_energy(**batch, **FULL))
+    assert not gradient(batch, gated=gated)[..., 8:].any()
+    before = float(dense_energy(**batch, **options))
     changed = batch["probabilities"].clone()
     changed[..., 8:] = changed[..., 8:].flip(1)
-    assert float(dense_energy(**batch | {"probabilities": changed}, **FULL)) == pytest.approx(before, rel=1e-12)
+    assert float(dense_energy(**batch | {"probabilities": changed}, **options)) == pytest.approx(before, rel=1e-12)
+
+
+@pytest.mark.parametrize("grad", ["released", "exact"])
+def test_without_the_gate_labels_have_no_influence(grad):
+    batch, options = example(), {"gated": False, "grad": grad}
+    ungated = float(dense_energy(**batch, **FULL | options))
+    assert ungated == float(dense_energy(**unlabelled(batch), **FULL | options))
+    assert ungated == float(dense_energy(**unlabelled(batch), **FULL | {"grad": grad}))
+    assert ungated < float(dense_energy(**batch, **FULL | {"grad": grad})) < 0
+    assert torch.equal(gradient(batch, **options), gradient(unlabelled(batch), **options))
+
+
+def test_without_the_gate_sure_labelled_pixels_count_fully():
+    batch = example()
+    labels = batch["labels"] % 3
+    certain = torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2).double()
+    batch |= {"labels": labels, "probabilities": certain}
+    kernel, points = _kernel(batch["images"], sigma_xy=50, sigma_rgb=15), _by_point(certain)
+    expected = -float((points * kernel.filter(points)).sum()) / 2
+    assert float(dense_energy(**batch, **FULL | {"gated": False})) == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_the_gate_the_gradient_is_its_formula():
+    batch = example()
+    points = _by_point(batch["probabilities"])
+    filtered = _kernel(batch["images"], sigma_xy=50, sigma_rgb=15).filter(points)
+    torch.testing.assert_close(_by_point(gradient(batch, gated=False, grad="released")), -2 / 2 * filtered)
 
 
 def test_repeating_the_batch_leaves_the_loss():

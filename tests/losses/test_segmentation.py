@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.losses.segmentation import balanced_segmentation_loss, segmentation_loss
 from wsss_core.voc import IGNORE_INDEX
 
 
@@ -46,3 +46,63 @@ def test_the_loss_is_taken_at_the_size_of_the_labels():
 def test_half_precision_logits_give_a_float32_loss():
     loss = segmentation_loss(torch.randn(1, 3, 4, 4).half(), torch.zeros(1, 4, 4, dtype=torch.long))
     assert loss.dtype == torch.float32
+
+
+def test_balanced_losses_are_means_over_their_own_pixels_of_the_batch():
+    probabilities = torch.tensor([
+        [[[0.5, 0.2, 0.3]], [[0.4, 0.7, 0.6]], [[0.1, 0.1, 0.1]]],
+        [[[0.1, 0.6, 0.9]], [[0.2, 0.3, 0.05]], [[0.7, 0.1, 0.05]]],
+    ])  # (2, 3, 1, 3)
+    labels = torch.tensor([[[0, 1, 1]], [[2, 0, IGNORE_INDEX]]])
+    losses = balanced_segmentation_loss(probabilities.log(), labels)
+    assert {name: loss.item() for name, loss in losses.items()} == pytest.approx({
+        "background": -(math.log(0.5) + math.log(0.6)) / 2,
+        "foreground": -(math.log(0.7) + math.log(0.6) + math.log(0.7)) / 3,
+    }, rel=1e-5)  # fmt: skip
+
+
+def test_a_hundred_background_pixels_weigh_no_more_than_one_object_pixel():
+    logits = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 10, 10)
+    labels = torch.zeros(1, 10, 10, dtype=torch.long)
+    few = labels.clone()
+    few[0, 1:] = IGNORE_INDEX
+    labels[0, 0, 0] = few[0, 0, 0] = 1
+    many, one = balanced_segmentation_loss(logits, labels), balanced_segmentation_loss(logits, few)
+    for name, expected in {"background": math.log(1 + math.exp(-2)), "foreground": math.log(1 + math.exp(2))}.items():
+        assert many[name].item() == pytest.approx(expected, rel=1e-5)
+        assert one[name].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("label", "empty"), [(IGNORE_INDEX, ("background", "foreground")), (0, ("foreground",)), (2, ("background",))]
+)
+def test_a_balanced_loss_without_pixels_is_0_with_a_graph(label, empty):
+    logits = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    losses = balanced_segmentation_loss(logits, torch.full((2, 4, 4), label))
+    assert list(losses) == ["background", "foreground"]
+    for name, loss in losses.items():
+        logits.grad = None
+        loss.backward(retain_graph=True)
+        assert (loss.item() == 0) == (not logits.grad.any()) == (name in empty)
+
+
+def test_ignored_pixels_have_no_influence_on_balanced_losses():
+    logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([[[0, IGNORE_INDEX], [1, 2]]])
+    changed = logits.clone().requires_grad_()
+    with torch.no_grad():
+        changed[0, :, 0, 1] = torch.tensor([50.0, -20.0, 3.0])
+    losses = balanced_segmentation_loss(changed, labels)
+    torch.testing.assert_close(losses, balanced_segmentation_loss(logits, labels))
+    sum(losses.values()).backward()
+    assert not changed.grad[0, :, 0, 1].any()
+
+
+def test_balanced_losses_are_taken_at_the_size_of_the_labels_in_float32():
+    logits = torch.tensor([[[[4.0, -4.0]], [[-4.0, 4.0]]]]).half()
+    labels = torch.full((1, 1, 8), IGNORE_INDEX)
+    labels[..., 3], labels[..., 7] = 0, 1
+    losses = balanced_segmentation_loss(logits, labels)
+    assert losses["background"].item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
+    assert losses["foreground"].item() == pytest.approx(math.log(1 + math.exp(-8)), rel=1e-3)
+    assert all(loss.dtype == torch.float32 for loss in losses.values())

@@ -83,7 +83,7 @@ def test_aspp_v2_is_the_sum_of_its_branches():
 def test_two_largefov_convolutions_see_24_cells_far():
     head = build_head("largefov", in_channels=1, num_outputs=1, output_stride=8)
     features = torch.zeros(1, 1, 1, 61, requires_grad=True)
-    for layer in (head[0], head[2]):
+    for layer in (head.hidden, head.logits):
         nn.init.constant_(layer.weight, 1.0)
         nn.init.constant_(layer.bias, 1.0)
     head(features)[0, 0, 0, 30].backward()

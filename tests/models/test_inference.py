@@ -214,6 +214,58 @@ def test_a_dense_crf_cleans_the_segmentation():
     assert clean[30, 10] == 1
 
 
+CRF = {
+    "engine": "lattice", "iterations": 3, "gaussian_sxy": 3, "gaussian_weight": 3,
+    "bilateral_sxy": 30, "bilateral_srgb": 13, "bilateral_weight": 4,
+}  # fmt: skip
+with_and_without_crf = pytest.mark.parametrize("crf", [None, CRF], ids=["argmax", "crf"])
+
+
+def colours_as_classes(c):
+    """Background, red, green and blue."""
+    return 8 * torch.cat([0.5 - c.amax(dim=1, keepdim=True), c], dim=1)
+
+
+@with_and_without_crf
+def test_tags_that_name_every_class_restrict_nothing(crf):
+    images = [red_and_green(), green_and_blue()]
+    free = inference.segment(Stub(colours_as_classes), images, crf=crf, **OPTIONS)
+    tagged = inference.segment(Stub(colours_as_classes), images, crf=crf, tags=[(1, 2, 3)] * 2, **OPTIONS)
+    assert {1, 2, 3} <= set(np.unique(free))
+    np.testing.assert_array_equal(tagged, free)
+
+
+@with_and_without_crf
+@pytest.mark.parametrize("own", [(), (1,), (2,), (3,), (1, 3)], ids=str)
+def test_with_tags_no_other_class_is_ever_given(crf, own):
+    image = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+    for picture in (image, red_and_green()):
+        labels = labels_of(Stub(colours_as_classes), picture, crf=crf, tags=[own], **OPTIONS)
+        assert labels.dtype == np.uint8
+        assert set(np.unique(labels).tolist()) <= {0, *own}
+
+
+def test_a_pixel_whose_class_is_no_tag_gets_the_best_of_the_others():
+    def votes(c):  # everywhere green before red before background before blue
+        return torch.tensor([0.0, 1.0, 2.0, -1.0]).view(1, 4, 1, 1).expand(len(c), 4, *c.shape[-2:])
+
+    best = {(1, 2, 3): 2, (1, 3): 1, (3,): 0, (): 0}
+    for own, label in best.items():
+        labels = labels_of(Stub(votes), red_and_green(), crf=None, tags=[own], **OPTIONS)
+        assert np.unique(labels).tolist() == [label]
+
+
+@with_and_without_crf
+def test_each_image_of_a_batch_has_tags_of_its_own(crf):
+    images, tags = [red_and_green()] * 4, [(1, 2), (), (2,), (1,)]
+    together = inference.segment(Stub(colours_as_classes), images, crf=crf, tags=tags, **OPTIONS)
+    for own, labels in zip(tags, together, strict=True):
+        np.testing.assert_array_equal(
+            labels, labels_of(Stub(colours_as_classes), red_and_green(), crf=crf, tags=[own], **OPTIONS)
+        )
+        assert set(np.unique(labels).tolist()) == {0, *own}
+
+
 def green_and_blue() -> np.ndarray:
     return np.roll(red_and_green(), 1, axis=2)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, resized
+from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, photograph, resized
 
 
 def random_image(height=5, width=7) -> np.ndarray:
@@ -24,6 +24,27 @@ def test_arrays_and_tensors_normalise_alike_in_batches_too():
     tensor = torch.from_numpy(image).permute(2, 0, 1)
     torch.testing.assert_close(normalise(tensor), normalise(image))
     torch.testing.assert_close(normalise(torch.stack([tensor, tensor]))[1], normalise(image))
+
+
+def test_the_photograph_of_an_input_is_what_was_normalised_to_the_bit():
+    values = torch.arange(256, dtype=torch.uint8).view(1, 16, 16)
+    pictures = torch.stack([values, values.flip(1), values.transpose(1, 2)], dim=1)  # (1, 3, 16, 16): all values
+    assert torch.equal(photograph(normalise(pictures)), pictures)
+    image = random_image()
+    found = photograph(normalise(image)[None])
+    assert found.dtype == torch.uint8
+    np.testing.assert_array_equal(found[0].permute(1, 2, 0), image)
+
+
+def test_padding_is_photographed_in_its_colour():
+    black = normalise(np.zeros((1, 1, 3), np.uint8))
+    assert photograph(black[None]).flatten().tolist() == [0, 0, 0]
+    assert photograph(torch.zeros(1, 3, 1, 1)).flatten().tolist() == [124, 116, 104]  # round(255 mean)
+
+
+def test_colours_beyond_the_range_are_clipped():
+    assert photograph(torch.full((1, 3, 1, 1), 9.0)).flatten().tolist() == [255, 255, 255]
+    assert photograph(torch.full((1, 3, 1, 1), -9.0)).flatten().tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

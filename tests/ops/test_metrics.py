@@ -62,6 +62,25 @@ def test_a_perfect_prediction_scores_1():
     assert confusion.miou() == confusion.miou_labelled() == confusion.coverage() == 1
 
 
+def test_accuracy_is_the_share_of_labelled_pixels_whose_label_is_true():
+    truths = np.array([[0, 1, 1, 2, IGNORE_INDEX]], np.uint8)
+    predictions = np.array([[0, 1, 2, IGNORE_INDEX, 1]], np.uint8)  # of the three that count, two are right
+    assert counted([predictions], [truths]).accuracy_labelled() == pytest.approx(2 / 3)
+
+
+def test_accuracy_matches_loops():
+    predictions, truths = random_labels(0), random_labels(1)
+    both = (predictions != IGNORE_INDEX) & (truths != IGNORE_INDEX)
+    expected = np.mean([p == t for p, t in zip(predictions[both], truths[both], strict=True)])
+    assert counted(predictions, truths).accuracy_labelled() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("predicted", [IGNORE_INDEX, None], ids=["all ignored", "no image"])
+def test_accuracy_is_undefined_without_a_labelled_pixel(predicted):
+    truths = [] if predicted is None else [np.zeros((2, 2), np.uint8)]
+    assert np.isnan(counted([np.full((2, 2), predicted)] * len(truths), truths).accuracy_labelled())
+
+
 def test_background_everywhere_leaves_every_class_at_0():
     truths = random_labels(0)
     scores = counted(np.zeros_like(truths), truths).iou()

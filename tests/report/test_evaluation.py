@@ -11,6 +11,7 @@ from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index, Record
 from wsss_core.report.evaluation import Scorer, strongest, thresholded
+from wsss_core.report.tables import read_columns
 from wsss_core.voc import IGNORE_INDEX
 
 TRAIN, VAL = ("a", "b", "c", "d"), ("v",)
@@ -149,6 +150,54 @@ def test_cams_at_the_oracle_threshold_score_like_the_labels_made_at_it():
     )
     for key in ("miou", "miou_tuning", "miou_rest", "coverage", "iou"):
         assert metrics("cam")[key] == pytest.approx(metrics("fused")[key])
+
+
+SNAPSHOTS = layout.SNAPSHOTS / "rrm"
+HEADER = ["step", "miou_labelled", "right", "coverage"]
+
+
+def write_moment(name: str, **labels) -> None:
+    """The snapshots of a moment, by image id."""
+    for image_id, values in labels.items():
+        artifacts.write_labels(SNAPSHOTS / name, image_id, np.array(values, np.uint8))
+    artifacts.write_manifest(SNAPSHOTS, stage="", params={}, paths=[])
+
+
+def test_moments_are_scored_by_hand_in_the_order_of_their_steps():
+    #        true: 0 0 1 1 / 0 0 1 void
+    write_moment("step_020", a=[[0, 0, 1, 1], [0, 0, 1, 2]])
+    write_moment("step_005", a=[[0, 1, 1, IGNORE_INDEX], [IGNORE_INDEX, IGNORE_INDEX, 2, 2]])
+    scorer("a", "v").score_moments("rrm", SNAPSHOTS)
+    header, early, late = rows(layout.PLOTS / "rrm_labels.csv")
+    assert header == HEADER
+    # of 7 known pixels 4 are labelled, 2 rightly; IoU: background 1 / 2, cat 1 / 3, dog 0 / 1
+    assert [float(cell) for cell in early] == pytest.approx([5, (1 / 2 + 1 / 3) / 3, 1 / 2, 4 / 7])
+    assert [float(cell) for cell in late] == [20, 1, 1, 1]
+
+
+def test_a_moment_is_scored_over_all_its_images_together():
+    wrong = np.where(MASK == 1, 0, MASK)
+    write_moment("step_1", a=MASK, c=wrong)  # b and d were not kept
+    scorer(*TRAIN).score_moments("rrm", SNAPSHOTS)
+    _, row = rows(layout.PLOTS / "rrm_labels.csv")
+    assert [float(cell) for cell in row] == pytest.approx([1, (8 / 11 + 3 / 6) / 2, 11 / 14, 1])
+
+
+def test_moments_without_a_mask_give_a_table_of_a_header_alone():
+    write_moment("step_1", a=MASK)
+    truth = Truth("b")  # of which no snapshot was kept
+    scorer(truth=truth).score_moments("rrm", SNAPSHOTS)
+    assert rows(layout.PLOTS / "rrm_labels.csv") == [HEADER]
+    assert truth.asked == []
+
+
+def test_a_moment_at_which_nothing_was_labelled_covers_nothing():
+    write_moment("step_1", a=np.full((2, 4), IGNORE_INDEX))
+    write_moment("step_2", a=MASK)
+    scorer("a").score_moments("rrm", SNAPSHOTS)
+    columns = read_columns(layout.PLOTS / "rrm_labels.csv")
+    np.testing.assert_equal(columns["coverage"], [0, 1])
+    np.testing.assert_equal(columns["right"], [np.nan, 1])
 
 
 def test_saliency_is_scored_against_the_union_of_classes_without_void_pixels():

@@ -14,6 +14,15 @@ HISTORY = {
     "tags": [3.0, 2.0, 1.0],
     "pixels": [nan, nan, 4.0],
 }
+MOMENTS = {"step": [1.0, 9.0], "miou_labelled": [0.25, 0.5], "right": [0.5, 0.75], "coverage": [0.1, 0.2]}
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list:
+    """The figures that were drawn, as matplotlib has them."""
+    made = []
+    monkeypatch.setattr(figures, "_svg", lambda figure, svg=figures._svg: made.append(figure) or svg(figure))
+    return made
 
 
 def texts(svg: str) -> list[str]:
@@ -40,10 +49,49 @@ def test_the_best_threshold_is_marked_as_the_oracles():
     assert "oracle: 0.25, mIoU 42.5 %" in texts(svg)
 
 
+SELF_LABELLED = {**HISTORY, "tags_raw": [30.0, 20.0, 10.0], "reliable_share": [nan, 0.25, 0.5]}
+
+
+def test_raw_terms_are_left_out_of_a_training_curve():
+    assert "tags_raw" not in texts(figures.history_curve(SELF_LABELLED))
+    with_raw = {**HISTORY, "tags_raw": [30.0, 20.0, 10.0]}
+    assert figures.history_curve(with_raw) == figures.history_curve(HISTORY)
+
+
+def test_shares_have_axes_of_their_own_and_lose_their_suffix(drawn):
+    figures.history_curve(SELF_LABELLED)
+    losses, shares, rate = drawn[0].axes
+    assert [line.get_label() for line in losses.lines] == ["tags", "pixels"]
+    assert [line.get_label() for line in shares.lines] == ["reliable"]
+    np.testing.assert_equal(shares.lines[0].get_ydata(), [nan, 0.25, 0.5])
+    assert [axes.get_ylabel() for axes in drawn[0].axes] == ["loss", "share", "lr"]
+    assert len(rate.lines) == 1
+
+
+def test_without_shares_a_training_curve_has_two_axes(drawn):
+    figures.history_curve(HISTORY)
+    assert [axes.get_ylabel() for axes in drawn[0].axes] == ["loss", "lr"]
+
+
+def test_the_moments_curve_names_what_it_shows_and_stays_within_0_and_1(drawn):
+    svg = figures.moments_curve(MOMENTS)
+    assert {"mIoU of the labelled pixels", "right, of these", "labelled", "step"} <= set(texts(svg))
+    (axes,) = drawn[0].axes
+    assert [line.get_ydata().tolist() for line in axes.lines] == [MOMENTS[name] for name in list(MOMENTS)[1:]]
+    assert axes.get_ylim() == (0, 1.02)
+
+
+def test_a_single_moment_is_visible_as_a_point():
+    one = figures.moments_curve({name: values[:1] for name, values in MOMENTS.items()})
+    assert one.count("<use") >= 3
+
+
 @pytest.mark.parametrize(
     "draw",
     [
         lambda: figures.history_curve(HISTORY),
+        lambda: figures.history_curve(SELF_LABELLED),
+        lambda: figures.moments_curve(MOMENTS),
         lambda: figures.threshold_curve([0.0, 0.5], [0.1, 0.2], oracle=0.5),
     ],
 )

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from wsss_core.artifacts import ArtifactError
-from wsss_core.report import page, strips
+from wsss_core.report import contents, page, strips
 from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Column
 
 VOID = {"img", "meta", "br"}
+PIPELINE = contents.of_pipeline()
 
 
 class Balance(HTMLParser):
@@ -51,24 +52,32 @@ class Balance(HTMLParser):
 def report(tmp_path, index_of, masks):
     """Render a page of a data set whose metrics files are given by name."""
 
-    def render(*, train=None, val=None, metrics=None, columns=(), links=(), masked=(), methods=(), **index) -> Balance:
+    def render(
+        *, train=None, val=None, metrics=None, columns=(), links=(), masked=(), shown=PIPELINE, **index
+    ) -> Balance:
         dataset = index_of(train=train or {"a": (1,)}, val=val, **index)
         for name in masked:
             masks.arrays[name] = np.zeros((4, 8), dtype=np.uint8)
         folders = [tmp_path / name for name in ("metrics", "history", "plots", "confusion")]
         for folder in folders:
             folder.mkdir(exist_ok=True)
-        for name, content in {"cam": {}, **(metrics or {})}.items():
+        always = {"cam": {}} if "cam" in shown.rows else {}
+        for name, content in {**always, **(metrics or {})}.items():
             text = json.dumps({"split": "train", **content})
             (folders[0] / f"{name}.json").write_text(text, encoding="utf-8")
         drawn = {
             split: strips.draw(dataset, masks, ids=dataset.ids(split), columns=columns)
             for split in ("train", "val")
         }
-        shares = {"fused": LabelShares(0.5, 0.25, 0.25)}
-        settings = {"Seed": "7"}
         results = page.Results(
-            *folders, strips=drawn, label_shares=shares, settings=settings, links=links, methods=methods
+            *folders,
+            strips=drawn,
+            label_shares=dict.fromkeys(shown.counted, LabelShares(0.5, 0.25, 0.25)),
+            settings={"Seed": "7"},
+            links=links,
+            rows=shown.rows,
+            trainings=shown.trainings,
+            moments=folders[2] / shown.moments.name if shown.moments else None,
         )
         return Balance(page.render(dataset, masks, results))
 
@@ -105,7 +114,7 @@ def test_gains_are_shown_within_a_split_only(report):
 
 def test_deeplabs_share_of_full_supervision_is_stated(report):
     metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
-    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics, methods=["full_supervision"]).text()
+    text = report(val={"b": (1,)}, masked=["b"], metrics=metrics, shown=contents.of_pipeline("full_supervision")).text()
     assert "(75.0 % of full supervision)" in text
     assert "page of its own" not in text
 
@@ -155,18 +164,73 @@ def test_no_saliency_scores_without_masks(report):
     assert "max F" not in report(metrics={"saliency": {"num_images": 0, "note": "no masks"}}).text()
 
 
-def test_curves_and_confusions_of_the_pipeline_and_the_pages_methods_are_shown(report, tmp_path):
+@pytest.fixture
+def figures_of_all(tmp_path):
+    """Histories and confusions of three graphs, as they gather in the folders, and one table of moments."""
     for folder in ("history", "plots", "confusion"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "history/rrm.tsv").write_text("step\tlr\tenergy\n1\t0.1\t2\n", encoding="utf-8")
-    (tmp_path / "history/train_cam.tsv").write_text("step\tlr\ttags\n1\t0.1\t2\n", encoding="utf-8")
+    for name, term in {"train_cam": "presence", "full_supervision": "overlap", "rrm": "energy"}.items():
+        (tmp_path / f"history/{name}.tsv").write_text(f"step\tlr\t{term}\n1\t0.1\t2\n", encoding="utf-8")
     rows = "truth,background,cat,dog\nbackground,3,1,0\ncat,0,5,0\ndog,0,0,0\n"
-    for name in ("pseudo_labels", "rrm", "aalr"):
+    for name in ("pseudo_labels", "full_supervision", "rrm"):
         (tmp_path / f"confusion/{name}.csv").write_text(rows, encoding="utf-8")
-    text = report(methods=["rrm"]).text()
-    assert text.index("CAM network") < text.index("energy")
+    moments = "step,miou_labelled,right,coverage\n1,0.4,0.5,0.1\n2,0.6,0.7,0.2\n"
+    (tmp_path / "plots/rrm_labels.csv").write_text(moments, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("figures_of_all")
+def test_curves_and_confusions_of_the_pipeline_and_the_network_beside_it_are_shown(report):
+    text = report(shown=contents.of_pipeline("full_supervision")).text()
+    assert text.index("CAM network") < text.index("presence") < text.index("overlap")
     assert "background 75 25 cat 100 dog - - -" in text.replace("\N{EN DASH}", "-")
     assert text.count("true ↓") == 2
+    assert "energy" not in text
+
+
+@pytest.mark.usefixtures("figures_of_all")
+def test_the_page_of_a_method_shows_its_own_figures_and_none_of_the_pipeline(report):
+    metrics = {
+        "cam": {"miou": 0.9, "oracle_threshold": 0.5},  # with no sweep beside it: it is not even opened
+        "saliency": {"max_f": 0.7421},
+        "rrm": {"miou": 0.125, "split": "val"},
+        "aalr": {"miou": 0.8, "split": "val"},
+    }
+    text = report(val={"b": (1,)}, masked=["a", "b"], metrics=metrics, shown=contents.of_method("rrm")).text()
+    assert "RRM val 12.5" in text
+    assert "energy" in text
+    assert "Labels that the network made for itself" in text
+    assert text.count("true ↓") == 1
+    for absent in ("CAM (oracle", "CAM network", "90.0", "AA&LR", "max F", "oracle:"):
+        assert absent not in text
+
+
+@pytest.fixture
+def moments_without_masks(tmp_path):
+    (tmp_path / "plots").mkdir()
+    for name in ("rrm", "aalr"):
+        header = "step,miou_labelled,right,coverage\n"
+        (tmp_path / f"plots/{name}_labels.csv").write_text(header, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("moments_without_masks")
+@pytest.mark.parametrize("name", ["rrm", "aalr"])
+def test_the_page_of_a_method_renders_without_any_artifact_of_the_pipeline(report, name):
+    shown = report(shown=contents.of_method(name))
+    assert "No metrics have been written" in shown.text()
+    assert "Labels that the network made for itself" not in shown.text()
+    assert [image["alt"] for image in shown.images] == ["Photograph of a"]
+
+
+@pytest.mark.usefixtures("moments_without_masks")
+@pytest.mark.parametrize(("name", "counted"), [("rrm", True), ("aalr", False)])
+def test_pixels_are_counted_where_the_graph_keeps_label_maps(report, name, counted):
+    text = report(shown=contents.of_method(name)).text()
+    assert ("Pixels of the training labels" in text) == counted
+
+
+def test_moments_that_were_never_scored_are_asked_for(report):
+    with pytest.raises(ArtifactError, match=r"aalr_labels\.csv is missing.*dvc repro"):
+        report(shown=contents.of_method("aalr"))
 
 
 def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):

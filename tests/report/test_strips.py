@@ -16,22 +16,6 @@ def finish(*folders):
         artifacts.write_manifest(folder, stage="", params={}, paths=[])
 
 
-def test_images_are_spread_evenly_over_the_split():
-    assert strips.spread(list("abcdefghi"), 3) == ["b", "e", "h"]
-    assert strips.spread(list("abcd"), 1) == ["c"]
-
-
-def test_a_small_split_is_shown_whole_and_an_empty_one_not_at_all():
-    assert strips.spread(list("abc"), 8) == ["a", "b", "c"]
-    assert strips.spread([], 8) == []
-
-
-@pytest.mark.parametrize("total", range(1, 30))
-def test_no_image_is_shown_twice(total):
-    chosen = strips.spread([str(place) for place in range(total)], 8)
-    assert len(set(chosen)) == min(8, total)
-
-
 def test_columns_follow_the_pipeline(inside):
     finish(*FOLDERS)
     titles = [column.title for column in strips.training_columns(oracle_threshold=0.3)]
@@ -51,6 +35,32 @@ def test_full_supervision_is_shown_beside_deeplab_once_it_has_predicted(inside):
     assert [column.title for column in strips.prediction_columns(titles)] == ["DeepLab"]
     finish(layout.PREDICTIONS / "full_supervision")
     assert [column.title for column in strips.prediction_columns(titles)] == ["DeepLab", "Full supervision"]
+
+
+def keep(folder, *moments, image_id="a", label=0):
+    """Snapshots of an image at the moments, in this order."""
+    for moment in moments:
+        artifacts.write_labels(folder / moment, image_id, np.full((4, 8), label))
+
+
+def test_snapshots_stand_in_the_order_of_their_steps_under_their_numbers(tmp_path):
+    keep(tmp_path, "step_100", "step_005", "step_020")
+    finish(tmp_path)  # its manifest is no moment
+    assert [column.title for column in strips.snapshot_columns(tmp_path)] == ["Step 5", "Step 20", "Step 100"]
+
+
+def test_a_snapshot_column_reads_the_labels_of_its_moment(tmp_path):
+    keep(tmp_path, "step_1", label=1)
+    keep(tmp_path, "step_2", label=IGNORE_INDEX)
+    early, late = strips.snapshot_columns(tmp_path)
+    assert (np.unique(early.read("a")).tolist(), np.unique(late.read("a")).tolist()) == ([1], [IGNORE_INDEX])
+
+
+def test_an_image_has_snapshots_once_any_moment_holds_it(tmp_path):
+    keep(tmp_path, "step_1", image_id="deep/er a.b")
+    (tmp_path / "step_2").mkdir()
+    assert strips.has_snapshots(tmp_path, "deep/er a.b")
+    assert not strips.has_snapshots(tmp_path, "a")
 
 
 def test_a_label_map_is_scored_on_its_own_image(index_of, masks):

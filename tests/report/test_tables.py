@@ -6,6 +6,8 @@ import pytest
 from wsss_core.artifacts import ArtifactError
 from wsss_core.report import tables
 
+WITH_BOUND = (*tables.PIPELINE, tables.UPPER_BOUND)
+
 
 def write(folder, name, **content):
     (folder / f"{name}.json").write_text(json.dumps({"split": "train", **content}), encoding="utf-8")
@@ -15,6 +17,13 @@ def test_rows_stand_in_the_order_of_the_pipeline_whatever_exists(tmp_path):
     for name in ("deeplab", "fused", "cam"):
         write(tmp_path, name, miou=0.5)
     assert [row.name for row in tables.quality_rows(tmp_path)] == ["cam", "fused", "deeplab"]
+
+
+def test_rows_of_other_names_stand_in_their_own_order_and_bear_their_titles(tmp_path):
+    for name in ("cam", "rrm", "rrm_two_step", "mine"):
+        write(tmp_path, name, miou=0.5)
+    rows = tables.quality_rows(tmp_path, ["mine", "rrm_two_step", "rrm_pseudo_labels", "rrm"])
+    assert [row.title for row in rows] == ["mine", "RRM, two steps", "RRM"]
 
 
 def test_a_figure_that_is_absent_or_undefined_is_none(tmp_path):
@@ -29,7 +38,7 @@ def test_share_of_full_supervision_is_the_quotient_on_one_split(tmp_path):
     write(tmp_path, "deeplab", split="val", miou=0.3)
     write(tmp_path, "full_supervision", split="val", miou=0.4)
     write(tmp_path, "cam", miou=0.3)
-    rows = tables.quality_rows(tmp_path, methods=["full_supervision"])
+    rows = tables.quality_rows(tmp_path, WITH_BOUND)
     assert tables.share_of_upper_bound(rows) == pytest.approx(0.75)
     assert tables.share_of_upper_bound(rows, "cam") is None  # of another split
 
@@ -38,7 +47,7 @@ def test_no_share_without_full_supervision_or_masks(tmp_path):
     write(tmp_path, "deeplab", split="val", miou=0.3)
     assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None
     write(tmp_path, "full_supervision", split="val", note="no masks")
-    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, methods=["full_supervision"])) is None
+    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, WITH_BOUND)) is None
 
 
 def test_columns_of_both_kinds_of_table_are_read(tmp_path):

@@ -1,7 +1,7 @@
 """The same input and seed give the same bytes, also after a kill."""
 
 import pytest
-from workspace import LABEL_STAGES
+from workspace import LABEL_STAGES, Killed, killer
 
 from wsss_core import artifacts, layout
 from wsss_core.training import loop
@@ -18,23 +18,6 @@ PER_IMAGE = {
 """Stage -> the function that ends its work on an image, and its folder."""
 TRAININGS = {"train_cam": "cam", "train_affinity": "affinity", "train_deeplab": "deeplab"}
 NUM_TRAIN = 6
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing may catch it."""
-
-
-def killer(function, *, at: int):
-    """`function`, and a list of its calls; call number `at` ends the process instead."""
-    calls = []
-
-    def call(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == at:
-            raise Killed
-        return function(*args, **kwargs)
-
-    return call, calls
 
 
 @pytest.mark.parametrize("stage", [*PER_IMAGE, *TRAININGS, "prepare", "predict", "evaluate"])

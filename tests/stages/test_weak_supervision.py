@@ -6,6 +6,8 @@ import import_graph
 import pytest
 from workspace import LABEL_STAGES, STAGES
 
+from wsss_core.methods import METHODS
+
 TRUTH = Path("wsss_core/cli/truth.py")
 ALLOWED = {"evaluate", "report", "train_deeplab"}
 """train_deeplab for full supervision, on its flag --masks alone."""
@@ -22,9 +24,18 @@ def test_only_these_stages_can_open_masks():
     assert able <= ALLOWED
 
 
-@pytest.mark.parametrize("stage", set(LABEL_STAGES) - {"prepare"})
+@pytest.mark.parametrize("stage", {*LABEL_STAGES, "pseudo_labels"} - {"prepare"})
 def test_no_label_making_stage_knows_the_module_of_masks(stage):
     assert Path("wsss_core/data/masks.py") not in import_graph.reachable(stage_file(stage))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_knows_the_module_of_masks(method):
+    known = import_graph.reachable(Path(f"wsss_core/methods/{method}.py")) | import_graph.reachable(
+        stage_file("train_joint")
+    )
+    assert Path("wsss_core/methods/recipe.py") in known
+    assert not {TRUTH, Path("wsss_core/data/masks.py")} & known
 
 
 def test_masks_are_opened_by_flag_only(pipeline, monkeypatch):

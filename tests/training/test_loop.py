@@ -1,5 +1,6 @@
-"""The one loop: it resumes to the bit, stops at NaN, and keeps the means of its terms."""
+"""The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others watch."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from wsss_core.training import loop
-from wsss_core.training.loop import DivergedError, History, fit
+from wsss_core.training.loop import DivergedError, History, Terms, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
 
 STEPS = 12
@@ -35,9 +36,9 @@ def batches(first: int) -> Iterator[dict]:
     return (batch_of(step) for step in range(first, STEPS))
 
 
-def squares(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+def squares(model: nn.Module, batch: dict, progress: float) -> Terms:
     output = model(batch["image"])
-    return {"fit": (output - 1).square().mean(), "decay": 0.01 * output.square().mean()}
+    return Terms({"fit": (output - 1).square().mean(), "decay": 0.01 * output.square().mean()})
 
 
 def killed_at(step: int, losses=squares):
@@ -51,7 +52,7 @@ def killed_at(step: int, losses=squares):
     return broken
 
 
-def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd"):
+def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", watch=None):
     """A run of a new process: seeded model, optimiser and schedule, whatever it finds at `checkpoint`."""
     torch.manual_seed(0)
     model = Network()
@@ -60,6 +61,7 @@ def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd"):
     history = fit(
         model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
         scheduler=poly_schedule(descent, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
+        watch=watch,
     )  # fmt: skip
     return model.state_dict(), history.rows
 
@@ -122,10 +124,10 @@ def test_a_broken_loss_names_step_term_and_images_and_spares_the_weights(tmp_pat
 
     def broken(model, batch, progress):
         terms = squares(model, batch, progress)
-        if batch["id"][0] == "image5a":
-            kept.update({name: p.clone() for name, p in model.named_parameters()}, model=model)
-            terms["decay"] = terms["decay"] * value
-        return terms
+        if batch["id"][0] != "image5a":
+            return terms
+        kept.update({name: p.clone() for name, p in model.named_parameters()}, model=model)
+        return Terms({**terms.losses, "decay": terms.losses["decay"] * value})
 
     message = r"loss decay is not finite at step 5, images image5a, image5b; lower optimizer\.lr"
     with pytest.raises(DivergedError, match=message):
@@ -137,7 +139,7 @@ def test_a_broken_loss_names_step_term_and_images_and_spares_the_weights(tmp_pat
 def test_terms_that_are_finite_alone_but_not_together_are_named(tmp_path):
     def huge(model, batch, progress):
         large = model(batch["image"]).sum() * 0 + 3e38
-        return {"first": large, "second": large}
+        return Terms({"first": large, "second": large})
 
     with pytest.raises(DivergedError, match="loss first, second is not finite at step 0"):
         train(tmp_path / "c.pt", losses=huge)
@@ -159,10 +161,93 @@ def test_history_holds_the_mean_of_each_stretch_of_steps(tmp_path, monkeypatch):
     values = iter(range(100))
 
     def counting(model, batch, progress):
-        return {"count": model(batch["image"]).sum() * 0 + next(values)}
+        return Terms({"count": model(batch["image"]).sum() * 0 + next(values)})
 
     rows = train(tmp_path / "c.pt", losses=counting)[1]
     assert [(row["step"], row["count"]) for row in rows] == [(6, 2.5), (12, 8.5)]
+
+
+def test_what_is_seen_is_recorded_and_not_minimised(tmp_path):
+    def seeing(model, batch, progress):
+        terms = squares(model, batch, progress)
+        return Terms(terms.losses, {"doubled": 2 * terms.losses["fit"], "progress": torch.tensor(progress)})
+
+    plain, seen = train(tmp_path / "a.pt"), train(tmp_path / "b.pt", losses=seeing)
+    assert equal(plain[0], seen[0])
+    assert [row["doubled"] for row in seen[1]] == pytest.approx([2 * row["fit"] for row in plain[1]])
+    assert [row["progress"] for row in seen[1]] == pytest.approx([k / STEPS for k in range(STEPS)])
+
+
+def test_what_is_seen_may_be_infinite(tmp_path):
+    def seeing(model, batch, progress):
+        return Terms(squares(model, batch, progress).losses, {"ratio": torch.tensor(float("inf"))})
+
+    rows = train(tmp_path / "c.pt", losses=seeing)[1]
+    assert [row["ratio"] for row in rows] == STEPS * [float("inf")]
+
+
+def test_a_term_absent_from_some_steps_is_averaged_over_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 2)  # a row for every 6 steps
+
+    def phases(model, batch, progress):
+        step = round(progress * STEPS)
+        zero = model(batch["image"]).sum() * 0
+        losses = {"always": zero + step}
+        if step in (2, 4) or step > 5:
+            losses["later"] = zero + step
+        return Terms(losses, {"once": torch.tensor(7.0)} if step == 1 else {})
+
+    first, second = train(tmp_path / "c.pt", losses=phases)[1]
+    assert (first["always"], first["later"], first["once"]) == (2.5, 3, 7)
+    assert (second["always"], second["later"]) == (8.5, 8.5)
+    assert "once" not in second
+
+
+def test_the_bare_model_is_watched_after_each_step(tmp_path):
+    kept = {}
+
+    def losses(model, batch, progress):
+        kept[round(progress * STEPS)] = model.layers[0].weight.clone()  # before the update of that step
+        return squares(model, batch, progress)
+
+    def watch(model, steps):
+        assert type(model) is Network
+        watched.append(steps)
+        kept["after", steps] = model.layers[0].weight.clone()
+
+    watched = []
+    whole = train(tmp_path / "c.pt", losses=losses, watch=watch)
+    assert watched == list(range(1, STEPS + 1))
+    assert all(torch.equal(kept["after", k], kept[k]) for k in range(1, STEPS))
+    assert equal(whole[0], train(tmp_path / "d.pt")[0])
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_resumed_run_is_watched_from_where_it_goes_on(tmp_path):
+    watched = []
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "c.pt", losses=killed_at(7))
+    train(tmp_path / "c.pt", watch=lambda model, steps: watched.append(steps))
+    assert watched == list(range(8, STEPS + 1))
+
+
+def test_other_entrances_of_a_model_can_be_called_in_a_step(tmp_path):
+    class TwoEntrances(Network):
+        FORWARD_METHODS = ("doubled",)
+
+        def doubled(self, images: torch.Tensor) -> torch.Tensor:
+            return 2 * self.layers(images)
+
+    def losses(model, batch, progress):
+        return Terms({"fit": model(batch["image"]).square().mean(), "more": model.doubled(batch["image"]).mean()})
+
+    model = TwoEntrances()
+    descent = torch.optim.SGD(model.parameters(), lr=0.01)
+    rows = fit(
+        model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=2,
+        scheduler=poly_schedule(descent, steps=2, power=0.9, warmup=0), checkpoint=tmp_path / "c.pt", name="test",
+    ).rows  # fmt: skip
+    assert all(math.isfinite(row["more"]) for row in rows)
 
 
 @pytest.mark.usefixtures("every_step")

@@ -43,11 +43,13 @@ def test_each_objective_names_its_terms():
         "image": torch.rand(2, 3, 16, 24), "tags": torch.ones(2, 4),
         "labels": torch.randint(0, 3, (2, 16, 24)),
     }  # fmt: skip
-    terms = {
-        **classification(lambda images: {"logits": torch.zeros(len(images), 4)}, batch, 0.0),
-        **segmentation(lambda images: {"seg": images}, batch, 0.0),
-        **affinity(lambda images: {"affinity_features": images[:, :, ::8, ::8]}, batch, 0.0, radius=5),
-    }
+    found = (
+        classification(lambda images: {"logits": torch.zeros(len(images), 4)}, batch, 0.0),
+        segmentation(lambda images: {"seg": images}, batch, 0.0),
+        affinity(lambda images: {"affinity_features": images[:, :, ::8, ::8]}, batch, 0.0, radius=5),
+    )
+    assert not any(objective.seen for objective in found)
+    terms = {name: value for objective in found for name, value in objective.losses.items()}
     assert list(terms) == ["tags", "segmentation", "affinity_background", "affinity_foreground", "affinity_negative"]
     assert terms["tags"].item() == torch.tensor(2.0).log().item()
     assert all(value > 0 for name, value in terms.items() if name != "tags")

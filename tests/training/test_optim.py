@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.training.optim import build_optimizer, parameter_groups, poly_schedule
+from wsss_core.training.optim import build_optimizer, parameter_groups, poly_schedule, two_phase_schedule
 
 OPTIONS = {"lr": 0.1, "weight_decay": 5e-4, "new_lr_factor": 10, "bias_lr_factor": 2}
 
@@ -81,3 +81,62 @@ def test_warmup_rises_linearly_and_joins_the_schedule():
     assert used[10:] == plain[10:]
     rising = [u / p for u, p in zip(used[:10], plain, strict=False)]
     assert rising == pytest.approx([(k + 1) / 11 for k in range(10)])
+
+
+def phases(*, steps=10, share=0.5, first_lr=0.5, power=0.9) -> list[list[float]]:
+    """The four groups' rates that each update uses, and those after the last; lr is 0.1, factors 1, 2, 10, 20."""
+    optimizer = build_optimizer(Network(), name="sgd", momentum=0, **OPTIONS)
+    scheduler = two_phase_schedule(
+        optimizer, steps=steps, share=share, first_lr=first_lr, lr=OPTIONS["lr"], power=power
+    )
+    used = []
+    for _ in range(steps):
+        used.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return [*used, [group["lr"] for group in optimizer.param_groups]]
+
+
+def test_the_first_phase_starts_at_its_own_rate_times_each_groups_factor():
+    assert phases()[0] == pytest.approx([0.5, 1.0, 5.0, 10.0])
+
+
+def test_the_first_phase_decays_to_0_at_the_turn():
+    used = phases()
+    for k in range(5):
+        assert used[k] == pytest.approx([0.5 * factor * (1 - k / 5) ** 0.9 for factor in (1, 2, 10, 20)])
+
+
+def test_the_second_phase_has_one_rate_for_all_groups_and_starts_in_full():
+    used = phases()
+    assert used[5] == pytest.approx([0.1] * 4)
+    for k in range(5, 10):
+        assert used[k] == pytest.approx([0.1 * (1 - (k - 5) / 5) ** 0.9] * 4)
+
+
+def test_both_phases_end_at_0():
+    assert phases()[10] == [0] * 4
+    assert phases(steps=7, share=0.3)[7] == [0] * 4
+
+
+@pytest.mark.parametrize(("steps", "share", "turn"), [(10, 0.25, 2), (8, 0.25, 2), (3, 0.9, 3), (1, 0.5, 0)])
+def test_the_turn_is_at_its_share_of_the_steps(steps, share, turn):
+    used = phases(steps=steps, share=share)[:steps]
+    assert [len(set(rates)) == 4 for rates in used] == [k < turn for k in range(steps)]
+
+
+def test_two_phases_resume_in_the_middle_as_if_never_stopped():
+    optimizer, again = (build_optimizer(Network(), name="sgd", momentum=0, **OPTIONS) for _ in range(2))
+    options = {"steps": 10, "share": 0.5, "first_lr": 0.5, "lr": 0.1, "power": 0.9}
+    scheduler = two_phase_schedule(optimizer, **options)
+    for _ in range(6):
+        optimizer.step()
+        scheduler.step()
+    resumed = two_phase_schedule(again, **options)
+    again.load_state_dict(optimizer.state_dict())
+    resumed.load_state_dict(scheduler.state_dict())
+    for _ in range(4):
+        assert [g["lr"] for g in again.param_groups] == [g["lr"] for g in optimizer.param_groups]
+        for descent, schedule in ((optimizer, scheduler), (again, resumed)):
+            descent.step()
+            schedule.step()

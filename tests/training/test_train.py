@@ -1,6 +1,7 @@
 """From a description and a stream to `model.pt`: the whole of a training stage on four small pictures."""
 
 import copy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.training import checkpoint, loop, objectives, train
 from wsss_core.training.checkpoint import Description
-from wsss_core.training.loop import DivergedError
+from wsss_core.training.loop import DivergedError, Terms
+from wsss_core.training.optim import two_phase_schedule
+from wsss_core.training.snapshots import Snapshots
 
 BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
 AUGMENT = {
@@ -135,7 +138,8 @@ def test_a_diverged_training_publishes_nothing_and_keeps_the_older_model(tmp_pat
     before = (out / "model.pt").read_bytes()
 
     def broken(model, batch, progress):
-        return {"tags": objectives.classification(model, batch, progress)["tags"] * float("nan")}
+        terms = objectives.classification(model, batch, progress)
+        return Terms({"tags": terms.losses["tags"] * float("nan")})
 
     with pytest.raises(DivergedError, match=r"loss tags is not finite at step 0, images [abcd], [abcd];"):
         fit(index, out, losses=broken, seed=1)
@@ -152,6 +156,46 @@ def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
     assert names
     assert all(torch.equal(fresh.state_dict()[name], trained[name]) for name in names)
     assert torch.equal(fresh.fc8.weight, head.weight)
+
+
+def test_a_network_can_take_the_classifier_of_another_too(tmp_path, index):
+    trained = fit(index, tmp_path / "models/cam", epochs=0.5)
+    torch.manual_seed(5)
+    fresh = checkpoint.build(description())
+    start = train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "fc8"))
+    start.initialise(fresh)
+    assert start.inputs == (tmp_path / "models/cam/model.pt",)
+    assert equal(dict(fresh.state_dict()), trained)
+
+
+def test_another_schedule_replaces_the_usual_one(tmp_path, index):
+    two_phases = partial(two_phase_schedule, share=0.5, first_lr=0.01, lr=OPTIMIZER["lr"], power=0.0)
+    fit(index, tmp_path / "models/cam", schedule=two_phases)
+    rows = [line.split("\t") for line in (tmp_path / "models/cam.tsv").read_text().splitlines()[1:]]
+    assert [float(row[1]) for row in rows] == pytest.approx([0.01, 0.002, 0.002, 0.002])  # after each step
+
+
+def test_pictures_of_labels_appear_with_the_model_and_their_restart_changes_nothing(tmp_path, index):
+    def snapshots(out: Path) -> Snapshots:
+        def label(model, batch):
+            return (model.cams(batch["image"]).amax(dim=1) > 0).long()
+
+        return Snapshots(index, ("b", "d"), at=(0.25, 0.5, 1.0), label=label, out=out)
+
+    plain = fit(index, tmp_path / "plain/cam")
+    whole = fit(index, tmp_path / "whole/cam", snapshots=snapshots(tmp_path / "whole/pictures"))
+    with pytest.raises(KeyboardInterrupt):
+        fit(index, tmp_path / "killed/cam", losses=killed_at(2), snapshots=snapshots(tmp_path / "killed/pictures"))
+    assert not (tmp_path / "killed/pictures").exists()
+    resumed = fit(index, tmp_path / "killed/cam", snapshots=snapshots(tmp_path / "killed/pictures"))
+    assert equal(plain, whole) and equal(whole, resumed)
+    pictures = [
+        {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.png")}
+        for folder in (tmp_path / "whole/pictures", tmp_path / "killed/pictures")
+    ]
+    assert sorted(pictures[0]) == [f"step_{k}/{image_id}.png" for k in (1, 2, 4) for image_id in ("b", "d")]
+    assert pictures[0] == pictures[1]
+    assert not (tmp_path / "resume").exists()
 
 
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):

@@ -90,11 +90,11 @@ def open_index(params: Params) -> Index:
     return index
 
 
-def require(folder: Path, *, stage: str) -> Path:
+def require(folder: Path, *, stage: str | Path) -> Path:
     """`folder`, if a finished stage wrote it.
 
     Raises:
-        UsageError: it is missing; names the stage that makes it.
+        UsageError: it is missing; names the stage, or the graph, that makes it.
     """
     if not (folder / artifacts.MANIFEST).exists():
         raise click.UsageError(f"{folder} holds no finished output; run `dvc repro {stage}` first")

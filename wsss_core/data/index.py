@@ -6,6 +6,7 @@ It names no mask, so that a run cannot depend on one unnoticed.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -142,6 +143,12 @@ class Index:
             now, before = f"{image.shape[0]} x {image.shape[1]}", f"{record.height} x {record.width}"
             raise ImageError(f"{path} is {now} pixels, but the index says {before}; {_REMEDY}")
         return image
+
+
+def spread(ids: Sequence[str], count: int) -> list[str]:
+    """`count` ids in even distances over all; all of them where there are fewer."""
+    count = min(count, len(ids))
+    return [ids[(2 * place + 1) * len(ids) // (2 * count)] for place in range(count)]
 
 
 def _index_error(path: Path, reason: str) -> DatasetError:

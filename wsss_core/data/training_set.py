@@ -12,14 +12,16 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from wsss_core.data.index import Index
+from wsss_core.voc import IGNORE_INDEX
 
 
 class TrainingSet(Dataset):
     """Sample number p of an endless shuffled stream, the same for the same seed whoever asks for it.
 
-    Item p is a dict: `id` str, `image` (3, crop, crop) float32 normalised, `tags` (C,) float32 0/1, and, where
-    `labels` is given, `labels` (crop, crop) int64 with IGNORE_INDEX on padding. Its image comes from permutation
-    number p // n, and its augmentation is seeded by (seed, p): worker count and restarts change nothing.
+    Item p is a dict: `id` str, `image` (3, crop, crop) float32 normalised, `tags` (C,) float32 0/1, `roi` (crop, crop)
+    bool, False on padding, and, where `labels` is given, `labels` (crop, crop) int64 with IGNORE_INDEX on padding. Its
+    image comes from permutation number p // n, and its augmentation is seeded by (seed, p): worker count and restarts
+    change nothing.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class TrainingSet(Dataset):
         image = tv_tensors.Image(torch.from_numpy(self.index.image(image_id).copy()).permute(2, 0, 1))
         tags = torch.zeros(len(self.index.classes))
         tags[[tag - 1 for tag in self.index[image_id].tags]] = 1
+        labels = np.zeros(image.shape[-2:], np.uint8) if self.labels is None else self.labels(image_id)
+        mask = tv_tensors.Mask(torch.from_numpy(np.stack([labels, np.zeros_like(labels)])))
         with _seeded(self.seed, position):
-            if self.labels is None:
-                return {"id": image_id, "image": self._plain(self.augment(image)), "tags": tags}
-            mask = tv_tensors.Mask(torch.from_numpy(self.labels(image_id).copy())[None])
             image, mask = self.augment(image, mask)
-        return {"id": image_id, "image": self._plain(image), "tags": tags, "labels": self._plain(mask)[0].long()}
+        labels, padding = self._plain(mask)
+        item = {"id": image_id, "image": self._plain(image), "tags": tags, "roi": padding != IGNORE_INDEX}
+        return item if self.labels is None else {**item, "labels": labels.long()}
 
     def _id(self, position: int) -> str:
         epoch, place = divmod(position, len(self.ids))

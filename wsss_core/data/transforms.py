@@ -66,8 +66,8 @@ class RandomPaddedCrop(v2.Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Cut a (C, H, W) image or mask to (C, size, size) at the drawn offsets; its dtype stays."""
-        fill = [float(IGNORE_INDEX)] * 3 if isinstance(inpt, tv_tensors.Mask) else self.fill
-        canvas = torch.tensor(fill[: inpt.shape[0]]).view(-1, 1, 1).expand(-1, self.size, self.size)
+        fill = [float(IGNORE_INDEX)] * inpt.shape[0] if isinstance(inpt, tv_tensors.Mask) else self.fill
+        canvas = torch.tensor(fill).view(-1, 1, 1).expand(-1, self.size, self.size)
         canvas = canvas.to(inpt.dtype).contiguous()
         (to_y, from_y), (to_x, from_x) = (_overlap(offset) for offset in params["offsets"])
         part = inpt[:, from_y:from_y + self.size, from_x:from_x + self.size]

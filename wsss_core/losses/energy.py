@@ -22,6 +22,7 @@ def dense_energy(
     sigma_xy: float,
     sigma_rgb: float,
     weight: float,
+    gated: bool,
     grad: Literal["released", "exact"],
 ) -> torch.Tensor:
     """-w / B sum_b sum_c sum_i g_i S_c(i) (A S_c)(i) with A_ij = exp(-|f_i - f_j|^2 / 2): a scalar <= 0.
@@ -39,6 +40,7 @@ def dense_energy(
         sigma_rgb: its reach in colour, of 255 (15).
         weight: w (1e-7, for this filter: its kernel mass is about half the Gaussian's, and the sum grows with the
             square of the number of pixels).
+        gated: False takes g = 1 everywhere: the regulariser of rloss (Tang et al., ECCV 2018), for comparison.
         grad: `released`: -2w/B g A S, one filter call, which takes A for symmetric and g for constant; `exact`: the
             derivative with the gate held fixed, two calls. They differ by about a quarter.
 
@@ -54,11 +56,16 @@ def dense_energy(
         soft = wide if scale == 1 else F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
         size = soft.shape[-2:]
         inside = _nearest(roi[:, None].to(soft), size)                                     # (B, 1, h, w)
-        unlabelled = _nearest(labels[:, None].float(), size) == IGNORE_INDEX
-        gate = torch.where(unlabelled, 1.0, (inside - soft.detach().amax(dim=1, keepdim=True)).clamp_(min=0))
+        gate = _gate(soft.detach(), _nearest(labels[:, None].float(), size), inside) if gated else inside
         kernel = _kernel(_nearest(images.to(soft), size), sigma_xy=sigma_xy * scale, sigma_rgb=sigma_rgb)
-        energy = _Energy.apply(_by_point(soft), kernel, _by_point(inside), _by_point(gate.to(soft)), grad == "exact")
+        energy = _Energy.apply(_by_point(soft), kernel, _by_point(inside), _by_point(gate), grad == "exact")
         return -weight / len(images) * energy
+
+
+def _gate(soft: torch.Tensor, labels: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """(B, 1, h, w): 1 on unlabelled pixels, what the network is not sure of on labelled ones."""
+    unsure = (inside - soft.amax(dim=1, keepdim=True)).clamp_(min=0)
+    return torch.where(labels == IGNORE_INDEX, 1.0, unsure)
 
 
 class _Energy(torch.autograd.Function):

@@ -18,13 +18,14 @@ class AffinityNet(nn.Module):
     """Three taps of a backbone, reduced, concatenated and mixed into one feature per cell.
 
     Ahn & Kwak, CVPR 2018, sec. 3.2, with the widths of the released code (64, 128, 256; the paper doubles them)
-    and its names. `taps` are three indices into the backbone's taps, negative ones from the end.
+    and its names. `taps` are three indices into the backbone's taps, negative ones from the end. `num_classes` is what
+    every network is built with; affinities know no classes.
     DEVIATION: taps of coarser stride are upsampled bilinearly to the finest of the three, so that any backbone
     serves; in ResNet38d all are stride 8 and nothing is resized.
     """
 
     def __init__(self, backbone: Backbone, *, taps: Sequence[int], widths: Sequence[int],
-                 freeze_backbone: bool) -> None:
+                 freeze_backbone: bool, num_classes: int = 0) -> None:
         super().__init__()
         backbone.freeze_beyond_taps()
         self.backbone = backbone.requires_grad_(False) if freeze_backbone else backbone

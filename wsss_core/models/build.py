@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 
 import torch
 from torch import nn
 
-from wsss_core.models.affinitynet import AffinityNet
 from wsss_core.models.backbones import build_backbone
-from wsss_core.models.cam_network import CamNetwork
-from wsss_core.models.deeplab import DeepLab
 
+NETWORKS = {
+    "cam": "cam_network.CamNetwork",
+    "affinity": "affinitynet.AffinityNet",
+    "deeplab": "deeplab.DeepLab",
+    "two_branch": "two_branch.TwoBranchNetwork",
+}
+"""Module and class of each, imported by name: a stage depends on the code of its own network and of no other."""
 
-def _cam(backbone, *, num_classes: int, **options) -> nn.Module:
-    return CamNetwork(backbone, num_classes=num_classes, **options)
-
-
-def _affinity(backbone, *, num_classes: int, **options) -> nn.Module:
-    return AffinityNet(backbone, **options)  # knows no classes
-
-
-def _deeplab(backbone, *, num_classes: int, **options) -> nn.Module:
-    return DeepLab(backbone, num_classes=num_classes, **options)
-
-
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"cam": _cam, "affinity": _affinity, "deeplab": _deeplab}
+SEGMENTING = ("deeplab", "two_branch")
+"""Those whose output has `seg`."""
 
 
 def build_network(kind: str, *, num_classes: int, backbone: dict, options: dict) -> nn.Module:
@@ -41,5 +34,7 @@ def build_network(kind: str, *, num_classes: int, backbone: dict, options: dict)
     """
     if kind not in NETWORKS:
         raise ValueError(f"unknown network {kind!r}; known are {', '.join(NETWORKS)}")
-    network = NETWORKS[kind](build_backbone(**backbone), num_classes=num_classes, **options)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module, name = NETWORKS[kind].split(".")
+    make = getattr(import_module(f"wsss_core.models.{module}"), name)
+    network = make(build_backbone(**backbone), num_classes=num_classes, **options)
+    return network.to(memory_format=torch.channels_last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision.models.segmentation.deeplabv3 import ASPPPooling, DeepLabHead
 
@@ -14,17 +15,29 @@ LARGEFOV_CHANNELS = 512
 NUM_GROUPS = 32
 
 
-class LargeFov(nn.Sequential):
-    """Two 3x3 atrous convolutions, F to 512 to K.
+class LargeFov(nn.Module):
+    """Two 3x3 atrous convolutions, F to `channels` to K.
 
     The head of PSA's ResNet38 segmentation network (Ahn & Kwak, CVPR 2018): DeepLab-LargeFOV (Chen et al.,
     ICLR 2015) for a backbone without fully connected layers.
     """
 
-    def __init__(self, in_channels: int, num_outputs: int, *, rate: int) -> None:
-        hidden = nn.Conv2d(in_channels, LARGEFOV_CHANNELS, 3, padding=rate, dilation=rate)
-        nn.init.kaiming_normal_(hidden.weight, nonlinearity="relu")
-        super().__init__(hidden, nn.ReLU(), _logits(LARGEFOV_CHANNELS, num_outputs, rate=rate))
+    RATE = 12
+    """Of the paper, at stride 8."""
+
+    def __init__(self, in_channels: int, num_outputs: int, *, rate: int, channels: int = LARGEFOV_CHANNELS) -> None:
+        super().__init__()
+        self.hidden = nn.Conv2d(in_channels, channels, 3, padding=rate, dilation=rate)
+        nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
+        self.logits = _logits(channels, num_outputs, rate=rate)
+
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """What the logits are made of: (B, F, h, w) to (B, channels, h, w), rectified."""
+        return F.relu(self.hidden(features))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F, h, w) to (B, K, h, w)."""
+        return self.logits(self.embed(features))
 
 
 class AsppV2(nn.Module):
@@ -75,11 +88,16 @@ def _deeplabv3(in_channels: int, num_outputs: int, rates: Sequence[int]) -> nn.M
 
 
 HEADS: dict[str, tuple[Callable[[int, int, Sequence[int]], nn.Module], tuple[int, ...]]] = {
-    "largefov": (_largefov, (12,)),
+    "largefov": (_largefov, (LargeFov.RATE,)),
     "aspp_v2": (_aspp_v2, (6, 12, 18, 24)),
     "deeplabv3": (_deeplabv3, (12, 24, 36)),
 }
 """Each head's builder and the atrous rates of its paper at stride 8."""
+
+
+def scaled_rate(rate: int, *, output_stride: int) -> int:
+    """A paper's atrous rate for features of another stride: it sees as far in the image."""
+    return max(1, rate * RATES_STRIDE // output_stride)
 
 
 def build_head(
@@ -107,7 +125,7 @@ def build_head(
     build, paper_rates = HEADS[name]
     rates = atrous_rates
     if rates is None:
-        rates = [max(1, rate * RATES_STRIDE // output_stride) for rate in paper_rates]
+        rates = [scaled_rate(rate, output_stride=output_stride) for rate in paper_rates]
     if not rates or min(rates) < 1:
         raise ValueError(f"atrous_rates is {list(rates)}, expected one or more numbers from 1 on, or null")
     return build(in_channels, num_outputs, rates)

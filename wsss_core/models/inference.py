@@ -17,6 +17,7 @@ from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops import cam, pairs, random_walk
 from wsss_core.ops.crf import dense_crf
 from wsss_core.ops.images import limited_size, pad_to_multiple, resized
+from wsss_core.ops.refinement import ids_of
 
 COARSEST_STRIDE = 32
 
@@ -165,13 +166,27 @@ def segmentation_probabilities(
 
 
 def segment(
-    model: torch.nn.Module, images: Sequence[np.ndarray], *, crf: dict | None, device: torch.device, **options
+    model: torch.nn.Module,
+    images: Sequence[np.ndarray],
+    *,
+    crf: dict | None,
+    device: torch.device,
+    tags: Sequence[Sequence[int]] | None = None,
+    **options,
 ) -> list[np.ndarray]:
     """(H, W) uint8 labels each: the most probable class of `segmentation_probabilities`, after a dense CRF if given.
 
-    `crf` holds keyword arguments of `dense_crf`; `options` those of `segmentation_probabilities`.
+    Args:
+        model: in eval mode on `device`.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        crf: keyword arguments of `dense_crf`; None = none.
+        tags: class ids that each image may have beside the background; None allows all.
+        options: further keyword arguments of `segmentation_probabilities`.
     """
-    probabilities = list(segmentation_probabilities(model, images, device=device, **options))
+    probabilities = segmentation_probabilities(model, images, device=device, **options)
+    everything = np.arange(probabilities.shape[1], dtype=np.uint8)
+    allowed = [everything] * len(images) if tags is None else [ids_of(np.asarray(own)) for own in tags]
+    maps = [p[ids] for p, ids in zip(probabilities, allowed, strict=True)]
     if crf is not None:
-        probabilities = dense_crf(images, probabilities, device=device, **crf)
-    return [maps.argmax(axis=0).astype(np.uint8) for maps in probabilities]
+        maps = dense_crf(images, maps, device=device, **crf)
+    return [ids[p.argmax(axis=0)] for p, ids in zip(maps, allowed, strict=True)]

@@ -23,6 +23,12 @@ def normalise(image: np.ndarray | torch.Tensor) -> torch.Tensor:
     return (tensor.float() / 255 - mean) / std
 
 
+def photograph(images: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W) uint8 RGB of network inputs: what `normalise` was given, to the bit."""
+    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in (MEAN, STD))
+    return ((images.float() * std + mean) * 255).round_().clamp_(0, 255).to(torch.uint8)
+
+
 def limited_size(size: tuple[int, int], *, scale: float, max_pixels: int) -> tuple[int, int]:
     """`size` = (H, W) times `scale`, shrunk further to at most max_pixels, no side below SMALLEST_SIDE."""
     height, width = size

@@ -47,6 +47,11 @@ class Confusion:
         """Mean IoU on the pixels that the prediction labels."""
         return _mean(iou(self.matrix[:, :-1]))
 
+    def accuracy_labelled(self) -> float:
+        """Share of the known pixels that the prediction labels whose label is the true one; NaN without any."""
+        labelled = self.matrix[:, :-1]
+        return float(np.trace(labelled) / labelled.sum()) if labelled.any() else float("nan")
+
     def coverage(self) -> float:
         """Share of the known pixels whose prediction is not IGNORE_INDEX."""
         total = self.matrix.sum()

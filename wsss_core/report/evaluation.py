@@ -76,6 +76,23 @@ class Scorer:
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
         _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), zip(thresholds, curve, strict=True))
 
+    def score_moments(self, name: str, folder: Path) -> None:
+        """Score the labels that a network in training made for a few images: one row of a table for each moment.
+
+        `right` is the share of labelled pixels whose label is true; diagnosis only, nothing is chosen by it.
+        """
+        rows = []
+        ids = [image_id for image_id in self.index.ids("train") if self.truth.available(image_id)]
+        for moment in sorted(path for path in folder.iterdir() if path.is_dir()) if ids else ():
+            counted = Confusion(len(self.index.classes))
+            for image_id in ids:
+                if artifacts.png_path(moment, image_id).exists():
+                    counted.add(artifacts.read_labels(moment, image_id), self.truth.read(image_id))
+            if counted.matrix.any():
+                figures = counted.miou_labelled(), counted.accuracy_labelled(), counted.coverage()
+                rows.append((int(moment.name.removeprefix("step_")), *figures))
+        _write_rows(layout.PLOTS / f"{name}_labels.csv", ("step", "miou_labelled", "right", "coverage"), rows)
+
     def score_saliency(self, folder: Path) -> None:
         """Score saliency maps against the union of all classes, void pixels left out."""
         ids = self._ids("train", "saliency")

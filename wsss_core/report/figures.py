@@ -47,27 +47,34 @@ _SCALE = 1.5  # of a strip's pictures, in the picture for the README
 
 
 def history_curve(columns: Mapping[str, Sequence[float]]) -> str:
-    """An SVG element: every loss term over the steps of a training, the learning rate below.
+    """An SVG element: every loss term over the steps of a training, then shares of pixels, then the learning rate.
 
     Args:
-        columns: "step", "lr" and one for each term, all of one length; NaN where a term has no value.
+        columns: "step", "lr" and one for each scalar, all of one length; NaN where a scalar has no value. Names that
+            end in `_share` are shares, those in `_raw` terms without their weights, which are left out.
     """
+    shares = [name for name in columns if name.endswith("_share")]
+    others = ("step", "lr", *shares)
+    losses = [name for name in columns if name not in others and not name.endswith("_raw")]
+    ratios = (3, 1, 1) if shares else (3, 1)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.6, 3.4), layout="constrained")
-        losses, rates = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        figure = Figure(figsize=(5.6, 3.4 + 0.9 * bool(shares)), layout="constrained")
+        axes = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
         marker = "o" if len(columns["step"]) <= _FEW_POINTS else None
         style = {"marker": marker, "markersize": 3, "linewidth": 1.6}
-        for name, values in columns.items():
-            if name not in ("step", "lr"):
-                losses.plot(columns["step"], values, label=name, **style)
-        losses.set_ylabel("loss")
-        if losses.lines:
-            losses.legend(fontsize=9)
+        for place, names in ((0, losses), (1, shares)):
+            for name in names:
+                axes[place].plot(columns["step"], columns[name], label=name.removesuffix("_share"), **style)
+            if names:
+                axes[place].legend(fontsize=9)
+        axes[0].set_ylabel("loss")
+        if shares:
+            axes[1].set_ylabel("share")
         if "lr" in columns:
-            rates.plot(columns["step"], columns["lr"], color=_INK, alpha=0.6, **style)
-        rates.set_ylabel("lr")
-        rates.set_xlabel("step")
-        rates.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes[-1].plot(columns["step"], columns["lr"], color=_INK, alpha=0.6, **style)
+        axes[-1].set_ylabel("lr")
+        axes[-1].set_xlabel("step")
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         return _svg(figure)
 
 
@@ -90,6 +97,26 @@ def threshold_curve(thresholds: Sequence[float], miou: Sequence[float], *, oracl
         axes.set_xlabel("background threshold")
         axes.set_ylabel("mIoU")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        return _svg(figure)
+
+
+def moments_curve(columns: Mapping[str, Sequence[float]]) -> str:
+    """An SVG element: how right and how many the labels were that a network made for itself, over its training.
+
+    Args:
+        columns: "step", "miou_labelled", "right" and "coverage", each in [0, 1] but the steps.
+    """
+    titles = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.6, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for name, label in titles.items():
+            axes.plot(columns["step"], columns[name], label=label, marker="o", markersize=4, linewidth=1.6)
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("step")
+        axes.legend(fontsize=9)
         return _svg(figure)
 
 

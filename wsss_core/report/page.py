@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
@@ -20,8 +20,7 @@ from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
-_TRAININGS = {"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab"}
-_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab")  # the others are folded away
+_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab", "rrm", "rrm_two_step", "aalr")  # the others are folded away
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,10 @@ class Results:
         settings: name -> value of what the page's head states (seed, backbone).
         links: other report pages beside this one.
         notes: sentences on what is absent and why.
-        methods: of other graphs, whose figures stand beside the pipeline's. A page shows what its graph made sure is
-            up to date, not what happens to lie in the folders.
+        rows: names of the metrics files, in the table's order. A page shows what its graph made sure is up to date,
+            not what happens to lie in the folders.
+        trainings: name of a history -> its title.
+        moments: a CSV of how good the labels were that a network made for itself, by step.
     """
 
     metrics: Path
@@ -48,7 +49,9 @@ class Results:
     settings: Mapping[str, str]
     links: Sequence[Path] = ()
     notes: Sequence[str] = ()
-    methods: Sequence[str] = ()
+    rows: Sequence[str] = tuple(tables.PIPELINE)
+    trainings: Mapping[str, str] = field(default_factory=dict)
+    moments: Path | None = None
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -57,7 +60,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     Raises:
         ArtifactError: a file of figures is missing or broken; names it and the remedy.
     """
-    rows = tables.quality_rows(results.metrics, methods=results.methods)
+    rows = tables.quality_rows(results.metrics, results.rows)
     return _template().render(
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
         notes=[*_notes(index, truth, rows), *results.notes],
@@ -68,12 +71,12 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
         label_names=("background", *index.classes),
-        saliency=_saliency(results.metrics),
+        saliency=_saliency(results.metrics) if tables.BASELINE in results.rows else None,
         label_shares=results.label_shares,
         strips=results.strips,
-        curves=_curves(results.history, results.methods),
+        curves=_curves(results),
         sweep=_sweep(results),
-        confusions=_confusions(results.confusions, results.methods),
+        confusions=_confusions(results.confusions, results.rows),
         shown_confusions=_SHOWN_CONFUSIONS,
         links=[(path.stem, quote(path.name)) for path in results.links],
     )
@@ -176,15 +179,21 @@ def _saliency(metrics: Path) -> dict[str, float] | None:
     return known or None
 
 
-def _curves(history: Path, methods: Sequence[str]) -> dict[str, str]:
-    """Title -> SVG of the trainings that ran."""
-    titles = {**_TRAININGS, **{name: tables.title(name) for name in methods}}
-    paths = {title: history / f"{name}.tsv" for name, title in titles.items()}
-    return {title: figures.history_curve(tables.read_columns(path)) for title, path in paths.items() if path.exists()}
+def _curves(results: Results) -> dict[str, str]:
+    """Title -> SVG of the trainings that ran, and of the labels on their way."""
+    paths = {title: results.history / f"{name}.tsv" for name, title in results.trainings.items()}
+    curves = {
+        title: figures.history_curve(tables.read_columns(path)) for title, path in paths.items() if path.exists()
+    }
+    if results.moments and _has_rows(results.moments):
+        curves["Labels that the network made for itself"] = figures.moments_curve(tables.read_columns(results.moments))
+    return curves
 
 
 def _sweep(results: Results) -> str | None:
-    """The curve over thresholds; None where no mask allowed one."""
+    """The curve over thresholds; None where no mask allowed one, and on a page without the CAM."""
+    if tables.BASELINE not in results.rows:
+        return None
     oracle = tables.figure(artifacts.read_json(results.metrics / "cam.json"), "oracle_threshold")
     if oracle is None:
         return None
@@ -192,9 +201,9 @@ def _sweep(results: Results) -> str | None:
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 
-def _confusions(folder: Path, methods: Sequence[str]) -> dict[str, tuple[str, tables.NamedConfusion]]:
+def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, tables.NamedConfusion]]:
     """Name -> title and matrix of what was scored; none without masks."""
-    paths = {name: folder / f"{name}.csv" for name in (*tables.PIPELINE, *methods)}
+    paths = {name: folder / f"{name}.csv" for name in rows}
     return {
         name: (tables.title(name), tables.read_confusion(path))
         for name, path in paths.items()
@@ -203,4 +212,5 @@ def _confusions(folder: Path, methods: Sequence[str]) -> dict[str, tuple[str, ta
 
 
 def _has_rows(path: Path) -> bool:
-    return path.read_text(encoding="utf-8").count("\n") > 1
+    with artifacts.reading(path):
+        return path.read_text(encoding="utf-8").count("\n") > 1

@@ -64,12 +64,6 @@ class Strip:
     tiles: list[Tile]
 
 
-def spread(ids: Sequence[str], count: int) -> list[str]:
-    """`count` ids in even distances over all; all of them where there are fewer."""
-    count = min(count, len(ids))
-    return [ids[(2 * place + 1) * len(ids) // (2 * count)] for place in range(count)]
-
-
 def training_columns(*, oracle_threshold: float | None) -> list[Column]:
     """The stages that label training images, in the order of the pipeline, without those that did not run.
 
@@ -82,20 +76,31 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         read = partial(_thresholded, threshold=oracle_threshold)
         columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read))
     stages = [
-        (layout.CAM_CRF, Column("CAM + CRF", "labels", _labels_in(layout.CAM_CRF))),
-        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", _labels_in(layout.AFFINITY_LABELS))),
+        (layout.CAM_CRF, Column("CAM + CRF", "labels", labels_in(layout.CAM_CRF))),
+        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", labels_in(layout.AFFINITY_LABELS))),
         (layout.RANDOM_WALK, Column("Random walk", "labels", _walked)),
         (layout.SALIENCY, Column("Saliency", "grey", partial(artifacts.read_grey, layout.SALIENCY))),
-        (layout.FUSED, Column("Fused", "labels", _labels_in(layout.FUSED))),
-        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", _labels_in(layout.PSEUDO_LABELS))),
+        (layout.FUSED, Column("Fused", "labels", labels_in(layout.FUSED))),
+        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", labels_in(layout.PSEUDO_LABELS))),
     ]
     return columns + [column for folder, column in stages if finished(folder)]
+
+
+def snapshot_columns(folder: Path) -> list[Column]:
+    """The labels that a network in training made for itself, one column for each moment."""
+    steps = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [Column(f"Step {int(path.name.removeprefix('step_'))}", "labels", labels_in(path)) for path in steps]
+
+
+def has_snapshots(folder: Path, image_id: str) -> bool:
+    """Whether the training kept labels of an image."""
+    return any(artifacts.png_path(path, image_id).exists() for path in folder.iterdir() if path.is_dir())
 
 
 def prediction_columns(titles: Mapping[str, str]) -> list[Column]:
     """The networks, method -> title, that predicted the validation images."""
     return [
-        Column(title, "labels", _labels_in(layout.PREDICTIONS / method))
+        Column(title, "labels", labels_in(layout.PREDICTIONS / method))
         for method, title in titles.items()
         if finished(layout.PREDICTIONS / method)
     ]
@@ -144,7 +149,8 @@ def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> floa
     return confusion.miou()
 
 
-def _labels_in(folder: Path) -> Callable:
+def labels_in(folder: Path) -> Callable:
+    """A reader of a folder's label maps."""
     return partial(artifacts.read_labels, folder)
 
 

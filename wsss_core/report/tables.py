@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -22,9 +22,16 @@ PIPELINE = {
 }
 """The metrics files of the default graph, in its order, and what a table calls them."""
 
-FURTHER = {"full_supervision": "full supervision (true masks)"}
+FURTHER = {
+    "full_supervision": "full supervision (true masks)",
+    "rrm": "RRM",
+    "rrm_pseudo_labels": "RRM's network, with tags",
+    "rrm_two_step": "RRM, two steps",
+    "aalr": "AA&LR",
+}
 """Those of other graphs."""
 
+BASELINE = "cam"
 ROW_TO_BEAT = "cam_crf"
 UPPER_BOUND = "full_supervision"
 
@@ -65,10 +72,10 @@ class NamedConfusion:
             return self.counts / totals
 
 
-def quality_rows(metrics: Path, *, methods: Sequence[str] = ()) -> list[Row]:
-    """The rows of the pipeline's metrics files in a folder, in its order, then those of further methods."""
+def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[Row]:
+    """The rows of the metrics files of these names that a folder holds."""
     rows = []
-    for name in (*PIPELINE, *methods):
+    for name in names:
         path = metrics / f"{name}.json"
         if path.exists():
             content = artifacts.read_json(path)
@@ -98,10 +105,10 @@ def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None
     return row.miou / bound.miou
 
 
-def quality_table(metrics: Path, *, methods: Sequence[str] = ()) -> str:
+def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     """The rows as text for a terminal, in per cent."""
     lines = [f"{'after':<30} {'split':<6} {'mIoU':>6} {'labelled':>9} {'coverage':>9}"]
-    for row in quality_rows(metrics, methods=methods):
+    for row in quality_rows(metrics, names):
         cells = [_percent(value) for value in (row.miou, row.miou_labelled, row.coverage)]
         lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}")
     return "\n".join(lines)

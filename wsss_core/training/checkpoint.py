@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from wsss_core import artifacts
-from wsss_core.models.build import build_network
+from wsss_core.models.build import SEGMENTING, build_network
 from wsss_core.models.weights import FOREIGN
 
 FILE = "model.pt"
@@ -98,6 +98,6 @@ def load_segmenter(path: Path) -> tuple[Any, Description]:
         ValueError: the network makes class maps or affinities, not label maps.
     """
     network, description = load(path)
-    if description.network in ("cam", "affinity"):
+    if description.network not in SEGMENTING:
         raise ValueError(f"{path} is a {description.method} network, which does not segment; take models/deeplab")
     return network, description

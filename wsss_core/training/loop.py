@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,25 @@ from tqdm import tqdm
 
 from wsss_core import artifacts
 
-Losses = Callable[[nn.Module, dict, float], Mapping[str, torch.Tensor]]
-"""losses(model, batch, progress in [0, 1)) -> named scalars; the loop minimises their sum."""
+
+@dataclass(frozen=True)
+class Terms:
+    """Named scalars of one step.
+
+    Attributes:
+        losses: the loop minimises their sum.
+        seen: recorded beside them: raw values, shares. They need no graph.
+    """
+
+    losses: Mapping[str, torch.Tensor]
+    seen: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+Losses = Callable[[nn.Module, dict, float], Terms]
+"""losses(model, batch, progress in [0, 1)) -> the terms of one step."""
+
+Watch = Callable[[nn.Module, int], None]
+"""watch(model, steps done), after every step of this process."""
 
 CHECKPOINT_SECONDS = 60.0
 NUM_HISTORY_ROWS = 100
@@ -28,7 +45,7 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class History:
-    """Mean of each loss term over stretches of steps, as rows for a table."""
+    """Mean of each scalar over the steps of a stretch that have it, as rows for a table."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
 
@@ -51,6 +68,7 @@ def fit(
     fabric: Fabric,
     checkpoint: Path,
     name: str,
+    watch: Watch | None = None,
 ) -> History:
     """Minimise the sum of the losses for `steps` steps; go on from `checkpoint` where there is one.
 
@@ -61,42 +79,63 @@ def fit(
         optimizer, scheduler: the scheduler advances once a step.
         checkpoint: a file written every minute; a run with the same one goes on as if never stopped.
         name: shown in the progress bar.
+        watch: see `Watch`; it gets the bare model and leaves it and torch's random state as they were.
 
     Raises:
         DivergedError: a loss is NaN or infinite; names the step, the term and the images.
     """
-    model, optimizer = fabric.setup(model, optimizer)
+    bare = model
+    model, optimizer = fabric.setup(bare, optimizer)
     history, start = History(), 0
     if checkpoint.exists():
         start = _restore(checkpoint, model, optimizer, scheduler, history)
     model.train()
-    sums: dict[str, float] = defaultdict(float)
-    counted, saved = 0, time.monotonic()
+    stretch, saved = _Stretch(), time.monotonic()
     every = max(1, steps // NUM_HISTORY_ROWS)
     with tqdm(total=steps, initial=start, desc=name, unit="step", disable=fabric.global_rank > 0) as bar:
         for step, batch in zip(range(start, steps), batches(start), strict=False):
             batch = _to_device(batch, fabric)
             terms = losses(model, batch, step / steps)
-            total = torch.stack([*terms.values()]).sum()
-            _check_finite(terms, total, step=step, batch=batch)
+            total = torch.stack([*terms.losses.values()]).sum()
+            _check_finite(terms.losses, total, step=step, batch=batch)
             optimizer.zero_grad(set_to_none=True)
             fabric.backward(total)
             optimizer.step()
             scheduler.step()
-            for term, value in terms.items():
-                sums[term] += value.item()
-            counted += 1
+            stretch.add({**terms.losses, **terms.seen})
             if (step + 1) % every == 0 or step + 1 == steps:
-                row = {term: value / counted for term, value in sums.items()}
+                row = stretch.means()
                 history.rows.append({"step": step + 1, "lr": float(scheduler.get_last_lr()[0]), **row})
-                bar.set_postfix({term: f"{value:.3f}" for term, value in row.items()})
-                sums, counted = defaultdict(float), 0
+                bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
+                stretch = _Stretch()
             bar.update()
-            if time.monotonic() - saved > CHECKPOINT_SECONDS and fabric.global_rank == 0 and counted == 0:
+            if watch:
+                watch(bare, step + 1)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS and fabric.global_rank == 0 and stretch.empty:
                 _save(checkpoint, model, optimizer, scheduler, history, step + 1)
                 saved = time.monotonic()
     fabric.barrier()
     return history
+
+
+class _Stretch:
+    """Sums of the scalars of some steps. A term may be absent from some of them: phases begin and end."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = defaultdict(float)
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def empty(self) -> bool:
+        return not self.counts
+
+    def add(self, scalars: Mapping[str, torch.Tensor]) -> None:
+        for name, value in scalars.items():
+            self.sums[name] += value.item()
+            self.counts[name] += 1
+
+    def means(self) -> dict[str, float]:
+        return {name: value / self.counts[name] for name, value in self.sums.items()}
 
 
 def _to_device(batch: dict, fabric: Fabric) -> dict:

@@ -1,4 +1,4 @@
-"""What the stages of the AffinityNet pipeline minimise: a model and a batch -> named loss terms."""
+"""What the stages of the AffinityNet pipeline minimise: a model and a batch -> terms of the loss."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from torch import nn
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.training.loop import Terms
 
 
-def classification(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+def classification(model: nn.Module, batch: dict, progress: float) -> Terms:
     """Image tags, for the CAM network."""
-    return {"tags": tag_loss(model(batch["image"])["logits"], batch["tags"])}
+    return Terms({"tags": tag_loss(model(batch["image"])["logits"], batch["tags"])})
 
 
-def affinity(model: nn.Module, batch: dict, progress: float, *, radius: int) -> dict[str, torch.Tensor]:
+def affinity(model: nn.Module, batch: dict, progress: float, *, radius: int) -> Terms:
     """Pairs of confident labels, for AffinityNet; `labels` are pooled to its grid."""
     features = model(batch["image"])["affinity_features"]
     labels = pool_majority(batch["labels"], features.shape[-2:])
-    return affinity_loss(features, labels, radius=radius)
+    return Terms(affinity_loss(features, labels, radius=radius))
 
 
-def segmentation(model: nn.Module, batch: dict, progress: float) -> dict[str, torch.Tensor]:
+def segmentation(model: nn.Module, batch: dict, progress: float) -> Terms:
     """Label maps, for DeepLab."""
-    return {"segmentation": segmentation_loss(model(batch["image"])["seg"], batch["labels"])}
+    return Terms({"segmentation": segmentation_loss(model(batch["image"])["seg"], batch["labels"])})
 
 
 def pool_majority(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from torch import nn
+from torch import nn, optim
 
 from wsss_core import artifacts
 from wsss_core.data.training_set import TrainingSet, batches
@@ -16,6 +16,10 @@ from wsss_core.training.checkpoint import Description
 from wsss_core.training.journal import Journal, content_digest
 from wsss_core.training.loop import Losses, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
+from wsss_core.training.snapshots import Snapshots
+
+Schedule = Callable[..., optim.lr_scheduler.LRScheduler]
+"""schedule(optimizer, steps=K)"""
 
 
 def train(
@@ -31,6 +35,8 @@ def train(
     out: Path,
     history: Path,
     initialise: Callable[[nn.Module], None] = lambda model: None,
+    schedule: Schedule | None = None,
+    snapshots: Snapshots | None = None,
 ) -> None:
     """Train a network and write `out`/model.pt and the history TSV; a killed run goes on where it was.
 
@@ -40,39 +46,46 @@ def train(
         losses: what to minimise.
         batch: images a step, over all devices.
         epochs: passes over the samples; the schedule ends with them.
-        optimizer: keyword arguments of `build_optimizer`, with `poly_power` and `warmup` of the schedule.
+        optimizer: keyword arguments of `build_optimizer`, with `poly_power` and `warmup` of the usual schedule.
         seed: of initial weights, dropout and order.
         inputs: files and folders that the samples come from; a change of theirs starts anew.
         out, history: where the results go.
         initialise: fills the fresh network with other weights, for example a trained backbone.
+        schedule: makes another learning-rate schedule than the usual polynomial one.
+        snapshots: labels to make and keep on the way.
     """
     fabric = distribution.launch(seed=seed)
     steps = max(1, round(epochs * len(samples) / batch))
     model = checkpoint.build(description)
     initialise(model)
     options = dict(optimizer)
-    schedule = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
+    usual = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
     descent = build_optimizer(model, **options)
     recipe = {"params": description.params, "backbone": description.backbone, "seed": seed}
-    journal = Journal.open(out, key={**recipe, "inputs": content_digest(*inputs), "steps": steps})
+    key = {**recipe, "inputs": content_digest(*inputs), "steps": steps}
+    journal = Journal.open(out, key=key)
     checkpoint_file = journal.folder / "checkpoint.pt"
+    album = snapshots.open(key=key, steps=steps, device=fabric.device) if snapshots else None
     rows = fit(
         model,
         batches(samples, batch=batch, steps=steps, workers=environment.workers(),
                 rank=fabric.global_rank, world=fabric.world_size),
         losses=losses,
         optimizer=descent,
-        scheduler=poly_schedule(descent, steps=steps, **schedule),
+        scheduler=(schedule or partial(poly_schedule, **usual))(descent, steps=steps),
         steps=steps,
         fabric=fabric,
         checkpoint=checkpoint_file,
         name=f"train {description.method}",
+        watch=album.watch if album and fabric.global_rank == 0 else None,
     )
     if fabric.global_rank == 0:
         checkpoint_file.unlink(missing_ok=True)
         checkpoint.save(journal.folder, model.cpu(), description)
         artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
                                  paths=[journal.folder / checkpoint.FILE])
+        if album:
+            album.publish(params=recipe)
         journal.publish()
         rows.write(history)
 
@@ -85,19 +98,20 @@ class Start:
     inputs: tuple[Path, ...] = ()
 
 
-def start_of(init: str, cam_network: Path) -> Start:
-    """`backbone`: as built, from the weights that its section names; `cam`: from the trained CAM network's backbone."""
+def start_of(init: str, cam_network: Path, *, parts: Sequence[str] = ("backbone",)) -> Start:
+    """`backbone`: as built, from the weights that its section names; `cam`: `parts` from the trained CAM network."""
     if init == "backbone":
         return Start()
-    return Start(partial(_copy_backbone, cam_network), (cam_network / checkpoint.FILE,))
+    return Start(partial(_copy, cam_network, parts), (cam_network / checkpoint.FILE,))
 
 
-def _copy_backbone(path: Path, model: nn.Module) -> None:
+def _copy(path: Path, parts: Sequence[str], model: nn.Module) -> None:
     trained, description = checkpoint.load(path)
     try:
-        model.get_submodule("backbone").load_state_dict(trained.get_submodule("backbone").state_dict())
+        for part in parts:
+            model.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
     except RuntimeError as error:
         raise ValueError(
             f"the backbone of {path} ({description.backbone['name']}) is not this stage's; use the same"
-            " backbone name or init: backbone"
+            " backbone name, or start without it (init: backbone; in a method's section, schedule: init)"
         ) from error

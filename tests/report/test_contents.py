@@ -1,0 +1,84 @@
+"""What the page of each graph holds and needs; read from its contents, without any artifact."""
+
+import numpy as np
+import pytest
+
+from wsss_core import artifacts, layout
+from wsss_core.methods import METHODS
+from wsss_core.report import contents, tables
+
+STAGES = ["infer_cam", "cam_crf", "affinity_labels", "random_walk", "fuse", "refine_crf"]
+
+
+def test_the_default_page_is_of_the_pipeline():
+    shown = contents.of_pipeline()
+    assert shown.page == "report"
+    assert list(shown.rows) == ["cam", "cam_crf", "random_walk", "fused", "pseudo_labels", "deeplab"]
+    assert shown.trainings == {"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab"}
+    assert list(shown.needed.values()) == STAGES
+    assert list(shown.counted) == ["affinity labels", "fused", "pseudo-labels"]
+    assert shown.networks == {"deeplab": "DeepLab"}
+    assert (shown.snapshots, shown.moments) == (None, None)
+
+
+def test_full_supervision_stands_beside_the_pipeline():
+    alone, shown = contents.of_pipeline(), contents.of_pipeline("full_supervision")
+    title = "full supervision (true masks)"
+    assert shown.page == "full_supervision"
+    assert list(shown.rows) == [*alone.rows, "full_supervision"]
+    assert shown.trainings == {**alone.trainings, "full_supervision": title}
+    assert shown.networks == {"deeplab": "DeepLab", "full_supervision": title}
+    assert (shown.needed, shown.counted, shown.moments) == (alone.needed, alone.counted, None)
+
+
+def test_the_page_of_rrm_shows_its_second_step_too():
+    shown = contents.of_method("rrm")
+    assert shown.page == "rrm"
+    assert list(shown.rows) == ["rrm", "rrm_pseudo_labels", "rrm_two_step"]
+    assert shown.trainings == shown.networks == {"rrm": "RRM", "rrm_two_step": "RRM, two steps"}
+    assert list(shown.needed) == [layout.SNAPSHOTS / "rrm", layout.METHOD_LABELS / "rrm"]
+    assert shown.counted == {"pseudo-labels": layout.METHOD_LABELS / "rrm"}
+    assert (shown.snapshots, shown.moments) == (layout.SNAPSHOTS / "rrm", layout.PLOTS / "rrm_labels.csv")
+
+
+def test_the_page_of_aalr_shows_one_network():
+    shown = contents.of_method("aalr")
+    assert (shown.page, list(shown.rows)) == ("aalr", ["aalr"])
+    assert shown.trainings == shown.networks == {"aalr": "AA&LR"}
+    assert list(shown.needed) == [layout.SNAPSHOTS / "aalr"]
+    assert shown.counted == {}
+    assert shown.moments == layout.PLOTS / "aalr_labels.csv"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_row_and_network_of_a_method_has_a_title_and_none_is_the_pipelines(name):
+    shown = contents.of_method(name)
+    assert {*shown.rows, *shown.networks} <= tables.FURTHER.keys()
+    assert not set(shown.rows) & tables.PIPELINE.keys()
+    assert layout.PSEUDO_LABELS not in shown.needed
+
+
+def test_training_images_of_the_pipeline_are_shown_after_its_stages(inside):
+    shown = contents.of_pipeline()
+    titles = [column.title for column in contents.training_columns(shown, oracle_threshold=0.5)]
+    assert titles == ["CAM", "CAM > 0.50 (oracle)"]  # no other stage has run here
+    assert contents.training_ids(shown, ("a", "b")) == ["a", "b"]
+
+
+def keep(folder, *ids):
+    for image_id in ids:
+        artifacts.write_labels(folder, image_id, np.zeros((4, 8)))
+
+
+def test_training_images_of_a_method_are_shown_at_its_moments_then_with_its_labels(inside):
+    shown = contents.of_method("rrm")
+    for moment in ("step_2", "step_1"):
+        keep(shown.snapshots / moment, "a")
+    titles = [column.title for column in contents.training_columns(shown, oracle_threshold=None)]
+    assert titles == ["Step 1", "Step 2", "Pseudo-labels"]
+
+
+def test_of_a_method_only_images_with_snapshots_can_be_shown(inside):
+    shown = contents.of_method("aalr")
+    keep(shown.snapshots / "step_1", "c", "a")
+    assert contents.training_ids(shown, ("a", "b", "c", "d")) == ["a", "c"]

@@ -1,0 +1,158 @@
+"""What RRM and AA&LR share: a network that classifies and segments, and makes the labels of every step itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from wsss_core import layout
+from wsss_core.joint_sections import TwoBranch
+from wsss_core.losses.classification import tag_loss
+from wsss_core.losses.energy import dense_energy
+from wsss_core.losses.segmentation import balanced_segmentation_loss
+from wsss_core.methods.recipe import Recipe
+from wsss_core.ops.images import photograph
+from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.reliable_labels import Reliability, reliable_labels
+from wsss_core.training.loop import Losses, Terms
+from wsss_core.training.optim import two_phase_schedule
+from wsss_core.training.self_labelling import SelfLabels, self_labels
+from wsss_core.training.train import start_of
+
+LabelBatch = Callable[..., SelfLabels]
+"""label(model, batch, outputs): `self_labels` with its options bound."""
+
+
+def recipe(p: TwoBranch, losses: Losses, *, label: LabelBatch, **options) -> Recipe:
+    """How a section's network starts and trains.
+
+    `cls` starts from backbone and classifier of the trained CAM network; `init` from the backbone's own weights, with
+    a classification phase first. `options` are further ones of the network.
+    """
+    first, descent, cls = p.classification_phase, p.optimizer, p.schedule == "cls"
+    two_phases = partial(
+        two_phase_schedule, share=first.share, first_lr=first.lr, lr=descent.lr, power=descent.poly_power
+    )
+    return Recipe(
+        section=p,
+        network="two_branch",
+        options={
+            "dropout": p.dropout, "head_channels": p.head_channels, "atrous_rate": p.atrous_rate, **options,
+        },
+        losses=losses,
+        start=start_of("cam" if cls else "backbone", layout.MODELS / "cam", parts=("backbone", "fc8")),
+        schedule=None if cls else two_phases,
+        label=partial(_labels_of, label=label),
+    )  # fmt: skip
+
+
+def reliable_labelling(p: TwoBranch) -> LabelBatch:
+    """RRM's reliable labels, from two CRF runs."""
+    values = p.labels.model_dump()
+    kernels = Kernels(**{field.name: values.pop(field.name) for field in fields(Kernels)})
+    make = partial(reliable_labels, rule=Reliability(kernels=kernels, **values))
+    return partial(self_labels, make=make, **p.class_maps.model_dump())
+
+
+def _labels_of(model: nn.Module, batch: dict, *, label: LabelBatch) -> torch.Tensor:
+    return label(model, batch, model(batch["image"])).labels
+
+
+def classification_share(p: TwoBranch) -> float:
+    """Of the run, in which the tags' loss is alone."""
+    return p.classification_phase.share if p.schedule == "init" else 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One forward pass.
+
+    Attributes:
+        batch: what went in.
+        outputs: of the network.
+    """
+
+    batch: dict
+    outputs: dict[str, torch.Tensor]
+
+    @classmethod
+    def of(cls, model: nn.Module, batch: dict) -> Step:
+        """The pass of a batch."""
+        return cls(batch, model(batch["image"]))
+
+    def logits(self) -> torch.Tensor:
+        """(B, C+1, H, W) float32 of the segmentation branch, at every pixel."""
+        size = self.batch["image"].shape[-2:]
+        return F.interpolate(self.outputs["seg"].float(), size=size, mode="bilinear", align_corners=False)
+
+    def supervised(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The losses of both branches: `tags`, and balanced cross entropies `background` and `foreground`."""
+        return {"tags": self._tags(), **balanced_segmentation_loss(logits, labels)}
+
+    def classification_only(self) -> Terms:
+        """Of the classification phase. The segmentation branch is in the graph with no weight, and stays as it is."""
+        return Terms({"tags": self._tags() + 0.0 * self.outputs["seg"].float().sum()})
+
+    def _tags(self) -> torch.Tensor:
+        return tag_loss(self.outputs["logits"], self.batch["tags"])
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The dense energy of a batch, with weight and reach stated for crops of one size and scaled to any.
+
+    Attributes:
+        weight: of the term, for crops of `reference_crop` pixels.
+        sigma_xy: reach of the kernel, pixels of such crops.
+        reference_crop: None takes both as they are. Else they scale with the crop: the reach in proportion, the weight
+            with the fourth power of the inverse, since the energy sums over pairs of pixels (small crops would not
+            feel it).
+        crop: of the training, pixels.
+        sigma_rgb, scale, gated, grad: as in `dense_energy`.
+    """
+
+    weight: float
+    sigma_xy: float
+    sigma_rgb: float
+    scale: float
+    reference_crop: int | None
+    gated: bool
+    grad: Literal["released", "exact"]
+    crop: int
+
+    @classmethod
+    def of(cls, p: TwoBranch) -> Energy:
+        """That of a section."""
+        return cls(crop=p.augment.crop, **p.energy.model_dump())
+
+    @property
+    def factor(self) -> float:
+        """Side of the crop, in crops for which the parameters are stated."""
+        return self.crop / self.reference_crop if self.reference_crop else 1.0
+
+    @property
+    def scaled_weight(self) -> float:
+        """Of the raw energy of this crop."""
+        return self.weight / self.factor**4
+
+    def raw(self, logits: torch.Tensor, batch: dict, labels: torch.Tensor) -> torch.Tensor:
+        """The energy, unweighted: a scalar <= 0, of (B, C+1, H, W) logits and (B, H, W) labels."""
+        return dense_energy(
+            logits.softmax(dim=1), photograph(batch["image"]), labels, batch["roi"], weight=1.0, scale=self.scale,
+            sigma_xy=self.sigma_xy * self.factor, sigma_rgb=self.sigma_rgb, gated=self.gated, grad=self.grad,
+        )  # fmt: skip
+
+
+def weighted(
+    raw: Mapping[str, torch.Tensor], weights: Mapping[str, float], seen: Mapping[str, torch.Tensor]
+) -> Terms:
+    """The terms times their weights, 1 where none is given; each raw value, `<name>_raw`, is seen beside them."""
+    values = {f"{name}_raw": value.detach() for name, value in raw.items()}
+    return Terms({name: weights.get(name, 1.0) * value for name, value in raw.items()}, {**values, **seen})
+

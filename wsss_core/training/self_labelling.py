@@ -1,0 +1,116 @@
+"""Labels that a network in training makes for its own batch, from its class maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import floor
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from wsss_core.ops.images import SMALLEST_SIDE, photograph
+from wsss_core.voc import IGNORE_INDEX
+
+MAX_EPSILON = 1e-5
+"""Keeps a class without any response at 0."""
+
+Labels = tuple[list[torch.Tensor], list[torch.Tensor]]
+Make = Callable[[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]], Labels]
+"""make(images (H, W, 3) uint8, cams (K, H, W), tags (K,)), one of each a photograph -> labels and confidences."""
+
+
+@dataclass(frozen=True)
+class SelfLabels:
+    """Of one batch.
+
+    Attributes:
+        labels: (B, H, W) int64, IGNORE_INDEX where nothing is sure and on padding.
+        confidence: (B, H, W) float32 in [0, 1] of the map that decided the label; 0 where it is ignored.
+    """
+
+    labels: torch.Tensor
+    confidence: torch.Tensor
+
+    @property
+    def share(self) -> torch.Tensor:
+        """Of the pixels, padding included, that have a label: a float32 scalar."""
+        return (self.labels != IGNORE_INDEX).float().mean()
+
+
+@torch.no_grad()
+def self_labels(
+    model: nn.Module,
+    batch: dict,
+    outputs: dict[str, torch.Tensor],
+    *,
+    make: Make,
+    scales: Sequence[float],
+    cam_eval_mode: bool,
+    least_presence: float,
+) -> SelfLabels:
+    """Label a batch from the class maps at several scales.
+
+    Args:
+        model: called as model(images, segment=False), gives `cam`.
+        batch: `image`, `tags` and `roi` of `TrainingSet`; padding is cut off before anything is made, so that neither
+            the maps' maxima nor the CRF see it. DEVIATION: the released code labels padding.
+        outputs: of the step's own forward pass: `cam` (B, C, h, w), the maps at scale 1, and `logits` (B, C).
+        make: the labels' maker.
+        scales: of the views; 1.0 is not computed again.
+        cam_eval_mode: no dropout and running batch statistics in the further passes; False as released.
+        least_presence: a tag whose probability the classifier puts below this makes no label: its object is probably
+            outside the crop, and its map only noise that the maximum would turn into a confident seed. 0 as released.
+
+    Zhang et al., AAAI 2020, sec. 3.2: raw rectified maps are averaged over the scales, then each class is divided by
+    its maximum. No mirrors.
+    """
+    device = batch["image"].device
+    maps = multi_scale_cams(model, batch["image"], outputs["cam"].float(), scales=scales, eval_mode=cam_eval_mode)
+    with torch.autocast(device.type, enabled=False):
+        present = (batch["tags"] > 0) & (outputs["logits"].float().sigmoid() >= least_presence)
+        size = batch["image"].shape[-2:]
+        full = [F.interpolate(m[own][None], size=size, mode="bilinear", align_corners=False)[0] if own.any()
+                else m.new_zeros(0, *size) for m, own in zip(maps, present, strict=True)]
+        parts = [_rectangle(inside) for inside in batch["roi"]]
+        pictures = photograph(batch["image"]).permute(0, 2, 3, 1)
+        cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
+        made = make(
+            [picture[rows, columns] for picture, (rows, columns) in zip(pictures, parts, strict=True)],
+            [m / (m.amax(dim=(1, 2), keepdim=True) + MAX_EPSILON) if len(m) else m for m in cut],
+            [own.nonzero()[:, 0] + 1 for own in present],
+        )
+    labels = torch.full(batch["roi"].shape, IGNORE_INDEX, dtype=torch.int64, device=device)
+    confidence = torch.zeros(batch["roi"].shape, device=device)
+    for place, (label, sure, (rows, columns)) in enumerate(zip(*made, parts, strict=True)):
+        labels[place, rows, columns] = label
+        confidence[place, rows, columns] = sure.where(label != IGNORE_INDEX, 0.0)
+    return SelfLabels(labels, confidence)
+
+
+def multi_scale_cams(
+    model: nn.Module, images: torch.Tensor, cams: torch.Tensor, *, scales: Sequence[float], eval_mode: bool
+) -> torch.Tensor:
+    """(B, C, h, w): the mean of `cams`, those at scale 1, and of the model's maps at the other scales, on their grid.
+
+    Args: as for `self_labels`.
+    """
+    total, was_training = torch.zeros_like(cams), model.training
+    model.train(was_training and not eval_mode)
+    for scale in scales:
+        if scale == 1:
+            total += cams
+            continue
+        size = [max(SMALLEST_SIDE, floor(side * scale)) for side in images.shape[-2:]]
+        view = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
+        maps = model(view, segment=False)["cam"].float()
+        total += F.interpolate(maps, size=cams.shape[-2:], mode="bilinear", align_corners=False)
+    model.train(was_training)
+    return total / len(scales)
+
+
+def _rectangle(inside: torch.Tensor) -> tuple[slice, slice]:
+    """Rows and columns of the photograph in a padded crop: (H, W) bool, True in a rectangle."""
+    rows, columns = inside.any(dim=1).nonzero()[:, 0], inside.any(dim=0).nonzero()[:, 0]
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -1,0 +1,86 @@
+"""Labels that a network in training makes for a few whole photographs, kept at several moments to look at."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from wsss_core import artifacts
+from wsss_core.data.index import Index
+from wsss_core.ops.images import limited_size, resized
+from wsss_core.training.journal import Journal
+
+MAX_PIXELS = 500_000
+"""Larger photographs are labelled at this size: VOC's have 190,000."""
+
+Label = Callable[[nn.Module, dict], torch.Tensor]
+"""label(model in eval mode, batch of `TrainingSet`'s kind) -> (B, H, W) int64 labels."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """What to keep.
+
+    Attributes:
+        index, ids: the photographs.
+        at: the moments, as shares of the run; 1 is its end.
+        label: makes the labels.
+        out: gets a folder of label maps for each moment, named after its step.
+    """
+
+    index: Index
+    ids: Sequence[str]
+    at: Sequence[float]
+    label: Label
+    out: Path
+
+    def open(self, *, key: object, steps: int, device: torch.device) -> Album:
+        """The pictures taken so far by a run of the same key, and the moments of all."""
+        moments = {max(1, round(share * steps)) for share in self.at}
+        return Album(self, Journal.open(self.out, key=key), frozenset(moments), len(str(steps)), device)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Snapshots of one run: `watch` it with the loop, `publish` it at its end."""
+
+    snapshots: Snapshots
+    journal: Journal
+    moments: frozenset[int]
+    digits: int
+    device: torch.device
+
+    @torch.no_grad()
+    def watch(self, model: nn.Module, steps: int) -> None:
+        """Label every photograph, if this is a moment, with a float32 copy of the model in eval mode."""
+        if steps not in self.moments:
+            return
+        model = copy.deepcopy(model).float().eval()
+        folder = self.journal.folder / f"step_{steps:0{self.digits}d}"
+        for image_id in self.snapshots.ids:
+            size, batch = self._batch(image_id)
+            labels = self.snapshots.label(model, batch)
+            full = F.interpolate(labels[:, None].float(), size=size, mode="nearest")[0, 0]
+            artifacts.write_labels(folder, image_id, full.cpu().numpy())
+
+    def publish(self, *, params: object) -> None:
+        """Move all moments to their place, with a manifest."""
+        made = [path for path in self.journal.folder.rglob("*.png") if not path.name.startswith(".")]
+        artifacts.write_manifest(self.journal.folder, stage="snapshots", params=params, paths=made)
+        self.journal.publish()
+
+    def _batch(self, image_id: str) -> tuple[tuple[int, int], dict]:
+        """The photograph's (H, W), and the photograph as a batch of one."""
+        index = self.snapshots.index
+        size = index.size(image_id)
+        image = resized(index.image(image_id), limited_size(size, scale=1.0, max_pixels=MAX_PIXELS))[None]
+        tags = torch.zeros(1, len(index.classes))
+        tags[0, [tag - 1 for tag in index[image_id].tags]] = 1
+        batch = {"image": image, "tags": tags, "roi": torch.ones(1, *image.shape[-2:], dtype=torch.bool)}
+        return size, {"id": [image_id], **{name: value.to(self.device) for name, value in batch.items()}}
