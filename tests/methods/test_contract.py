@@ -1,5 +1,6 @@
 """What every single-stage and joint method keeps: it builds, learns, and survives the batches that training meets."""
 
+import copy
 import math
 from statistics import median
 
@@ -14,6 +15,8 @@ from wsss_core.methods import METHODS
 from wsss_core.methods.two_branch import weighted
 from wsss_core.models.build import NETWORKS, SEGMENTING
 from wsss_core.params import validate
+from wsss_core.training import checkpoint
+from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import fit
 from wsss_core.training.optim import build_optimizer, poly_schedule, two_phase_schedule
 
@@ -117,6 +120,23 @@ def test_a_start_from_the_trained_classifier_has_all_losses_from_the_first_step(
 
 
 @every_method
+def test_a_start_from_the_trained_classifier_has_its_backbone_and_its_class_maps(build, method, batch, tmp_path,
+                                                                                monkeypatch):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    made = build(method, schedule="cls")
+    torch.manual_seed(5)
+    values = {"classes": ("a", "b", "c"), "backbone": made.params.backbone.model_dump(), "options": {"dropout": 0.5}}
+    described = Description(method="cam", network="cam", params={}, **values)
+    trained = checkpoint.build(described).eval()
+    checkpoint.save(layout.MODELS / "cam", trained, described)
+    head = copy.deepcopy(made.network.head.state_dict())
+    made.recipe.start.initialise(made.network.eval())
+    with torch.no_grad():
+        torch.testing.assert_close(made.network(batch["image"])["cam"], trained.cams(batch["image"]).relu())
+    assert all(torch.equal(value, head[name]) for name, value in made.network.head.state_dict().items())
+
+
+@every_method
 def test_a_start_from_the_backbone_classifies_first(build, method, batch):
     made = build(method, **INIT)
     assert made.recipe.start.inputs == ()
@@ -126,20 +146,13 @@ def test_a_start_from_the_backbone_classifies_first(build, method, batch):
 
 
 @every_method
-def test_the_segmentation_head_has_gradients_of_0_while_it_classifies(build, method, batch):
-    made = build(method, **INIT)
-    backward(made.terms(batch, 0.2))
-    assert [p.grad.any().item() for p in made.network.head.parameters()] == 4 * [False]
-    assert made.network.fc8.weight.grad.any()
-
-
-@every_method
 def test_the_segmentation_head_stays_as_it_is_while_it_classifies(build, method, batch):
     made = build(method, **INIT)
     before = {name: p.clone() for name, p in made.network.head.named_parameters()}
     descent = build_optimizer(made.network, name="sgd", weight_decay=0.1, **OPTIMIZER)
     backward(made.terms(batch, 0.2))
     descent.step()
+    assert made.network.fc8.weight.grad.any()
     assert all(torch.equal(p, before[name]) for name, p in made.network.head.named_parameters())
 
 
@@ -152,6 +165,19 @@ def test_the_rates_of_both_phases_are_those_of_the_section(build, method):
     expected = two_phase_schedule(descent, steps=8, share=0.5, first_lr=0.01, lr=0.002, power=1.0)
     for k in range(8):
         assert [f(k) for f in schedule.lr_lambdas] == [f(k) for f in expected.lr_lambdas]
+
+
+@every_method
+@pytest.mark.parametrize(("steps", "share"), [(4, 0.5), (5, 0.5)])
+def test_the_rates_turn_with_the_losses(build, method, batch, steps, share):
+    made = build(method, schedule="init", classification_phase={"share": share, "lr": 0.01},
+                 optimizer={"lr": 0.002, "new_lr_factor": 10})  # fmt: skip
+    options = OPTIMIZER | {"lr": 0.002, "new_lr_factor": 10}
+    descent = build_optimizer(made.network, name="sgd", weight_decay=0, **options)
+    lambdas = made.recipe.schedule(descent, steps=steps).lr_lambdas
+    for k in range(steps):
+        rates = {round(group["initial_lr"] * f(k), 9) for group, f in zip(descent.param_groups, lambdas, strict=True)}
+        assert (len(rates) == 1) == ("foreground" in made.terms(batch, k / steps).losses)
 
 
 @every_method

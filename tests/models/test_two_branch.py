@@ -39,7 +39,6 @@ def test_outputs_lie_on_the_grid_of_the_backbone(output_stride, size):
     height, width = (math.ceil(side / output_stride) for side in size)
     with torch.no_grad():
         outputs = network(torch.zeros(2, 3, *size))
-        assert network.cams(torch.zeros(2, 3, *size)).shape == (2, 5, height, width)
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {
         "logits": (2, 5), "cam": (2, 5, height, width), "embeddings": (2, 12, height, width),
         "seg": (2, 6, height, width),
@@ -51,7 +50,6 @@ def test_class_maps_are_the_rectified_classifier_on_the_features_without_a_gradi
     maps = network(IMAGES)["cam"]
     torch.testing.assert_close(maps, class_maps(network).relu())
     assert maps.any() and not maps.requires_grad
-    assert not network.cams(IMAGES).requires_grad
 
 
 def test_class_maps_are_made_before_the_dropout():
@@ -70,11 +68,13 @@ def test_logits_are_the_spatial_mean_of_the_unrectified_maps_without_dropout():
         torch.testing.assert_close(logits, class_maps(network).mean(dim=(2, 3)))
 
 
-def test_cams_are_those_of_a_forward_pass_in_eval_mode():
+def test_without_the_segmentation_the_other_outputs_are_the_same():
     network = build(batch_norm="trained")
     network(IMAGES)  # the running statistics move
     network.eval()
-    assert torch.equal(network.cams(IMAGES), network(IMAGES)["cam"])
+    whole, part = network(IMAGES), network(IMAGES, segment=False)
+    assert list(part) == ["logits", "cam"]
+    assert all(torch.equal(part[name], whole[name]) for name in part)
 
 
 def test_the_segmentation_is_what_the_last_layer_makes_of_the_embeddings():

@@ -142,11 +142,12 @@ def test_a_class_without_a_confident_pixel_labels_nothing():
     assert row([0.5, 0.5, 0.0], rule=replace(BY_HAND, cam_threshold=0.6)) == [255, 255, 0]
 
 
+@pytest.mark.parametrize("tenths", [2, 4, 7, 9])                             # 1 - 0.9 is a little below 0.1
 @pytest.mark.parametrize("num", [1, 2, 3, 5, 6, 10, 11, 25, 40])
-def test_of_n_distinct_cams_all_but_the_lower_six_tenths_and_one_are_kept(num):
+def test_of_n_distinct_cams_all_but_the_lower_share_and_one_are_kept(num, tenths):
     values = torch.linspace(0.5, 0.95, num)[torch.randperm(num, generator=torch.Generator().manual_seed(num))]
-    labels = row(values.tolist(), rule=replace(BY_HAND, crf_threshold=0.0))
-    assert labels.count(1) == num - (6 * num) // 10 - 1
+    labels = row(values.tolist(), rule=replace(BY_HAND, crf_threshold=0.0, keep=tenths / 10))
+    assert labels.count(1) == num - ((10 - tenths) * num) // 10 - 1
     assert labels.count(255) == num - labels.count(1)
     kept = [value for value, label in zip(values.tolist(), labels, strict=True) if label == 1]
     assert sorted(kept) == sorted(values.tolist())[num - len(kept):]

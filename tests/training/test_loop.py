@@ -1,6 +1,5 @@
 """The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others watch."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,25 +228,6 @@ def test_a_resumed_run_is_watched_from_where_it_goes_on(tmp_path):
         train(tmp_path / "c.pt", losses=killed_at(7))
     train(tmp_path / "c.pt", watch=lambda model, steps: watched.append(steps))
     assert watched == list(range(8, STEPS + 1))
-
-
-def test_other_entrances_of_a_model_can_be_called_in_a_step(tmp_path):
-    class TwoEntrances(Network):
-        FORWARD_METHODS = ("doubled",)
-
-        def doubled(self, images: torch.Tensor) -> torch.Tensor:
-            return 2 * self.layers(images)
-
-    def losses(model, batch, progress):
-        return Terms({"fit": model(batch["image"]).square().mean(), "more": model.doubled(batch["image"]).mean()})
-
-    model = TwoEntrances()
-    descent = torch.optim.SGD(model.parameters(), lr=0.01)
-    rows = fit(
-        model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=2,
-        scheduler=poly_schedule(descent, steps=2, power=0.9, warmup=0), checkpoint=tmp_path / "c.pt", name="test",
-    ).rows  # fmt: skip
-    assert all(math.isfinite(row["more"]) for row in rows)
 
 
 @pytest.mark.usefixtures("every_step")

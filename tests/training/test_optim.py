@@ -119,10 +119,12 @@ def test_both_phases_end_at_0():
     assert phases(steps=7, share=0.3)[7] == [0] * 4
 
 
-@pytest.mark.parametrize(("steps", "share", "turn"), [(10, 0.25, 2), (8, 0.25, 2), (3, 0.9, 3), (1, 0.5, 0)])
-def test_the_turn_is_at_its_share_of_the_steps(steps, share, turn):
+@pytest.mark.parametrize(
+    ("steps", "share"), [(10, 0.25), (8, 0.25), (5, 0.5), (10, 0.3), (3, 0.9), (1, 0.5), (100, 0.07), (100, 0.55)]
+)
+def test_the_turn_is_at_the_first_step_whose_progress_has_reached_the_share(steps, share):
     used = phases(steps=steps, share=share)[:steps]
-    assert [len(set(rates)) == 4 for rates in used] == [k < turn for k in range(steps)]
+    assert [len(set(rates)) == 4 for rates in used] == [k / steps < share for k in range(steps)]
 
 
 def test_two_phases_resume_in_the_middle_as_if_never_stopped():

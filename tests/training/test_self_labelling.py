@@ -25,10 +25,11 @@ class Network(nn.Module):
         super().__init__()
         self.known, self.calls = known, []
 
-    def cams(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, *, segment: bool) -> dict[str, torch.Tensor]:
+        assert not segment
         self.calls.append((images, self.training, torch.is_grad_enabled()))
         grid = [-(-side // 8) for side in images.shape[-2:]]
-        return self.known(tuple(images.shape[-2:])).expand(len(images), NUM_CLASSES, *grid)
+        return {"cam": self.known(tuple(images.shape[-2:])).expand(len(images), NUM_CLASSES, *grid)}
 
 
 class Maker:
@@ -153,7 +154,7 @@ def test_a_tag_that_the_classifier_does_not_find_makes_no_label():
     outputs = outputs_of(batch) | {"logits": logits}
     label(batch, outputs, make=make, least_presence=0.3)
     assert [own.tolist() for own in make.tags] == [[3], [2]]               # and an untagged class never
-    label(batch, outputs, make=make, least_presence=0.0)
+    label(batch, {**outputs, "logits": logits - 200}, make=make, least_presence=0.0)  # all of probability 0
     assert [own.tolist() for own in make.tags] == [[1, 3], [2]]
     made = label(batch, outputs, make=make, least_presence=1.0)
     assert [maps.shape for maps in make.cams] == [(0, 40, 48)] * 2

@@ -110,6 +110,18 @@ def test_the_network_labels_in_eval_mode_and_is_left_in_the_mode_it_had(tmp_path
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_network_in_half_precision_labels_in_float32_and_stays_as_it_is(tmp_path, index):
+    seen, network = [], nn.Linear(1, 1).bfloat16()
+
+    def label(model, batch):
+        seen.append((model is network, model.weight.dtype))
+        return torch.zeros(1, *batch["image"].shape[-2:])
+
+    open_album(index, tmp_path / "out", label=label).watch(network, 20)
+    assert seen == 2 * [(False, torch.float32)]
+    assert network.weight.dtype == torch.bfloat16
+
+
 def test_a_photograph_comes_as_a_batch_of_one_without_padding(tmp_path, index):
     label = Labeller()
     open_album(index, tmp_path / "out", label=label).watch(nn.Identity(), 20)

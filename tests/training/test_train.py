@@ -198,6 +198,17 @@ def test_pictures_of_labels_appear_with_the_model_and_their_restart_changes_noth
     assert not (tmp_path / "resume").exists()
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])
+def test_pictures_of_labels_can_be_made_in_every_precision(tmp_path, index, monkeypatch, precision):
+    def label(model, batch):
+        return (model.cams(batch["image"]).amax(dim=1) > 0).long()
+
+    monkeypatch.setenv("WSSS_PRECISION", precision)
+    kept = Snapshots(index, ("b",), at=(1.0,), label=label, out=tmp_path / "pictures")
+    fit(index, tmp_path / "models/cam", epochs=0.5, snapshots=kept)
+    assert artifacts.read_labels(tmp_path / "pictures/step_1", "b").shape == (30, 40)
+
+
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
     other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}))

@@ -63,9 +63,9 @@ def losses(
 
     The sum is the paper's; weights, ramps and L_LR are our reconstruction (docs/aalr.md).
     """
-    step = Step.of(model, batch)
     if progress < classification_share:
-        return step.classification_only()
+        return two_branch.classification_only(model, batch)
+    step = Step.of(model, batch)
     joint = (progress - classification_share) / (1 - classification_share)
     made, logits = label(model, batch, step.outputs), step.logits()
     raw, seen = step.supervised(logits, made.labels), {"reliable_share": made.share}
@@ -112,7 +112,8 @@ class Reassign:
         return {"reassign": self.p.weight * risen(joint, self.p.ramp)}
 
     def raw(self, model: nn.Module, outputs: dict, cells: SelfLabels) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss and the new labels; the network's running centres, where they are used, move on."""
+        """The loss and the new labels. The network's running centres, where they are used, move on; of several devices,
+        the first one's are kept."""
         p, logits, embeddings = self.p, outputs["seg"], outputs["embeddings"]
         centres = class_centres(
             embeddings, cells.labels, cells.confidence, num_labels=logits.shape[1], least_points=p.least_points

@@ -38,9 +38,9 @@ def losses(
 
     Zhang et al., AAAI 2020, sec. 3.3, as released.
     """
-    step = Step.of(model, batch)
     if progress < classification_share:
-        return step.classification_only()
+        return two_branch.classification_only(model, batch)
+    step = Step.of(model, batch)
     made, logits = label(model, batch, step.outputs), step.logits()
     raw = step.supervised(logits, made.labels)
     if energy.weight:

@@ -61,7 +61,12 @@ def reliable_labelling(p: TwoBranch) -> LabelBatch:
 
 
 def _labels_of(model: nn.Module, batch: dict, *, label: LabelBatch) -> torch.Tensor:
-    return label(model, batch, model(batch["image"])).labels
+    return label(model, batch, model(batch["image"], segment=False)).labels
+
+
+def classification_only(model: nn.Module, batch: dict) -> Terms:
+    """Of the classification phase: the segmentation branch does not run, so that not even weight decay touches it."""
+    return weighted({"tags": tag_loss(model(batch["image"], segment=False)["logits"], batch["tags"])}, {}, {})
 
 
 def classification_share(p: TwoBranch) -> float:
@@ -93,14 +98,8 @@ class Step:
 
     def supervised(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         """The losses of both branches: `tags`, and balanced cross entropies `background` and `foreground`."""
-        return {"tags": self._tags(), **balanced_segmentation_loss(logits, labels)}
-
-    def classification_only(self) -> Terms:
-        """Of the classification phase. The segmentation branch is in the graph with no weight, and stays as it is."""
-        return Terms({"tags": self._tags() + 0.0 * self.outputs["seg"].float().sum()})
-
-    def _tags(self) -> torch.Tensor:
-        return tag_loss(self.outputs["logits"], self.batch["tags"])
+        tags = tag_loss(self.outputs["logits"], self.batch["tags"])
+        return {"tags": tags, **balanced_segmentation_loss(logits, labels)}
 
 
 @dataclass(frozen=True)

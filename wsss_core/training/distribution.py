@@ -51,8 +51,15 @@ def _accelerator(devices: str) -> dict[str, object]:
     if devices == "cpu" or (devices == "auto" and not _has_gpu()):
         return {"accelerator": "cpu", "devices": 1}
     if devices == "auto":
-        return {"accelerator": "auto", "devices": "auto"}
-    return {"accelerator": "gpu", "devices": [int(d) for d in devices.split(",")] if "," in devices else int(devices)}
+        return {"accelerator": "auto", "devices": "auto", "strategy": _strategy(torch.cuda.device_count())}
+    chosen = [int(d) for d in devices.split(",")] if "," in devices else int(devices)
+    count = len(chosen) if isinstance(chosen, list) else chosen
+    return {"accelerator": "gpu", "devices": chosen, "strategy": _strategy(count)}
+
+
+def _strategy(num_devices: int) -> str:
+    """Some phases of the joint methods leave a branch of the network out, which plain DDP refuses."""
+    return "ddp_find_unused_parameters_true" if num_devices > 1 else "auto"
 
 
 def _has_gpu() -> bool:

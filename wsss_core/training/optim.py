@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 
 import torch
 from torch import nn
@@ -71,7 +70,7 @@ def two_phase_schedule(optimizer: torch.optim.Optimizer, *, steps: int, share: f
     Zhang et al., AAAI 2020, released code, for a start from ImageNet: after the classification phase no layer trains
     faster than another.
     """
-    turn = ceil(share * steps)  # the first step whose progress, step / steps, is not below `share`
+    turn = next(k for k in range(steps + 1) if k / steps >= share)  # as the losses see it, to the last bit
 
     def of_group(group: dict) -> Callable[[int], float]:
         def factor(k: int) -> float:
