@@ -86,7 +86,9 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
     upsampled = logits.contiguous(memory_format=torch.channels_last).requires_grad_()
 
     def whole() -> None:
-        terms = rrm.losses(model, batch, 0.5, label=label, classification_share=0.0, energy=ENERGY).losses
+        terms = rrm.losses(
+            model, batch, 0.5, label=label, classification_share=0.0, foreground_weight=1.0, energy=ENERGY
+        ).losses
         descent.zero_grad(set_to_none=True)
         sum(terms.values()).backward()  # type: ignore[union-attr]
         descent.step()

@@ -67,6 +67,7 @@ class TwoBranch(Training):
     atrous_rate: Count | None
     class_maps: ClassMaps
     labels: ReliableLabels
+    foreground_weight: NonNegative
     energy: Energy
     moments: Moments
 

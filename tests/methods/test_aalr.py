@@ -33,8 +33,8 @@ def losses(made, batch, joint=0.9, **changes):
     """Of one step on the labels above."""
     p = made.recipe.section
     parts = {
-        "label": labels, "classification_share": 0.0, "energy": Energy.of(p),
-        "affinity": Affinity(p.adaptive_affinity), "reassign": Reassign(p.label_reassign),
+        "label": labels, "classification_share": 0.0, "foreground_weight": 1.0, "energy": Energy.of(p),
+        "affinity": Affinity(p.adaptive_affinity), "reassign": Reassign(p.label_reassign, 1.0),
     }  # fmt: skip
     return aalr.losses(made.network.train(), batch, joint, **parts | changes)
 
@@ -220,3 +220,14 @@ def test_all_losses_together_train_the_same_names_at_every_joint_step(build, bat
     names = [list(losses(made, batch, joint).losses) for joint in (0.01, 0.5, 0.99)]
     assert names[0] == names[1] == names[2]
     assert names[0] == ["tags", "background", "foreground", "energy", "attract", "repel", "reassign"]
+
+
+def test_the_objects_weigh_as_the_section_says_in_both_cross_entropies(build, batch):
+    made = build("aalr")
+    usual, light = (losses(made, batch, foreground_weight=weight).losses for weight in (1.0, 0.25))
+    assert light["foreground"].item() == pytest.approx(0.25 * usual["foreground"].item())
+    assert light["background"] == usual["background"]
+    parts = [losses(made, batch, reassign=Reassign(made.recipe.section.label_reassign, weight)).losses["reassign"]
+             for weight in (0.0, 0.5, 1.0)]  # fmt: skip
+    assert parts[1].item() == pytest.approx((parts[0].item() + parts[2].item()) / 2)
+    assert parts[0] < parts[2]

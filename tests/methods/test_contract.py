@@ -94,11 +94,11 @@ def test_without_a_reliable_pixel_only_the_tags_are_learnt_from_labels(build, me
 
 @every_method
 def test_losses_are_their_weights_times_the_raw_values_that_are_seen(build, method, batch):
-    made = build(method)
+    made = build(method, foreground_weight=0.5)
     for terms in (made.terms(batch), made.terms({name: value[:2] for name, value in batch.items()})):
         assert {f"{name}_raw" for name in terms.losses} <= set(terms.seen)
-        for name in ("tags", "background", "foreground"):
-            assert terms.losses[name].item() == terms.seen[f"{name}_raw"].item()
+        for name, weight in {"tags": 1, "background": 1, "foreground": 0.5}.items():
+            assert terms.losses[name].item() == weight * terms.seen[f"{name}_raw"].item()
         assert not any(value.requires_grad for value in terms.seen.values())
 
 

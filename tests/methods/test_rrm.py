@@ -118,13 +118,17 @@ def test_what_the_section_says_of_the_energy_is_what_it_uses(build, batch, name,
 def test_the_losses_are_tags_both_balanced_cross_entropies_and_the_weighted_energy(build, batch):
     network, label = build("rrm").network, Labels()
     energy = dataclasses.replace(ENERGY, reference_crop=96)
-    terms = rrm.losses(network, batch, 0.0, label=label, classification_share=0.0, energy=energy)
+    terms = rrm.losses(
+        network, batch, 0.0, label=label, classification_share=0.0, foreground_weight=0.5, energy=energy
+    )
     assert label.calls == 1
     outputs, labels = network(batch["image"]), label(None, batch, None).labels
+    entropies = balanced_segmentation_loss(outputs["seg"], labels)
     logits = F.interpolate(outputs["seg"], size=(48, 48), mode="bilinear", align_corners=False)
     expected = {
         "tags": F.multilabel_soft_margin_loss(outputs["logits"], batch["tags"]),
-        **balanced_segmentation_loss(outputs["seg"], labels),
+        "background": entropies["background"],
+        "foreground": 0.5 * entropies["foreground"],
         "energy": 16e-7 * energy.raw(logits, batch, labels),
     }
     assert list(terms.losses) == list(expected)
@@ -141,7 +145,7 @@ def test_without_weight_there_is_no_energy(build, batch):
 
 def test_no_label_is_made_while_it_only_classifies(build, batch):
     network, label = build("rrm").network, Labels()
-    options = {"label": label, "classification_share": 0.5, "energy": ENERGY}
+    options = {"label": label, "classification_share": 0.5, "foreground_weight": 1.0, "energy": ENERGY}
     assert list(rrm.losses(network, batch, 0.49, **options).losses) == ["tags"]
     assert label.calls == 0
     assert len(rrm.losses(network, batch, 0.5, **options).losses) == 4

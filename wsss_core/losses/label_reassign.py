@@ -29,6 +29,7 @@ def label_reassign_loss(
     temperature: float,
     threshold: float,
     least_points: int,
+    foreground_weight: float = 1.0,
     centres: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Learn the nearest class centre's label besides the given one; where they differ, neither is memorised.
@@ -47,6 +48,7 @@ def label_reassign_loss(
         temperature: of q (0.1).
         threshold: the least q of a new label (0.6).
         least_points: of a label's centre (8).
+        foreground_weight: of the objects' part of the balanced cross entropy (1).
         centres: those of another source, as `class_centres` gives them; None: those of the images themselves.
 
     Returns:
@@ -71,7 +73,7 @@ def label_reassign_loss(
         return _attraction(embeddings, new, *centres, temperature=temperature), new
     targets = new if variant == "hard" else new.masked_fill(new == labels, IGNORE_INDEX)
     balanced = balanced_segmentation_loss(logits, targets)
-    return balanced["background"] + balanced["foreground"], new
+    return balanced["background"] + foreground_weight * balanced["foreground"], new
 
 
 @torch.no_grad()

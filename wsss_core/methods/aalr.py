@@ -32,9 +32,10 @@ def recipe(params: Params) -> Recipe:
         losses,
         label=label,
         classification_share=two_branch.classification_share(p),
+        foreground_weight=p.foreground_weight,
         energy=Energy.of(p),
         affinity=Affinity(p.adaptive_affinity),
-        reassign=Reassign(p.label_reassign),
+        reassign=Reassign(p.label_reassign, p.foreground_weight),
     )
     return two_branch.recipe(p, objective, label=label, centre_bank=p.label_reassign.bank_momentum is not None)
 
@@ -46,6 +47,7 @@ def losses(
     *,
     label: LabelBatch,
     classification_share: float,
+    foreground_weight: float,
     energy: Energy,
     affinity: Affinity,
     reassign: Reassign,
@@ -58,6 +60,7 @@ def losses(
         progress: of the run, in [0, 1).
         label: makes the batch's labels.
         classification_share: of the run, in which the tags' loss is alone.
+        foreground_weight: of the objects' part of the balanced cross entropy.
         energy: off (weight 0) by default: L_AA takes its role.
         affinity, reassign: L_AA and L_LR, with their weights and ramps.
 
@@ -69,7 +72,12 @@ def losses(
     joint = (progress - classification_share) / (1 - classification_share)
     made, logits = label(model, batch, step.outputs), step.logits()
     raw, seen = step.supervised(logits, made.labels), {"reliable_share": made.share}
-    weights = {"energy": energy.scaled_weight, **affinity.weights(joint), **reassign.weights(joint)}
+    weights = {
+        "foreground": foreground_weight,
+        "energy": energy.scaled_weight,
+        **affinity.weights(joint),
+        **reassign.weights(joint),
+    }
     if energy.weight:
         raw["energy"] = energy.raw(logits, batch, made.labels)
     cells = on_grid(made, step.outputs["seg"].shape[-2:])
@@ -106,6 +114,7 @@ class Reassign:
     """L_LR as its section has it."""
 
     p: LabelReassign
+    foreground_weight: float
 
     def weights(self, joint: float) -> dict[str, float]:
         """Of the loss, so far into the joint phase."""
@@ -124,7 +133,8 @@ class Reassign:
             centres = with_bank(*centres, bank)
         return label_reassign_loss(
             logits, embeddings, cells.labels, cells.confidence, variant=p.variant, temperature=p.temperature,
-            threshold=p.threshold, least_points=p.least_points, centres=centres,
+            threshold=p.threshold, least_points=p.least_points, foreground_weight=self.foreground_weight,
+            centres=centres,
         )  # fmt: skip
 
 

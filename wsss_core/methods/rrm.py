@@ -18,15 +18,26 @@ def recipe(params: Params) -> Recipe:
     p = params.rrm
     label = two_branch.reliable_labelling(p)
     objective = partial(
-        losses, label=label, classification_share=two_branch.classification_share(p), energy=Energy.of(p)
+        losses,
+        label=label,
+        classification_share=two_branch.classification_share(p),
+        foreground_weight=p.foreground_weight,
+        energy=Energy.of(p),
     )
     return two_branch.recipe(p, objective, label=label)
 
 
 def losses(
-    model: nn.Module, batch: dict, progress: float, *, label: LabelBatch, classification_share: float, energy: Energy
+    model: nn.Module,
+    batch: dict,
+    progress: float,
+    *,
+    label: LabelBatch,
+    classification_share: float,
+    foreground_weight: float,
+    energy: Energy,
 ) -> Terms:
-    """Tags, balanced cross entropy on the reliable pixels, dense energy; all but the energy with weight 1.
+    """Tags, balanced cross entropy on the reliable pixels, dense energy.
 
     Args:
         model: the two-branch network.
@@ -34,9 +45,10 @@ def losses(
         progress: of the run, in [0, 1).
         label: makes the batch's labels, anew at every step from the weights of that step.
         classification_share: of the run, in which the tags' loss is alone.
+        foreground_weight: of the objects' part of the balanced cross entropy (1).
         energy: of weight 0: without.
 
-    Zhang et al., AAAI 2020, sec. 3.3, as released.
+    Zhang et al., AAAI 2020, sec. 3.3, as released: all weights are 1 but the energy's.
     """
     if progress < classification_share:
         return two_branch.classification_only(model, batch)
@@ -45,4 +57,5 @@ def losses(
     raw = step.supervised(logits, made.labels)
     if energy.weight:
         raw["energy"] = energy.raw(logits, batch, made.labels)
-    return two_branch.weighted(raw, {"energy": energy.scaled_weight}, {"reliable_share": made.share})
+    weights = {"foreground": foreground_weight, "energy": energy.scaled_weight}
+    return two_branch.weighted(raw, weights, {"reliable_share": made.share})
