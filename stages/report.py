@@ -45,6 +45,7 @@ def main(params: Params, method: str | None) -> None:
         rows=shown.rows,
         trainings=shown.trainings,
         moments=shown.moments,
+        subject=tables.title(method) if method else "",
     )
     artifacts.write_text(page_file, page.render(index, truth, results))
     if method is None:

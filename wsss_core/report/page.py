@@ -38,6 +38,7 @@ class Results:
             not what happens to lie in the folders.
         trainings: name of a history -> its title.
         moments: a CSV of how good the labels were that a network made for itself, by step.
+        subject: the method that the page is about; empty on the pipeline's.
     """
 
     metrics: Path
@@ -52,6 +53,7 @@ class Results:
     rows: Sequence[str] = tuple(tables.PIPELINE)
     trainings: Mapping[str, str] = field(default_factory=dict)
     moments: Path | None = None
+    subject: str = ""
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -62,6 +64,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     """
     rows = tables.quality_rows(results.metrics, results.rows)
     return _template().render(
+        subject=results.subject,
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
         notes=[*_notes(index, truth, rows), *results.notes],
         classes=_classes(index),
