@@ -142,6 +142,7 @@ def test_histories_hold_each_term_with_and_without_its_weight_and_the_shares(joi
     assert all(math.isfinite(value) for value in last.values())
     assert all(0 <= last[name] <= 1 for name in shares)
     weights = {
+        "foreground": p["foreground_weight"],
         "energy": p["energy"]["weight"] * (321 / 64) ** 4,
         "attract": p["adaptive_affinity"]["weight"] if method == "aalr" else None,
         "repel": 2 * p["adaptive_affinity"]["weight"] if method == "aalr" else None,
@@ -192,7 +193,7 @@ def test_schedule_init_needs_no_cam_network_and_starts_with_the_tags_alone(pipel
     pipeline.run_with("train_joint", "--method", method).run_with("predict", "--method", method)
     history = history_of(pipeline, method)
     alone = {name for name, values in history.items() if math.isfinite(values[0])}
-    assert alone == {"step", "lr", "tags"}
+    assert alone == {"step", "lr", "tags", "tags_raw"}
     assert math.isfinite(history["foreground"][1])
     assert history["lr"].tolist() == pytest.approx([p["optimizer"]["lr"], 0])  # of the step that follows
     assert set(pipeline.files(f"data/snapshots/{method}")) > {f"step_1/{SHOWN[0]}.png", f"step_2/{SHOWN[1]}.png"}
