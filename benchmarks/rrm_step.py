@@ -44,12 +44,8 @@ class _WithEvidence(nn.Module):
         super().__init__()
         self.network, self.maps = network, maps
 
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        return self.network(images) | {"cam": self.maps}
-
-    def cams(self, images: torch.Tensor) -> torch.Tensor:
-        self.network.cams(images)  # type: ignore[operator]
-        return self.maps
+    def forward(self, images: torch.Tensor, *, segment: bool = True) -> dict[str, torch.Tensor]:
+        return self.network(images, segment=segment) | {"cam": self.maps}
 
 
 def rows(device: torch.device) -> list[Row]:
@@ -93,13 +89,17 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
         sum(terms.values()).backward()  # type: ignore[union-attr]
         descent.step()
 
+    @torch.no_grad()
+    def cam_passes() -> None:
+        multi_scale_cams(model, batch["image"], maps, scales=SCALES, eval_mode=False)
+
     def energy() -> None:
         upsampled.grad = None
         ENERGY.raw(upsampled, batch, made.labels).backward()
 
     return {
         "step": whole,
-        "cam_passes": partial(multi_scale_cams, model, batch["image"], maps, scales=SCALES, eval_mode=False),
+        "cam_passes": cam_passes,
         "labels": partial(label, model, batch, step.outputs, scales=(1.0,)),
         "energy": energy,
     }
