@@ -1,17 +1,15 @@
 """Segment the validation photographs with a trained network; no tags are used."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
-import torch
+import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
 from wsss_core.models.inference import segment
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, per_image
-from wsss_core.training.placement import network_pixels
+from wsss_core.training import checkpoint, distribution, network_inference
 
 
 @command
@@ -23,25 +21,20 @@ def main(params: Params, method: str) -> None:
     fabric = distribution.launch()
     model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 
-    @torch.inference_mode()
-    def predict(ids: Sequence[str], folder: Path) -> None:
-        with fabric.autocast():
-            labels = segment(model, [index.image(i) for i in ids], device=fabric.device, **p.model_dump())
-        for image_id, label in zip(ids, labels, strict=True):
-            artifacts.write_labels(folder, image_id, label)
+    def predict(ids: Sequence[str]) -> list[np.ndarray]:
+        return segment(model, [index.image(i) for i in ids], device=fabric.device, **p.model_dump())
 
-    per_image.run(
+    network_inference.run(
         index.ids("val"),
         predict,
+        artifacts.write_labels,
         stage=f"predict {method}",
         out=layout.PREDICTIONS / method,
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights],
-        sizes=index.size,
-        batch_pixels=network_pixels(fabric.device),
-        equal_sizes=True,
-        processes=fabric,
+        index=index,
+        fabric=fabric,
     )
 
 

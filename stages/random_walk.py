@@ -1,16 +1,13 @@
 """Spread each photograph's class scores along its affinities."""
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
 
 from wsss_core import artifacts, layout
+from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.models import inference
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, per_image
-from wsss_core.training.placement import network_pixels
+from wsss_core.training import checkpoint, distribution, network_inference
 
 
 @command
@@ -22,28 +19,23 @@ def main(params: Params) -> None:
     weights = layout.MODELS / "affinity" / checkpoint.FILE
     model = checkpoint.load(weights)[0].to(fabric.device)
 
-    @torch.inference_mode()
-    def walk(ids: Sequence[str], folder: Path) -> None:
+    def walk(ids: Sequence[str]) -> list[Scores]:
         images, starts = [index.image(i) for i in ids], [artifacts.read_scores(cams, i) for i in ids]
-        with fabric.autocast():
-            walked = inference.random_walk_scores(
-                model, images, starts, device=fabric.device, **p.model_dump(exclude={"splits"})
-            )
-        for image_id, scores in zip(ids, walked, strict=True):
-            artifacts.write_scores(folder, image_id, scores)
+        return inference.random_walk_scores(
+            model, images, starts, device=fabric.device, **p.model_dump(exclude={"splits"})
+        )
 
-    per_image.run(
+    network_inference.run(
         index.ids(*p.splits),
         walk,
+        artifacts.write_scores,
         stage="random_walk",
         out=layout.RANDOM_WALK,
         suffix=".npz",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights, cams],
-        sizes=index.size,
-        batch_pixels=network_pixels(fabric.device),
-        equal_sizes=True,
-        processes=fabric,
+        index=index,
+        fabric=fabric,
     )
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from wsss_core.sections import Count, Fraction, NonNegative, Positive, Scales, Section, Training
+from wsss_core.sections import (
+    BackgroundExponents,
+    Count,
+    Fraction,
+    MeanField,
+    NonNegative,
+    Positive,
+    Scales,
+    Section,
+    Training,
+)
 
 
 class ClassificationPhase(Section):
@@ -20,26 +30,12 @@ class ClassMaps(Section):
     least_presence: Fraction
 
 
-class ReliableLabels(Section):
-    background_exponent_low: Positive
-    background_exponent_high: Positive
+class ReliableLabels(MeanField, BackgroundExponents):
     keep: Fraction
     cam_threshold: Fraction
     background_threshold: Fraction
     crf_threshold: Fraction
     agree: bool
-    iterations: Annotated[int, Field(ge=0)]
-    gaussian_sxy: Positive
-    gaussian_weight: NonNegative
-    bilateral_sxy: Positive
-    bilateral_srgb: Positive
-    bilateral_weight: NonNegative
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ReliableLabels:
-        if self.background_exponent_low >= self.background_exponent_high:
-            raise ValueError("background_exponent_low must be below background_exponent_high, as in affinity_labels")
-        return self
 
 
 class Energy(Section):

@@ -127,8 +127,7 @@ class InferCam(Section):
     max_pixels: Count
 
 
-class Crf(Section):
-    engine: Literal["lattice", "pydensecrf"]
+class MeanField(Section):
     iterations: Annotated[int, Field(ge=0)]
     gaussian_sxy: Positive
     gaussian_weight: NonNegative
@@ -137,22 +136,30 @@ class Crf(Section):
     bilateral_weight: NonNegative
 
 
+class Crf(MeanField):
+    engine: Literal["lattice", "pydensecrf"]
+
+
 class CamCrf(Crf):
     background_exponent: Positive
 
 
-class AffinityLabels(Crf):
+class BackgroundExponents(Section):
     background_exponent_low: Positive
     background_exponent_high: Positive
 
     @model_validator(mode="after")
-    def _ordered(self) -> AffinityLabels:
+    def _ordered(self) -> BackgroundExponents:
         if self.background_exponent_low >= self.background_exponent_high:
             raise ValueError(
                 "background_exponent_low must be below background_exponent_high: the low exponent strengthens"
                 " the background, so that the foreground which survives is confident"
             )
         return self
+
+
+class AffinityLabels(Crf, BackgroundExponents):
+    pass
 
 
 class TrainAffinity(Training):

@@ -18,7 +18,7 @@ def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tenso
     Returns:
         a scalar; 0 (with a graph) when every pixel is ignored, where a plain mean would be NaN.
     """
-    logits = F.interpolate(logits.float(), size=labels.shape[-2:], mode="bilinear", align_corners=False)
+    logits = _at(logits.float(), labels.shape[-2:])
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="sum")
     return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
 
@@ -36,8 +36,15 @@ def balanced_segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> di
 
     Zhang et al., AAAI 2020, released code: background outnumbers objects many times over.
     """
-    logits = F.interpolate(logits.float(), size=labels.shape[-2:], mode="bilinear", align_corners=False)
+    logits = _at(logits.float(), labels.shape[-2:])
     losses = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")  # (B, H, W)
     background = labels == BACKGROUND
     parts = {"background": background, "foreground": ~background & (labels != IGNORE_INDEX)}
     return {name: (losses * part).sum() / part.sum().clamp(min=1) for name, part in parts.items()}
+
+
+def _at(logits: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    """Upsampled bilinearly; the same where they have the size already, which a copy would cost a whole map."""
+    if logits.shape[-2:] == size:
+        return logits
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

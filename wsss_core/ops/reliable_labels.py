@@ -7,11 +7,10 @@ from math import floor
 
 import torch
 
+from wsss_core.ops.crf import SMALLEST_PROBABILITY
 from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.mean_field import mean_field
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
-
-SMALLEST_PROBABILITY = 1e-5
 
 
 @dataclass(frozen=True)
