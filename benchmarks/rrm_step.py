@@ -17,7 +17,7 @@ from torch import nn
 from benchmarks.measure import Floor, Row, describe, seconds
 from benchmarks.photographs import NAMES, evidence, photograph
 from wsss_core.methods import rrm
-from wsss_core.methods.two_branch import Energy, Step
+from wsss_core.methods.two_branch import Energy, Objective
 from wsss_core.models.build import build_network
 from wsss_core.ops.images import normalise
 from wsss_core.ops.kernels import Kernels
@@ -76,15 +76,13 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
     batch = _batch(device)
     make = partial(reliable_labels, rule=RULE)
     label = partial(self_labels, make=make, scales=SCALES, cam_eval_mode=False, least_presence=0.0)
+    objective = Objective(label, 0.0, 1.0, ENERGY)
     with torch.no_grad():
-        step = Step.of(model, batch)
-        made, logits = label(model, batch, step.outputs), step.logits()
-    upsampled = logits.contiguous(memory_format=torch.channels_last).requires_grad_()
+        step = objective.step(model, batch)
+    upsampled = step.logits.contiguous(memory_format=torch.channels_last).requires_grad_()
 
     def whole() -> None:
-        terms = rrm.losses(
-            model, batch, 0.5, label=label, classification_share=0.0, foreground_weight=1.0, energy=ENERGY
-        ).losses
+        terms = rrm.losses(model, batch, 0.5, objective=objective).losses
         descent.zero_grad(set_to_none=True)
         sum(terms.values()).backward()  # type: ignore[union-attr]
         descent.step()
@@ -95,7 +93,7 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
 
     def energy() -> None:
         upsampled.grad = None
-        ENERGY.raw(upsampled, batch, made.labels).backward()
+        ENERGY.raw(upsampled, batch, step.made.labels).backward()
 
     return {
         "step": whole,

@@ -52,13 +52,14 @@ def main(params: Params, method: str | None, labels: str | None) -> None:
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
-    rows = [f"{labels}_pseudo_labels"] if labels else []
-    for row, folder in zip(rows, made, strict=True):
-        scorer.score_labels(row, partial(artifacts.read_labels, folder), split="train")
+    rows = [name]
+    if labels:
+        rows.insert(0, f"{labels}_pseudo_labels")
+        scorer.score_labels(rows[0], partial(artifacts.read_labels, layout.METHOD_LABELS / labels), split="train")
     scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
     for folder in snapshots:
         scorer.score_moments(name, folder)
-    logger.info("%s", quality_table(layout.METRICS, (*rows, name) if method else PIPELINE))
+    logger.info("%s", quality_table(layout.METRICS, rows if method else PIPELINE))
 
 
 def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> None:

@@ -11,7 +11,7 @@ from wsss_core.losses.adaptive_affinity import adaptive_affinity_loss
 from wsss_core.losses.label_reassign import label_reassign_loss
 from wsss_core.methods import aalr
 from wsss_core.methods.aalr import Affinity, Reassign, on_grid, risen
-from wsss_core.methods.two_branch import Energy
+from wsss_core.methods.two_branch import Energy, Objective
 from wsss_core.training.self_labelling import SelfLabels
 from wsss_core.voc import IGNORE_INDEX
 
@@ -33,10 +33,11 @@ def losses(made, batch, joint=0.9, **changes):
     """Of one step on the labels above."""
     p = made.recipe.section
     parts = {
-        "label": labels, "classification_share": 0.0, "foreground_weight": 1.0, "energy": Energy.of(p),
         "affinity": Affinity(p.adaptive_affinity), "reassign": Reassign(p.label_reassign, 1.0),
     }  # fmt: skip
-    return aalr.losses(made.network.train(), batch, joint, **parts | changes)
+    shared = {"label": labels, "classification_share": 0.0, "foreground_weight": 1.0, "energy": Energy.of(p)}
+    objective = Objective(**{name: changes.pop(name, value) for name, value in shared.items()})
+    return aalr.losses(made.network.train(), batch, joint, objective=objective, **parts | changes)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from wsss_core.losses.energy import dense_energy
 from wsss_core.losses.segmentation import balanced_segmentation_loss
 from wsss_core.methods import rrm
-from wsss_core.methods.two_branch import Energy
+from wsss_core.methods.two_branch import Energy, Objective
 from wsss_core.ops.images import photograph
 from wsss_core.training.self_labelling import SelfLabels
 from wsss_core.voc import IGNORE_INDEX
@@ -118,9 +118,7 @@ def test_what_the_section_says_of_the_energy_is_what_it_uses(build, batch, name,
 def test_the_losses_are_tags_both_balanced_cross_entropies_and_the_weighted_energy(build, batch):
     network, label = build("rrm").network, Labels()
     energy = dataclasses.replace(ENERGY, reference_crop=96)
-    terms = rrm.losses(
-        network, batch, 0.0, label=label, classification_share=0.0, foreground_weight=0.5, energy=energy
-    )
+    terms = rrm.losses(network, batch, 0.0, objective=Objective(label, 0.0, 0.5, energy))
     assert label.calls == 1
     outputs, labels = network(batch["image"]), label(None, batch, None).labels
     entropies = balanced_segmentation_loss(outputs["seg"], labels)
@@ -145,7 +143,7 @@ def test_without_weight_there_is_no_energy(build, batch):
 
 def test_no_label_is_made_while_it_only_classifies(build, batch):
     network, label = build("rrm").network, Labels()
-    options = {"label": label, "classification_share": 0.5, "foreground_weight": 1.0, "energy": ENERGY}
+    options = {"objective": Objective(label, 0.5, 1.0, ENERGY)}
     assert list(rrm.losses(network, batch, 0.49, **options).losses) == ["tags"]
     assert label.calls == 0
     assert len(rrm.losses(network, batch, 0.5, **options).losses) == 4

@@ -43,8 +43,7 @@ class TrainingSet(Dataset):
     def __getitem__(self, position: int) -> dict:
         image_id = self._id(position)
         image = tv_tensors.Image(torch.from_numpy(self.index.image(image_id).copy()).permute(2, 0, 1))
-        tags = torch.zeros(len(self.index.classes))
-        tags[[tag - 1 for tag in self.index[image_id].tags]] = 1
+        tags = tag_vector(self.index, image_id)
         labels = np.zeros(image.shape[-2:], np.uint8) if self.labels is None else self.labels(image_id)
         mask = tv_tensors.Mask(torch.from_numpy(np.stack([labels, np.zeros_like(labels)])))
         with _seeded(self.seed, position):
@@ -77,6 +76,13 @@ class _seeded:
     def __exit__(self, *_) -> None:
         random.setstate(self.states[0])
         torch.set_rng_state(self.states[1])
+
+
+def tag_vector(index: Index, image_id: str) -> torch.Tensor:
+    """(C,) float32: 1 for each class that the image has."""
+    tags = torch.zeros(len(index.classes))
+    tags[[tag - 1 for tag in index[image_id].tags]] = 1
+    return tags
 
 
 def batches(

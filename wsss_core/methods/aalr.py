@@ -15,7 +15,7 @@ from wsss_core.losses.class_centres import class_centres, updated_bank, with_ban
 from wsss_core.losses.label_reassign import label_reassign_loss, share_reassigned
 from wsss_core.methods import two_branch
 from wsss_core.methods.recipe import Recipe
-from wsss_core.methods.two_branch import Energy, LabelBatch, Step
+from wsss_core.methods.two_branch import Objective
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
@@ -30,10 +30,7 @@ def recipe(params: Params) -> Recipe:
     label = refined if p.label_source == "pamr" else two_branch.reliable_labelling(p)
     objective = partial(
         losses,
-        label=label,
-        classification_share=two_branch.classification_share(p),
-        foreground_weight=p.foreground_weight,
-        energy=Energy.of(p),
+        objective=Objective.of(p, label),
         affinity=Affinity(p.adaptive_affinity),
         reassign=Reassign(p.label_reassign, p.foreground_weight),
     )
@@ -41,16 +38,7 @@ def recipe(params: Params) -> Recipe:
 
 
 def losses(
-    model: nn.Module,
-    batch: dict,
-    progress: float,
-    *,
-    label: LabelBatch,
-    classification_share: float,
-    foreground_weight: float,
-    energy: Energy,
-    affinity: Affinity,
-    reassign: Reassign,
+    model: nn.Module, batch: dict, progress: float, *, objective: Objective, affinity: Affinity, reassign: Reassign
 ) -> Terms:
     """L_tags + L_ce + a L_AA + b L_LR, and RRM's energy on demand.
 
@@ -58,31 +46,22 @@ def losses(
         model: the two-branch network.
         batch: of `TrainingSet`.
         progress: of the run, in [0, 1).
-        label: makes the batch's labels.
-        classification_share: of the run, in which the tags' loss is alone.
-        foreground_weight: of the objects' part of the balanced cross entropy.
-        energy: off (weight 0) by default: L_AA takes its role.
+        objective: RRM's terms. Its energy is off (weight 0) by default: L_AA takes its role.
         affinity, reassign: L_AA and L_LR, with their weights and ramps.
 
     The sum is the paper's; weights, ramps and L_LR are our reconstruction (docs/aalr.md).
     """
-    if progress < classification_share:
-        return two_branch.classification_only(model, batch)
-    step = Step.of(model, batch)
-    joint = (progress - classification_share) / (1 - classification_share)
-    made, logits = label(model, batch, step.outputs), step.logits()
-    raw, seen = step.supervised(logits, made.labels), {"reliable_share": made.share}
-    weights = {
-        "foreground": foreground_weight,
-        "energy": energy.scaled_weight,
-        **affinity.weights(joint),
-        **reassign.weights(joint),
-    }
-    if energy.weight:
-        raw["energy"] = energy.raw(logits, batch, made.labels)
-    cells = on_grid(made, step.outputs["seg"].shape[-2:])
+    first = objective.classification_share
+    if progress < first:
+        return objective.classification(model, batch)
+    joint = (progress - first) / (1 - first)
+    step = objective.step(model, batch)
+    raw, seen = step.raw, {"reliable_share": step.made.share}
+    weights = {**step.weights, **affinity.weights(joint), **reassign.weights(joint)}
+    cells = on_grid(step.made, step.outputs["seg"].shape[-2:])
     if affinity.p.weight:
-        raw |= affinity.raw(logits, made) if affinity.p.grid == "image" else affinity.raw(step.outputs["seg"], cells)
+        on_pixels = affinity.p.grid == "image"
+        raw |= affinity.raw(step.logits, step.made) if on_pixels else affinity.raw(step.outputs["seg"], cells)
     if weights["reassign"]:
         raw["reassign"], new = reassign.raw(model, step.outputs, cells)
         seen["reassigned_share"] = share_reassigned(cells.labels, new)

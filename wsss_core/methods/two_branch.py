@@ -64,44 +64,6 @@ def _labels_of(model: nn.Module, batch: dict, *, label: LabelBatch) -> torch.Ten
     return label(model, batch, model(batch["image"], segment=False)).labels
 
 
-def classification_only(model: nn.Module, batch: dict) -> Terms:
-    """Of the classification phase: the segmentation branch does not run, so that not even weight decay touches it."""
-    return weighted({"tags": tag_loss(model(batch["image"], segment=False)["logits"], batch["tags"])}, {}, {})
-
-
-def classification_share(p: TwoBranch) -> float:
-    """Of the run, in which the tags' loss is alone."""
-    return p.classification_phase.share if p.schedule == "init" else 0.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One forward pass.
-
-    Attributes:
-        batch: what went in.
-        outputs: of the network.
-    """
-
-    batch: dict
-    outputs: dict[str, torch.Tensor]
-
-    @classmethod
-    def of(cls, model: nn.Module, batch: dict) -> Step:
-        """The pass of a batch."""
-        return cls(batch, model(batch["image"]))
-
-    def logits(self) -> torch.Tensor:
-        """(B, C+1, H, W) float32 of the segmentation branch, at every pixel."""
-        size = self.batch["image"].shape[-2:]
-        return F.interpolate(self.outputs["seg"].float(), size=size, mode="bilinear", align_corners=False)
-
-    def supervised(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The losses of both branches: `tags`, and balanced cross entropies `background` and `foreground`."""
-        tags = tag_loss(self.outputs["logits"], self.batch["tags"])
-        return {"tags": tags, **balanced_segmentation_loss(logits, labels)}
-
-
 @dataclass(frozen=True)
 class Energy:
     """The dense energy of a batch, with weight and reach stated for crops of one size and scaled to any.
@@ -146,6 +108,64 @@ class Energy:
             logits.softmax(dim=1), photograph(batch["image"]), labels, batch["roi"], weight=1.0, scale=self.scale,
             sigma_xy=self.sigma_xy * self.factor, sigma_rgb=self.sigma_rgb, gated=self.gated, grad=self.grad,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the joint phase.
+
+    Attributes:
+        outputs: of the network.
+        logits: (B, C+1, H, W) float32 of the segmentation branch, at every pixel.
+        made: the labels that the network made for the batch.
+        raw: the terms so far, unweighted.
+        weights: of terms whose weight is not 1.
+    """
+
+    outputs: dict[str, torch.Tensor]
+    logits: torch.Tensor
+    made: SelfLabels
+    raw: dict[str, torch.Tensor]
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Tags, balanced cross entropy on the network's own labels, dense energy: what every method here minimises.
+
+    Attributes:
+        label: makes the batch's labels, anew at every step from the weights of that step.
+        classification_share: of the run, in which the tags' loss is alone; 0 for `cls`.
+        foreground_weight: of the objects' part of the balanced cross entropy (1).
+        energy: of weight 0: without.
+    """
+
+    label: LabelBatch
+    classification_share: float
+    foreground_weight: float
+    energy: Energy
+
+    @classmethod
+    def of(cls, p: TwoBranch, label: LabelBatch) -> Objective:
+        """That of a section."""
+        share = p.classification_phase.share if p.schedule == "init" else 0.0
+        return cls(label, share, p.foreground_weight, Energy.of(p))
+
+    def classification(self, model: nn.Module, batch: dict) -> Terms:
+        """Of the first phase: the segmentation branch does not run, so that not even weight decay touches it."""
+        return weighted({"tags": tag_loss(model(batch["image"], segment=False)["logits"], batch["tags"])}, {}, {})
+
+    def step(self, model: nn.Module, batch: dict) -> Step:
+        """The terms of a step of the joint phase: `tags`, `background`, `foreground` and `energy`."""
+        outputs = model(batch["image"])
+        made = self.label(model, batch, outputs)
+        size = batch["image"].shape[-2:]
+        logits = F.interpolate(outputs["seg"].float(), size=size, mode="bilinear", align_corners=False)
+        raw = {"tags": tag_loss(outputs["logits"], batch["tags"]), **balanced_segmentation_loss(logits, made.labels)}
+        if self.energy.weight:
+            raw["energy"] = self.energy.raw(logits, batch, made.labels)
+        weights = {"foreground": self.foreground_weight, "energy": self.energy.scaled_weight}
+        return Step(outputs, logits, made, raw, weights)
 
 
 def weighted(

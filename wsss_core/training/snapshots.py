@@ -13,6 +13,7 @@ from torch import nn
 
 from wsss_core import artifacts
 from wsss_core.data.index import Index
+from wsss_core.data.training_set import tag_vector
 from wsss_core.ops.images import limited_size, resized
 from wsss_core.training.journal import Journal
 
@@ -80,7 +81,6 @@ class Album:
         index = self.snapshots.index
         size = index.size(image_id)
         image = resized(index.image(image_id), limited_size(size, scale=1.0, max_pixels=MAX_PIXELS))[None]
-        tags = torch.zeros(1, len(index.classes))
-        tags[0, [tag - 1 for tag in index[image_id].tags]] = 1
-        batch = {"image": image, "tags": tags, "roi": torch.ones(1, *image.shape[-2:], dtype=torch.bool)}
+        roi = torch.ones(1, *image.shape[-2:], dtype=torch.bool)
+        batch = {"image": image, "tags": tag_vector(index, image_id)[None], "roi": roi}
         return size, {"id": [image_id], **{name: value.to(self.device) for name, value in batch.items()}}
