@@ -14,7 +14,7 @@ from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
-from wsss_core.methods import METHODS
+from wsss_core.methods import IN_ROUNDS, METHODS
 from wsss_core.params import Params
 from wsss_core.report import evaluation
 from wsss_core.report.evaluation import Scorer
@@ -35,31 +35,41 @@ _MADE_BY = {
 
 @command
 @click.option("--method", help="Score only this method's predictions on the validation split.")
+@click.option("--round", "number", type=int, help="Of this of its rounds, instead of the last one.")
 @click.option("--labels", help="Score the pseudo-labels that this method's network made for the training split too.")
-def main(params: Params, method: str | None, labels: str | None) -> None:
-    """Evaluate all stages of the pipeline, or one method's predictions, and the labels that its training kept."""
-    index, name = open_index(params), method or "deeplab"
+@click.option("--labels-of-rounds", is_flag=True, help="Score the method's pseudo-labels after each of its rounds too.")
+@click.option("--saliency", is_flag=True, help="Score the method's saliency maps of the validation split too.")
+def main(
+    params: Params, method: str | None, number: int | None, labels: str | None, labels_of_rounds: bool, saliency: bool
+) -> None:
+    """Evaluate all stages of the pipeline, or what one method's graph made."""
+    index, name = open_index(params), layout.round_name(method or "deeplab", number)
     truth = open_truth(params, index)
+    snapshots = [layout.SNAPSHOTS / name] if method in METHODS and method not in IN_ROUNDS else []
+    made = {f"{labels}_pseudo_labels": layout.METHOD_LABELS / labels} if labels else {}
+    if method and labels_of_rounds:
+        made = _rounds(method, len(getattr(params, method).rounds))
+    maps = [layout.PREDICTED_SALIENCY / name / "val"] if saliency else []
     graph: str | Path = layout.graph_of(method) if method else "predict"
-    snapshots = {layout.SNAPSHOTS / name: graph} if method in METHODS else {}
-    made = {layout.METHOD_LABELS / labels: graph} if labels else {}
-    needed: dict[str, Mapping[Path, str | Path]] = {
-        "val": {layout.PREDICTIONS / name: graph},
-        "train": {**snapshots, **made} if method else _MADE_BY,
-    }
-    for split, folders in needed.items():
-        _check(truth, index, split, folders)
+    _check(truth, index, "val", dict.fromkeys([layout.PREDICTIONS / name, *maps], graph))
+    _check(truth, index, "train", dict.fromkeys([*snapshots, *made.values()], graph) if method else _MADE_BY)
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
-    rows = [name]
-    if labels:
-        rows.insert(0, f"{labels}_pseudo_labels")
-        scorer.score_labels(rows[0], partial(artifacts.read_labels, layout.METHOD_LABELS / labels), split="train")
+    for row, folder in made.items():
+        scorer.score_labels(row, partial(artifacts.read_labels, folder), split="train")
     scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
+    for folder in maps:
+        scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
         scorer.score_moments(name, folder)
-    logger.info("%s", quality_table(layout.METRICS, rows if method else PIPELINE))
+    logger.info("%s", quality_table(layout.METRICS, [*made, name] if method else PIPELINE))
+
+
+def _rounds(method: str, count: int) -> dict[str, Path]:
+    """Name of the metrics file -> folder of the labels after each round; round 0 is before the first."""
+    folder = layout.METHOD_LABELS / method
+    return {f"{method}_rounds/round_{number}": layout.round_folder(folder, number) for number in range(count + 1)}
 
 
 def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> None:
@@ -77,7 +87,7 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
     for name, folder in label_maps.items():
         scorer.score_labels(name, partial(artifacts.read_labels, folder), split="train")
     scorer.score_labels("random_walk", _walked, split="train")
-    scorer.score_saliency(layout.SALIENCY)
+    scorer.score_saliency("saliency", layout.SALIENCY, split="train")
 
 
 def _walked(image_id: str) -> np.ndarray:

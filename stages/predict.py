@@ -14,10 +14,11 @@ from wsss_core.training import checkpoint, distribution, network_inference
 
 @command
 @click.option("--method", default="deeplab", show_default=True, help="Which model, and which folder of predictions.")
-def main(params: Params, method: str) -> None:
+@click.option("--round", "number", type=int, help="Which of its rounds, instead of the last one.")
+def main(params: Params, method: str, number: int | None) -> None:
     """Predict label maps for the validation split."""
     p, index = params.predict, open_index(params)
-    weights = layout.MODELS / method / checkpoint.FILE
+    weights = checkpoint.file_of(layout.round_folder(layout.MODELS / method, number))
     fabric = distribution.launch()
     model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 
@@ -29,7 +30,7 @@ def main(params: Params, method: str) -> None:
         predict,
         artifacts.write_labels,
         stage=f"predict {method}",
-        out=layout.PREDICTIONS / method,
+        out=layout.PREDICTIONS / layout.round_name(method, number),
         suffix=".png",
         params=p.model_dump(),
         inputs=[layout.INDEX, weights],

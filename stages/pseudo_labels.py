@@ -7,17 +7,19 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.methods import IN_ROUNDS
 from wsss_core.models.inference import segment
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
 
 @command
-@click.option("--method", default="rrm", show_default=True, help="Whose network; names the labels' folder.")
+@click.option("--method", type=click.Choice(["rrm", "ssnet"]), required=True, help="Whose network; names the folder.")
 def main(params: Params, method: str) -> None:
-    """Make pseudo-labels of the training split with a trained network."""
-    p, index = params.rrm_two_step, open_index(params)
-    weights = layout.MODELS / method / checkpoint.FILE
+    """Make pseudo-labels of the training split with a method's first network."""
+    index = open_index(params)
+    p = getattr(params, f"{method}_two_step")
+    weights = layout.round_folder(layout.MODELS / method, 1 if method in IN_ROUNDS else None) / checkpoint.FILE
     fabric = distribution.launch()
     model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 

@@ -20,7 +20,7 @@ PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 @click.option("--method", type=click.Choice((*METHODS, "full_supervision")), help="Write this graph's page instead.")
 def main(params: Params, method: str | None) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
-    index, shown = open_index(params), _contents(method)
+    index, shown = open_index(params), _contents(params, method)
     truth = open_truth(params, index)
     for folder, stage in shown.needed.items():
         require(folder, stage=stage)
@@ -28,7 +28,7 @@ def main(params: Params, method: str | None) -> None:
         "train": _draw_training(params, index, truth, shown),
         "val": strips.draw(
             index, truth, ids=spread(index.ids("val"), params.report.num_images),
-            columns=strips.prediction_columns(shown.networks),
+            columns=[*strips.prediction_columns(shown.networks), *shown.val],
         ),
     }  # fmt: skip
     page_file = layout.REPORTS / f"{shown.page}.html"
@@ -45,6 +45,7 @@ def main(params: Params, method: str | None) -> None:
         rows=shown.rows,
         trainings=shown.trainings,
         moments=shown.moments,
+        saliency=shown.saliency,
         subject=tables.title(method) if method else "",
     )
     artifacts.write_text(page_file, page.render(index, truth, results))
@@ -52,9 +53,10 @@ def main(params: Params, method: str | None) -> None:
         _write_picture(index, drawn["train"])
 
 
-def _contents(method: str | None) -> Contents:
+def _contents(params: Params, method: str | None) -> Contents:
     if method in METHODS:
-        return contents.of_method(method)
+        rounds = getattr(getattr(params, method), "rounds", ())
+        return contents.of_method(method, num_rounds=len(rounds))
     return contents.of_pipeline(*([method] if method else []))
 
 

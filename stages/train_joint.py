@@ -4,11 +4,11 @@ import click
 
 from wsss_core import layout
 from wsss_core.cli.stage import command, open_index
-from wsss_core.data.index import spread
-from wsss_core.data.training_set import TrainingSet
+from wsss_core.data.index import Index, spread
+from wsss_core.data.training_set import Samples, TrainingSet
 from wsss_core.data.transforms import augmentation
-from wsss_core.methods import METHODS
-from wsss_core.methods.recipe import recipe_of
+from wsss_core.methods import IN_ROUNDS, METHODS
+from wsss_core.methods.recipe import Recipe, recipe_of
 from wsss_core.params import Params
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.snapshots import Snapshots
@@ -17,10 +17,14 @@ from wsss_core.training.train import train
 
 @command
 @click.option("--method", type=click.Choice(METHODS), required=True, help="Which one; names the model's folder.")
-def main(params: Params, method: str) -> None:
+@click.option("--round", "number", type=int, help="Which of its rounds, for a method that has some.")
+def main(params: Params, method: str, number: int | None) -> None:
     """Train a method that classifies and segments with one network."""
-    index, recipe = open_index(params), recipe_of(method)(params)
-    p, ids = recipe.section, index.ids("train")
+    if (number is None) == (method in IN_ROUNDS):
+        raise click.UsageError(f"{method} trains in {'rounds: give' if number is None else 'one go: leave out'} --round")
+    index = open_index(params)
+    recipe = recipe_of(method)(params, *([] if number is None else [number]))
+    p = recipe.section
     train(
         Description(
             method=method,
@@ -30,25 +34,32 @@ def main(params: Params, method: str) -> None:
             options=recipe.options,
             params=p.model_dump(),
         ),
-        TrainingSet(index, ids, augmentation(**p.augment.model_dump()), seed=params.seed),
+        _samples(index, recipe, seed=params.seed),
         recipe.losses,
         batch=p.batch,
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
-        inputs=[layout.INDEX, *recipe.start.inputs],
-        out=layout.MODELS / method,
-        history=layout.HISTORY / f"{method}.tsv",
+        inputs=[layout.INDEX, *recipe.inputs, *recipe.start.inputs],
+        out=layout.round_folder(layout.MODELS / method, number),
+        history=layout.HISTORY / f"{layout.round_name(method, number)}.tsv",
         initialise=recipe.start.initialise,
         schedule=recipe.schedule,
-        snapshots=Snapshots(
-            index,
-            spread(ids, p.moments.num_images),
-            at=p.moments.at,
-            label=recipe.label,
-            out=layout.SNAPSHOTS / method,
-        ),
+        snapshots=_snapshots(index, recipe, method),
     )
+
+
+def _samples(index: Index, recipe: Recipe, *, seed: int) -> Samples:
+    if recipe.samples:
+        return recipe.samples(index)
+    return TrainingSet(index, index.ids("train"), augmentation(**recipe.section.augment.model_dump()), seed=seed)
+
+
+def _snapshots(index: Index, recipe: Recipe, method: str) -> Snapshots | None:
+    if recipe.label is None or recipe.moments is None:
+        return None
+    ids = spread(index.ids("train"), recipe.moments.num_images)
+    return Snapshots(index, ids, at=recipe.moments.at, label=recipe.label, out=layout.SNAPSHOTS / method)
 
 
 if __name__ == "__main__":

@@ -23,14 +23,21 @@ NETWORK_OF = {
     "models/rrm": "wsss_core.models.two_branch",
     "models/rrm_two_step": "wsss_core.models.deeplab",
     "models/aalr": "wsss_core.models.two_branch",
+    "models/ssnet": "wsss_core.models.ssnet",
+    "models/auxsegnet": "wsss_core.models.auxsegnet",
 }
-"""The code of the network in each folder, which `models/build.py` imports by name."""
+"""The code of the network in each folder, which `models/build.py` imports by name; a round's lies below it."""
+
+
+def stages_of(content: dict) -> dict[str, dict]:
+    """The stages of a graph by name; one for each item of a list, as it is written once."""
+    return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
 
 
 def code_of(stage: dict) -> set[str]:
     """Every project file that a stage's command imports, by statement or by name, but for those that hold params."""
-    artifacts = {*stage["deps"], *stage.get("outs", ())}
-    networks = [module for folder, module in NETWORK_OF.items() if folder in artifacts]
+    artifacts = "\n".join([*stage["deps"], *stage.get("outs", ())])
+    networks = [module for folder, module in NETWORK_OF.items() if re.search(rf"^{folder}(/|$)", artifacts, re.M)]
     starts = map(import_graph.path_of, [*named_modules(stage), *networks])
     return {path.as_posix() for path in set().union(*map(import_graph.reachable, starts)) - VALUES_ARE_PARAMS}
 
@@ -53,7 +60,7 @@ def write(graph: Path) -> None:
     yaml.width = 10_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(graph.read_text(encoding="utf-8"))
-    for stage in content["stages"].values():
+    for stage in stages_of(content).values():
         known = listed(stage)
         stage["deps"][:] = [dep for dep in stage["deps"] if dep not in known] + sorted(code_of(stage))
     text = io.StringIO()

@@ -9,7 +9,7 @@ import import_graph
 import pytest
 from import_graph import ROOT
 from ruamel.yaml import YAML
-from stage_deps import GRAPHS, code_of, listed, named_modules
+from stage_deps import GRAPHS, code_of, listed, named_modules, stages_of
 
 LAYERS = [
     ("stages", "wsss_core.cli"),
@@ -60,7 +60,7 @@ def test_no_two_modules_import_each_other():
 def _stages():
     for graph in GRAPHS:
         content = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))
-        for name, stage in content["stages"].items():
+        for name, stage in stages_of(content).items():
             yield pytest.param(graph, name, stage, id=f"{graph.parent.name}-{name}")
 
 
@@ -75,13 +75,14 @@ def test_stage_depends_on_every_module_it_imports_and_on_no_other(graph, name, s
 def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
     sources = [(ROOT / path).read_text(encoding="utf-8") for path in map(import_graph.path_of, named_modules(stage))]
     read = {section for source in sources for section in re.findall(r"\bparams\.(\w+)", source)} - {"Params"}
-    assert read <= set(stage["params"]), f"{graph}: {name} reads params that it does not list"
+    tracked = {param.partition(".")[0] for param in stage["params"]}
+    assert read <= tracked, f"{graph}: {name} reads params that it does not list"
 
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.parent.name)
 def test_every_output_is_ignored_by_git(graph):
     ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("/")]
-    for stage in YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"].values():
+    for stage in stages_of(YAML(typ="safe").load(graph.read_text(encoding="utf-8"))).values():
         for kind in ("outs", "metrics", "plots"):
             for out in stage.get(kind, []):
                 path = out if isinstance(out, str) else next(iter(out))

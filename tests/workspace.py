@@ -7,6 +7,7 @@ import copy
 import importlib
 import shutil
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -31,13 +32,16 @@ TWO_BRANCH = {
     "moments": {"at": [0.5, 1.0], "num_images": 2},
 }
 SMALLEST = {
-    "dataset": {"scenes": {"num_train": 6, "num_val": 3, "num_saliency": 0, "height": 64, "width": 80}},
+    "dataset": {"scenes": {"num_train": 6, "num_val": 3, "num_saliency": 3, "height": 64, "width": 80}},
     "train_cam": {"batch": 4, "epochs": 1},
     "train_affinity": {"batch": 4, "epochs": 1},
     "train_deeplab": {"batch": 4, "epochs": 1},
     "rrm": TWO_BRANCH,
     "rrm_two_step": {"crf": {"iterations": 2}},
     "aalr": copy.deepcopy(TWO_BRANCH),
+    "ssnet": {"first": {"batch": 2}, "second": {"batch": 2}},
+    "ssnet_two_step": {"crf": {"iterations": 2}},
+    "auxsegnet": {"batch": 2, "head_channels": 16},
 }
 """Over the preset scenes_tiny: as few and as small as shows that every stage works."""
 QUIET = {"WSSS_WORKERS": "0", "WSSS_DEVICES": "cpu", "WSSS_PRECISION": "32-true", "WSSS_RESUME_DIR": None}
@@ -46,7 +50,13 @@ QUIET = {"WSSS_WORKERS": "0", "WSSS_DEVICES": "cpu", "WSSS_PRECISION": "32-true"
 def commands_of(method: str) -> list[list[str]]:
     """What a method's graph runs, in its order: the stage and its options."""
     stages = YAML(typ="safe").load((ROOT / f"pipelines/{method}/dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    return [stage["cmd"].removeprefix("python -m stages.").split() for stage in stages.values()]
+    commands = []
+    for in_rounds, group in groupby(stages.values(), key=lambda stage: "foreach" in stage):
+        each = list(group)
+        for number in tiny_params()["auxsegnet"]["rounds"] if in_rounds else [""]:
+            written = [stage.get("do", stage)["cmd"].replace("${key}", number) for stage in each]
+            commands += [command.removeprefix("python -m stages.").split() for command in written]
+    return commands
 
 
 def merge(target: dict, source: dict) -> dict:

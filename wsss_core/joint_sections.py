@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from wsss_core.sections import (
     BackgroundExponents,
     Count,
+    DualXor,
     Fraction,
     MeanField,
     NonNegative,
@@ -109,3 +110,72 @@ class Aalr(TwoBranch):
     pamr: PamrLabels
     adaptive_affinity: AdaptiveAffinity
     label_reassign: LabelReassign
+
+
+class Turn(Section):
+    """A round: what it starts from, as paths below the repository's root."""
+
+    before: Annotated[int, Field(ge=0)]
+    weights: str
+    saliency: str
+
+
+class TaskWeights(Section):
+    tags: NonNegative
+    segmentation: NonNegative
+    saliency: NonNegative
+
+
+class SaliencyUpdate(MeanField):
+    anchor_share: Fraction
+
+
+class AuxSegNet(Training):
+    rounds: dict[Annotated[int, Field(ge=1)], Turn]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    head_channels: Count
+    atrous_rates: tuple[Count, Count, Count] | None
+    affinity: Literal["cross", "own", "none"]
+    renormalise_rows: bool
+    weights: TaskWeights
+    first_saliency: Literal["half", "twice_mean", "otsu"]
+    renormalise_cams: bool
+    labels: DualXor
+    update: SaliencyUpdate
+    max_pixels: Count
+
+    @field_validator("rounds")
+    @classmethod
+    def _one_after_the_other(cls, rounds: dict[int, Turn]) -> dict[int, Turn]:
+        if list(rounds) != list(range(1, len(rounds) + 1)) or not rounds:
+            raise ValueError(f"must be numbered 1, 2, ..., not {list(rounds)}")
+        if any(turn.before != number - 1 for number, turn in rounds.items()):
+            raise ValueError("each round's `before` is the number of the round before it")
+        return rounds
+
+
+class SaliencySource(Section):
+    """Where SSNet learns what is salient."""
+
+    images: str | None
+    masks: str | None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> SaliencySource:
+        if (self.images is None) != (self.masks is None):
+            raise ValueError("give both folders, images and masks, or null for both")
+        return self
+
+
+class SSNetStep(Training):
+    atrous_rates: Annotated[list[Count], Field(min_length=1)] | None
+    aggregation_grid: Annotated[int, Field(ge=0)]
+
+
+class SSNet(Section):
+    saliency_set: SaliencySource
+    saliency_loss: Literal["bce", "linear_bg", "linear_old"]
+    saliency_weight: NonNegative
+    first: SSNetStep
+    second: SSNetStep
+    bootstrap: Fraction

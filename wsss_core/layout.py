@@ -13,7 +13,9 @@ FUSED = Path("data/fused")
 PSEUDO_LABELS = Path("data/pseudo_labels/affinitynet")
 METHOD_LABELS = Path("data/pseudo_labels")
 SNAPSHOTS = Path("data/snapshots")
+AFFINITY_MAPS = Path("data/affinity_maps")
 PREDICTIONS = Path("data/predictions")
+PREDICTED_SALIENCY = Path("data/predicted_saliency")
 MODELS = Path("models")
 REPORTS = Path("reports")
 METRICS = REPORTS / "metrics"
@@ -25,3 +27,13 @@ CONFUSION = REPORTS / "confusion"
 def graph_of(method: str) -> Path:
     """The graph whose stages make a method's artifacts; a second step belongs to the first one's."""
     return Path("pipelines") / method.removesuffix("_two_step") / "dvc.yaml"
+
+
+def round_folder(folder: Path, number: int | None) -> Path:
+    """Where a method in rounds keeps what one of them made; None: the method's own folder."""
+    return folder if number is None else folder / f"round_{number}"
+
+
+def round_name(method: str, number: int | None) -> str:
+    """What a round of a method is called where names are files: histories, metrics, predictions."""
+    return method if number is None else f"{method}_round_{number}"

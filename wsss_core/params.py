@@ -34,6 +34,9 @@ class Params(sections.Section):
     rrm: joint_sections.TwoBranch
     rrm_two_step: sections.Predict
     aalr: joint_sections.Aalr
+    ssnet: joint_sections.SSNet
+    ssnet_two_step: sections.Predict
+    auxsegnet: joint_sections.AuxSegNet
 
     @field_validator("random_walk")
     @classmethod

@@ -19,10 +19,17 @@ from wsss_core.training.loop import Terms
 
 CROP = 48
 NUM_CLASSES = 3
-SMALL = {
+TWO_BRANCH = {
     "head_channels": 16, "atrous_rate": 2, "dropout": 0.0, "augment": {"crop": CROP}, "labels": {"iterations": 3},
     "class_maps": {"scales": [0.5, 1.0]},
 }  # fmt: skip
+STEP = {"augment": {"crop": CROP}, "aggregation_grid": 3}
+SMALL = {
+    "rrm": TWO_BRANCH,
+    "aalr": TWO_BRANCH,
+    "ssnet": {"first": STEP, "second": {**STEP, "atrous_rates": [1, 2]}},
+    "auxsegnet": {"head_channels": 16, "atrous_rates": [1, 2, 2], "dropout": 0.0, "augment": {"crop": CROP}},
+}
 COLOURS = torch.tensor([[110, 120, 115], [200, 40, 50], [40, 60, 190], [230, 200, 30]])
 """Of the background and of each class."""
 
@@ -42,11 +49,11 @@ class Method:
 
 @pytest.fixture
 def build() -> Callable[..., Method]:
-    """build(method, key=value, ...): with nested changes of its section of the smallest parameters."""
+    """build(method, [round,] key=value, ...): with nested changes of its section of the smallest parameters."""
 
-    def make(name: str, **changes) -> Method:
-        params = validate(merge(tiny_params(), {name: merge(copy.deepcopy(SMALL), changes)}), source="tiny")
-        recipe = recipe_of(name)(params)
+    def make(name: str, *number: int, **changes) -> Method:
+        params = validate(merge(tiny_params(), {name: merge(copy.deepcopy(SMALL[name]), changes)}), source="tiny")
+        recipe = recipe_of(name)(params, *number)
         torch.manual_seed(0)
         network = build_network(
             recipe.network, num_classes=NUM_CLASSES, options=recipe.options,
@@ -57,15 +64,26 @@ def build() -> Callable[..., Method]:
     return make
 
 
-def batch_of(pictures: torch.Tensor, classes: list[int]) -> dict:
-    """Of (B, H, W, 3) pictures without padding and the class of each, 0 for none."""
+def batch_of(pictures: torch.Tensor, classes: list[int], truth: torch.Tensor | None = None) -> dict:
+    """Of (B, H, W, 3) pictures without padding, the class of each, 0 for none, and (B, H, W) labels, 0 if not given.
+
+    The same pictures, mirrored, are the saliency set of the methods that have one.
+    """
+    labels = torch.zeros(pictures.shape[:3], dtype=torch.int64) if truth is None else truth
+    image = normalise(pictures.clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2))
+    roi = torch.ones(pictures.shape[:3], dtype=torch.bool)
     tags = torch.zeros(len(classes), NUM_CLASSES + 1)
     tags[range(len(classes)), classes] = 1
     return {
         "id": [f"image{place}" for place in range(len(classes))],
-        "image": normalise(pictures.clamp(0, 255).to(torch.uint8).permute(0, 3, 1, 2)),
+        "image": image,
         "tags": tags[:, 1:],
-        "roi": torch.ones(pictures.shape[:3], dtype=torch.bool),
+        "roi": roi,
+        "labels": labels,
+        "saliency": (labels > 0).float(),
+        "saliency_image": image.flip(-1),
+        "saliency_mask": (labels > 0).float().flip(-1),
+        "saliency_roi": roi.clone(),
     }
 
 
@@ -78,7 +96,7 @@ def scenes(num: int = 4, *, seed: int = 0) -> tuple[dict, torch.Tensor]:
         y, x = torch.randint(4, CROP - 24, (2,), generator=generator).tolist()
         truth[place, y : y + 20, x : x + 20] = label
     pictures = COLOURS[truth] + 12 * torch.randn(num, CROP, CROP, 3, generator=generator)
-    return batch_of(pictures, classes), truth
+    return batch_of(pictures, classes, truth), truth
 
 
 def without_objects(classes: list[int]) -> dict:
@@ -94,6 +112,8 @@ def in_padding() -> dict:
         batch["roi"][place] = False
         batch["roi"][place, top : top + 30, left : left + 36] = True
     batch["image"] = batch["image"] * batch["roi"][:, None]
+    batch["labels"] = batch["labels"].masked_fill(~batch["roi"], 255)
+    batch["saliency_roi"] = batch["roi"].flip(-1)
     return batch
 
 
@@ -102,6 +122,7 @@ BATCHES = {
     "one": lambda: scenes(1)[0],
     "untagged": lambda: without_objects([0, 0]),
     "one untagged": lambda: without_objects([0]),
+    "unlabelled": lambda: {**scenes()[0], "labels": torch.full((4, CROP, CROP), 255)},
     "tagged but absent": lambda: without_objects([2, 0, 3]),
     "padded": in_padding,
 }

@@ -109,7 +109,7 @@ def test_images_without_a_mask_are_left_out_and_not_read():
 def test_without_any_mask_the_file_says_so_and_holds_no_figure(caplog):
     scorer().score_labels("fused", lambda image_id: MASK, split="train")
     scorer().score_cams(layout.CAMS)
-    scorer().score_saliency(layout.SALIENCY)
+    scorer().score_saliency("saliency", layout.SALIENCY, split="train")
     for name in ("fused", "cam", "saliency"):
         content = metrics(name)
         assert content["num_images"] == 0
@@ -203,7 +203,7 @@ def test_a_moment_at_which_nothing_was_labelled_covers_nothing():
 def test_saliency_is_scored_against_the_union_of_classes_without_void_pixels():
     for image_id in TRAIN:
         artifacts.write_grey(layout.SALIENCY, image_id, (MASK == 1).astype(float))  # wrong on the void pixel only
-    scorer(*TRAIN).score_saliency(layout.SALIENCY)
+    scorer(*TRAIN).score_saliency("saliency", layout.SALIENCY, split="train")
     content = metrics("saliency")
     assert (content["num_images"], content["mae"]) == (4, 0)
     assert content["max_f"] == pytest.approx(1)

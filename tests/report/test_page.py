@@ -77,6 +77,7 @@ def report(tmp_path, index_of, masks):
             links=links,
             rows=shown.rows,
             trainings=shown.trainings,
+            saliency=shown.saliency,
             moments=folders[2] / shown.moments.name if shown.moments else None,
         )
         return Balance(page.render(dataset, masks, results))
@@ -195,7 +196,8 @@ def test_the_page_of_a_method_shows_its_own_figures_and_none_of_the_pipeline(rep
         "rrm": {"miou": 0.125, "split": "val"},
         "aalr": {"miou": 0.8, "split": "val"},
     }
-    text = report(val={"b": (1,)}, masked=["a", "b"], metrics=metrics, shown=contents.of_method("rrm")).text()
+    page_of_rrm = contents.of_method("rrm", num_rounds=1)
+    text = report(val={"b": (1,)}, masked=["a", "b"], metrics=metrics, shown=page_of_rrm).text()
     assert "RRM val 12.5" in text
     assert "energy" in text
     assert "Labels that the network made for itself" in text
@@ -215,7 +217,7 @@ def moments_without_masks(tmp_path):
 @pytest.mark.usefixtures("moments_without_masks")
 @pytest.mark.parametrize("name", ["rrm", "aalr"])
 def test_the_page_of_a_method_renders_without_any_artifact_of_the_pipeline(report, name):
-    shown = report(shown=contents.of_method(name))
+    shown = report(shown=contents.of_method(name, num_rounds=1))
     assert "No metrics have been written" in shown.text()
     assert "Labels that the network made for itself" not in shown.text()
     assert [image["alt"] for image in shown.images] == ["Photograph of a"]
@@ -224,13 +226,13 @@ def test_the_page_of_a_method_renders_without_any_artifact_of_the_pipeline(repor
 @pytest.mark.usefixtures("moments_without_masks")
 @pytest.mark.parametrize(("name", "counted"), [("rrm", True), ("aalr", False)])
 def test_pixels_are_counted_where_the_graph_keeps_label_maps(report, name, counted):
-    text = report(shown=contents.of_method(name)).text()
+    text = report(shown=contents.of_method(name, num_rounds=1)).text()
     assert ("Pixels of the training labels" in text) == counted
 
 
 def test_moments_that_were_never_scored_are_asked_for(report):
     with pytest.raises(ArtifactError, match=r"aalr_labels\.csv is missing.*dvc repro"):
-        report(shown=contents.of_method("aalr"))
+        report(shown=contents.of_method("aalr", num_rounds=1))
 
 
 def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):

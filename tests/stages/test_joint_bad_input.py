@@ -18,7 +18,7 @@ from wsss_core.voc import BACKGROUND
 
 SCENES = "data/raw/scenes_tiny"
 
-every_method = pytest.mark.parametrize("method", METHODS)
+every_method = pytest.mark.parametrize("method", ["rrm", "aalr"])
 
 
 def last_of(workspace: Workspace, method: str) -> dict[str, float]:
@@ -77,7 +77,7 @@ def test_photographs_of_odd_sizes_and_names_go_through(workspace, method):
     for name, size in SIZES.items():
         assert artifacts.read_labels(workspace.folder / layout.SNAPSHOTS / method / "step_1", name).shape == size
     if method == "rrm":
-        workspace.run("pseudo_labels")
+        workspace.run_with("pseudo_labels", "--method", "rrm")
         for name, size in SIZES.items():
             assert artifacts.read_labels(workspace.folder / layout.METHOD_LABELS / "rrm", name).shape == size
     else:  # RRM's page wants its second step
@@ -163,7 +163,7 @@ def test_an_image_that_vanished_after_prepare(pipeline):
 
 MISSING = [
     (("predict", "--method", "rrm"), "models/rrm"),
-    (("pseudo_labels",), "models/rrm"),
+    (("pseudo_labels", "--method", "rrm"), "models/rrm"),
     (("evaluate", "--method", "rrm"), "data/predictions/rrm"),
     (("evaluate", "--method", "rrm"), "data/snapshots/rrm"),
     (("evaluate", "--method", "rrm_two_step", "--labels", "rrm"), "data/pseudo_labels/rrm"),
@@ -193,7 +193,7 @@ def test_its_remedy_names_the_methods_graph_and_not_a_stage_of_the_default_one(j
 
 
 def test_a_network_that_does_not_segment_is_refused(joint):
-    message = joint.refusal("pseudo_labels", "--method", "cam")
+    message = joint.refusal("predict", "--method", "cam")
     assert "does not segment" in message
 
 

@@ -38,7 +38,7 @@ def test_another_seed_gives_another_model(joint_finished, joint):
     assert joint.files("models/aalr") != joint_finished.files("models/aalr")
 
 
-@every_method
+@pytest.mark.parametrize("method", ["rrm", "aalr"])
 def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(joint_finished, joint, monkeypatch, method):
     before, check, write = joint.artifacts(), loop._check_finite, artifacts.write_labels
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)

@@ -24,7 +24,10 @@ def test_only_these_stages_can_open_masks():
     assert able <= ALLOWED
 
 
-@pytest.mark.parametrize("stage", {*LABEL_STAGES, "pseudo_labels"} - {"prepare"})
+OF_METHODS = {"pseudo_labels", "first_labels", "update_saliency", "update_labels", "affinity_maps"}
+
+
+@pytest.mark.parametrize("stage", {*LABEL_STAGES, *OF_METHODS} - {"prepare"})
 def test_no_label_making_stage_knows_the_module_of_masks(stage):
     assert Path("wsss_core/data/masks.py") not in import_graph.reachable(stage_file(stage))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import numpy as np
 
 from wsss_core import artifacts
 from wsss_core.data.index import Index
+from wsss_core.ops.fusion import MISSING_ABOVE, MISSING_BELOW
+
+logger = logging.getLogger(__name__)
 
 MAX_NAMED = 10
+INVERTED_MARGIN = 0.1
+"""How much brighter, of 1, a border is in a map that looks inverted."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,29 @@ class SaliencyMaps:
                 f" photograph {record.height}x{record.width} (height x width); resize the map"
             )
         return saliency
+
+
+def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, threshold: float) -> None:
+    """Look at all maps that a stage is about to use and log, with their count, those that say nothing.
+
+    A map of which less than 1 % or more than 90 % exceeds the threshold counts as missing where labels are fused; maps
+    that are brighter along the border than inside look inverted. Both are used as they are.
+    """
+    failed, inverted = [], 0
+    for image_id in ids:
+        saliency = read(image_id)
+        share = float((saliency > threshold).mean())
+        if not MISSING_BELOW <= share <= MISSING_ABOVE:
+            failed.append(image_id)
+        border = np.concatenate([saliency[0], saliency[-1], saliency[:, 0], saliency[:, -1]])
+        inverted += bool(border.mean() > saliency.mean() + INVERTED_MARGIN)
+    if failed:
+        logger.warning(
+            "%d of %d saliency maps are constant, empty or full (%s); they count as missing",
+            len(failed), len(ids), ", ".join(failed[:MAX_NAMED]),
+        )  # fmt: skip
+    if inverted > len(ids) / 2:
+        logger.warning(
+            "%d of %d saliency maps are brighter along their border than inside; they look inverted: 255 means salient",
+            inverted, len(ids),
+        )  # fmt: skip

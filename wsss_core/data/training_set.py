@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,14 +16,48 @@ from torchvision.transforms import v2
 from wsss_core.data.index import Index
 from wsss_core.voc import IGNORE_INDEX
 
+logger = logging.getLogger(__name__)
 
-class TrainingSet(Dataset):
+
+class Shuffled(Dataset):
     """Sample number p of an endless shuffled stream, the same for the same seed whoever asks for it.
 
-    Item p is a dict: `id` str, `image` (3, crop, crop) float32 normalised, `tags` (C,) float32 0/1, `roi` (crop, crop)
-    bool, False on padding, and, where `labels` is given, `labels` (crop, crop) int64 with IGNORE_INDEX on padding. Its
-    image comes from permutation number p // n, and its augmentation is seeded by (seed, p): worker count and restarts
-    change nothing.
+    The image of item p comes from permutation number p // n, and its augmentation is seeded by (seed, p): worker count
+    and restarts change nothing. `sample(id)` makes an item, with random numbers of Python and torch.
+    """
+
+    def __init__(self, ids: Sequence[str], *, seed: int) -> None:
+        if not ids:
+            raise ValueError("no images to train on; check dataset.train and the labels of the stage before")
+        self.ids, self.seed = list(ids), seed
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, position: int) -> dict:
+        epoch, place = divmod(position, len(self.ids))
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.ids))
+        with _seeded(self.seed, position):
+            return self.sample(self.ids[order[place]])
+
+    def sample(self, image_id: str) -> dict:
+        """The augmented item of an image."""
+        raise NotImplementedError
+
+
+class TrainingSet(Shuffled):
+    """The photographs of an index as crops.
+
+    An item is a dict: `id` str, `image` (3, crop, crop) float32 normalised, `tags` (C,) float32 0/1, `roi` (crop, crop)
+    bool, False on padding, and, where they are given, `labels` (crop, crop) int64 with IGNORE_INDEX on padding and
+    `saliency` (crop, crop) float32 in [0, 1].
+
+    Args:
+        index, ids: the photographs.
+        augment: of an image and its masks alike.
+        seed: of order and augmentation.
+        labels: labels(id), (H, W) uint8.
+        saliency: saliency(id), (H, W) float in [0, 1]. DEVIATION: scaled as labels are, by the nearest pixel.
     """
 
     def __init__(
@@ -32,34 +68,63 @@ class TrainingSet(Dataset):
         *,
         seed: int,
         labels: Callable[[str], np.ndarray] | None = None,
+        saliency: Callable[[str], np.ndarray] | None = None,
     ) -> None:
-        if not ids:
-            raise ValueError("no images to train on; check dataset.train and the labels of the stage before")
-        self.index, self.ids, self.augment, self.seed, self.labels = index, list(ids), augment, seed, labels
+        super().__init__(ids, seed=seed)
+        self.index, self.augment = index, augment
+        self.labels, self.saliency = labels, saliency
+
+    def sample(self, image_id: str) -> dict:
+        planes = {}
+        if self.labels:
+            planes["labels"] = self.labels(image_id)
+        if self.saliency:
+            planes["saliency"] = np.round(self.saliency(image_id) * 255).astype(np.uint8)
+        item = augmented(self.augment, self.index.image(image_id), planes)
+        if self.labels:
+            item["labels"] = item["labels"].long()
+        if self.saliency:
+            item["saliency"] = item["saliency"] / 255
+        return {"id": image_id, "tags": tag_vector(self.index, image_id), **item}
+
+
+class PairedSet(Dataset):
+    """A stream beside another: items of both in one dict. Their keys differ; the first one's length counts."""
+
+    def __init__(self, first: Shuffled, second: Shuffled) -> None:
+        self.first, self.second = first, second
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.first)
 
     def __getitem__(self, position: int) -> dict:
-        image_id = self._id(position)
-        image = tv_tensors.Image(torch.from_numpy(self.index.image(image_id).copy()).permute(2, 0, 1))
-        tags = tag_vector(self.index, image_id)
-        labels = np.zeros(image.shape[-2:], np.uint8) if self.labels is None else self.labels(image_id)
-        mask = tv_tensors.Mask(torch.from_numpy(np.stack([labels, np.zeros_like(labels)])))
-        with _seeded(self.seed, position):
-            image, mask = self.augment(image, mask)
-        labels, padding = self._plain(mask)
-        item = {"id": image_id, "image": self._plain(image), "tags": tags, "roi": padding != IGNORE_INDEX}
-        return item if self.labels is None else {**item, "labels": labels.long()}
+        return {**self.first[position], **self.second[position]}
 
-    def _id(self, position: int) -> str:
-        epoch, place = divmod(position, len(self.ids))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.ids))
-        return self.ids[order[place]]
 
-    @staticmethod
-    def _plain(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.as_subclass(torch.Tensor)
+Samples = Shuffled | PairedSet
+
+
+def augmented(augment: v2.Transform, image: np.ndarray, planes: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """An image and its planes after the same random geometry.
+
+    Args:
+        augment: of torchvision's v2 kind.
+        image: (H, W, 3) uint8.
+        planes: (H, W) uint8 each; they are moved as masks, IGNORE_INDEX on padding.
+
+    Returns:
+        `image` (3, h, w) float32, `roi` (h, w) bool, False on padding, and each plane, (h, w) uint8.
+    """
+    picture = tv_tensors.Image(torch.from_numpy(image.copy()).permute(2, 0, 1))
+    inside = np.zeros(image.shape[:2], np.uint8)
+    mask = tv_tensors.Mask(torch.from_numpy(np.stack([inside, *planes.values()])))
+    picture, mask = augment(picture, mask)
+    padding, *moved = mask.as_subclass(torch.Tensor)
+    return {
+        "image": picture.as_subclass(torch.Tensor),
+        "roi": padding != IGNORE_INDEX,
+        **dict(zip(planes, moved, strict=True)),
+    }
 
 
 class _seeded:
@@ -78,6 +143,22 @@ class _seeded:
         torch.set_rng_state(self.states[1])
 
 
+def require_labels(ids: Sequence[str], read: Callable[[str], np.ndarray], *, source: Path) -> None:
+    """Look at all label maps that a training is about to use; log how many have not one labelled pixel.
+
+    Raises:
+        ValueError: none has.
+    """
+    empty = [image_id for image_id in ids if (read(image_id) == IGNORE_INDEX).all()]
+    if len(empty) == len(ids):
+        raise ValueError(
+            f"not one pixel is labelled in {source}: every pixel of all {len(ids)} images is ignored; loosen the"
+            " thresholds of the stage that made them"
+        )
+    if empty:
+        logger.warning("%d of %d label maps in %s have no labelled pixel", len(empty), len(ids), source)
+
+
 def tag_vector(index: Index, image_id: str) -> torch.Tensor:
     """(C,) float32: 1 for each class that the image has."""
     tags = torch.zeros(len(index.classes))
@@ -86,7 +167,7 @@ def tag_vector(index: Index, image_id: str) -> torch.Tensor:
 
 
 def batches(
-    samples: TrainingSet, *, batch: int, steps: int, workers: int, rank: int = 0, world: int = 1
+    samples: Samples, *, batch: int, steps: int, workers: int, rank: int = 0, world: int = 1
 ) -> Callable[[int], Iterator[dict]]:
     """A function that yields the collated batches of steps k, k+1, ..., steps - 1, from any k.
 

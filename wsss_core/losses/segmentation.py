@@ -43,6 +43,30 @@ def balanced_segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> di
     return {name: (losses * part).sum() / part.sum().clamp(min=1) for name, part in parts.items()}
 
 
+def bootstrapped_loss(
+    logits: torch.Tensor, labels: torch.Tensor, tags: torch.Tensor, *, share: float
+) -> torch.Tensor:
+    """Cross entropy on labels of which a share gives way to what the network itself thinks, among the image's tags.
+
+    Args:
+        logits: (B, C+1, h, w) float; upsampled bilinearly to the labels.
+        labels: (B, H, W) int64, 0..C or IGNORE_INDEX.
+        tags: (B, C) float, 0 or 1.
+        share: of the network's own labels, in [0, 1] (SSNet: 0.1); they need no gradient.
+
+    Returns:
+        a scalar: (1 - share) CE(Z, P) + share CE(Z, argmax of Z among background and tags), over labelled pixels.
+
+    Reed et al., ICLR 2015, "hard"; Zeng et al., ICCV 2019, released code. DEVIATION: absent classes cannot win; there,
+    logits are multiplied by the tags, and the 0 of an absent class beats a negative logit of a present one.
+    """
+    logits = _at(logits.float(), labels.shape[-2:])
+    absent = F.pad(tags, (1, 0), value=1.0)[:, :, None, None] == 0                             # (B, C+1, 1, 1)
+    own = logits.detach().masked_fill(absent, -torch.inf).argmax(dim=1)
+    own = own.masked_fill(labels == IGNORE_INDEX, IGNORE_INDEX)
+    return (1 - share) * segmentation_loss(logits, labels) + share * segmentation_loss(logits, own)
+
+
 def _at(logits: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """Upsampled bilinearly; the same where they have the size already, which a copy would cost a whole map."""
     if logits.shape[-2:] == size:

@@ -65,7 +65,7 @@ def losses(
     if weights["reassign"]:
         raw["reassign"], new = reassign.raw(model, step.outputs, cells)
         seen["reassigned_share"] = share_reassigned(cells.labels, new)
-    return two_branch.weighted(raw, weights, seen)
+    return Terms.weighted(raw, weights, seen)
 
 
 @dataclass(frozen=True)

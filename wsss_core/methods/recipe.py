@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
-from wsss_core.joint_sections import TwoBranch
-from wsss_core.params import Params
+from wsss_core.data.index import Index
+from wsss_core.data.training_set import Samples
+from wsss_core.joint_sections import Moments
+from wsss_core.sections import Training
 from wsss_core.training.loop import Losses
 from wsss_core.training.snapshots import Label
 from wsss_core.training.train import Schedule, Start
@@ -18,24 +21,30 @@ class Recipe:
     """How a method trains.
 
     Attributes:
-        section: the method's own of params.yaml.
+        section: how it trains: its own of params.yaml, or a part of that.
         network: its kind in `models.build.NETWORKS`.
         options: keyword arguments of the network.
         losses: what the loop minimises.
         start: where the weights come from.
         schedule: of the learning rate; None = the usual one.
-        label: the labels that the network makes for itself, for pictures of them.
+        label: the labels that the network makes for itself, for pictures of them; None = it makes none.
+        moments: when such pictures are made, and of how many photographs.
+        samples: its training stream; None = the training photographs with their tags.
+        inputs: files and folders that the stream reads beside the index.
     """
 
-    section: TwoBranch
+    section: Training
     network: str
     options: dict
     losses: Losses
     start: Start
-    schedule: Schedule | None
-    label: Label
+    schedule: Schedule | None = None
+    label: Label | None = None
+    moments: Moments | None = None
+    samples: Callable[[Index], Samples] | None = None
+    inputs: tuple[Path, ...] = ()
 
 
-def recipe_of(method: str) -> Callable[[Params], Recipe]:
-    """The function `recipe` of a method's module."""
+def recipe_of(method: str) -> Callable[..., Recipe]:
+    """The function `recipe` of a method's module: recipe(params), of a method in rounds recipe(params, number)."""
     return import_module(f"wsss_core.methods.{method}").recipe

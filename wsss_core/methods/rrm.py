@@ -34,4 +34,4 @@ def losses(model: nn.Module, batch: dict, progress: float, *, objective: Objecti
     if progress < objective.classification_share:
         return objective.classification(model, batch)
     step = objective.step(model, batch)
-    return two_branch.weighted(step.raw, step.weights, {"reliable_share": step.made.share})
+    return Terms.weighted(step.raw, step.weights, {"reliable_share": step.made.share})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Literal
@@ -49,6 +49,7 @@ def recipe(p: TwoBranch, losses: Losses, *, label: LabelBatch, **options) -> Rec
         start=start_of("cam" if cls else "backbone", layout.MODELS / "cam", parts=("backbone", "fc8")),
         schedule=None if cls else two_phases,
         label=partial(_labels_of, label=label),
+        moments=p.moments,
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ class Objective:
 
     def classification(self, model: nn.Module, batch: dict) -> Terms:
         """Of the first phase: the segmentation branch does not run, so that not even weight decay touches it."""
-        return weighted({"tags": tag_loss(model(batch["image"], segment=False)["logits"], batch["tags"])}, {}, {})
+        return Terms.weighted({"tags": tag_loss(model(batch["image"], segment=False)["logits"], batch["tags"])}, {}, {})
 
     def step(self, model: nn.Module, batch: dict) -> Step:
         """The terms of a step of the joint phase: `tags`, `background`, `foreground` and `energy`."""
@@ -166,12 +167,3 @@ class Objective:
             raw["energy"] = self.energy.raw(logits, batch, made.labels)
         weights = {"foreground": self.foreground_weight, "energy": self.energy.scaled_weight}
         return Step(outputs, logits, made, raw, weights)
-
-
-def weighted(
-    raw: Mapping[str, torch.Tensor], weights: Mapping[str, float], seen: Mapping[str, torch.Tensor]
-) -> Terms:
-    """The terms times their weights, 1 where none is given; each raw value, `<name>_raw`, is seen beside them."""
-    values = {f"{name}_raw": value.detach() for name, value in raw.items()}
-    return Terms({name: weights.get(name, 1.0) * value for name, value in raw.items()}, {**values, **seen})
-

@@ -14,10 +14,12 @@ NETWORKS = {
     "affinity": "affinitynet.AffinityNet",
     "deeplab": "deeplab.DeepLab",
     "two_branch": "two_branch.TwoBranchNetwork",
+    "ssnet": "ssnet.SSNet",
+    "auxsegnet": "auxsegnet.AuxSegNet",
 }
 """Module and class of each, imported by name: a stage depends on the code of its own network and of no other."""
 
-SEGMENTING = ("deeplab", "two_branch")
+SEGMENTING = ("deeplab", "two_branch", "ssnet", "auxsegnet")
 """Those whose output has `seg`."""
 
 

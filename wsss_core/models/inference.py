@@ -5,7 +5,7 @@ Every function takes images of one size and answers for all of them at once; on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -142,26 +142,47 @@ def _walk_start(cams: Scores, work: tuple[int, int], *, exponent: float, stride:
     return cam.pool(maps, stride=stride)
 
 
-def segmentation_probabilities(
+def segmentation_probabilities(model: torch.nn.Module, images: Sequence[np.ndarray], **options) -> np.ndarray:
+    """(B, C+1, H, W) float32 class probabilities: softmax of the "seg" logits, by `averaged` with its options."""
+    return averaged(model, images, _class_probabilities, **options)
+
+
+def saliency_maps(model: torch.nn.Module, images: Sequence[np.ndarray], **options) -> np.ndarray:
+    """(B, H, W) float32 in [0, 1]: the "saliency" output, by `averaged` with its options."""
+    return averaged(model, images, _saliency, **options)[:, 0].clip(0, 1)
+
+
+def _class_probabilities(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
+    return F.interpolate(outputs["seg"].float(), size=size, mode="bilinear", align_corners=False).softmax(dim=1)
+
+
+def _saliency(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
+    return F.interpolate(outputs["saliency"].float(), size=size, mode="bilinear", align_corners=False)
+
+
+def averaged(
     model: torch.nn.Module,
     images: Sequence[np.ndarray],
+    read: Callable[[dict[str, torch.Tensor], torch.Size], torch.Tensor],
     *,
     scales: Sequence[float],
     flip: bool,
     max_pixels: int,
     device: torch.device,
 ) -> np.ndarray:
-    """(B, C+1, H, W) float32 class probabilities: softmax of the "seg" logits, averaged over scales and mirrors.
+    """(B, K, H, W) float32: maps of a network, averaged over scales and mirrors.
 
-    `images` are (H, W, 3) uint8 RGB each, of one size.
+    Args:
+        model: in eval mode on `device`.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        read: read(outputs, size) -> (B, K, *size) maps of a view of that size.
+        scales, flip, max_pixels: the views.
     """
     size = images[0].shape[:2]
     total: torch.Tensor | float = 0.0
     for view in views(images, scales=scales, flip=flip, max_pixels=max_pixels, device=device):
-        logits = model(view)["seg"].float()
-        logits = F.interpolate(logits, size=view.shape[-2:], mode="bilinear", align_corners=False)
-        probabilities = unflipped(logits.softmax(dim=1), flip=flip) / (1 + flip)
-        total = total + F.interpolate(probabilities, size=size, mode="bilinear", align_corners=False)
+        maps = unflipped(read(model(view), view.shape[-2:]), flip=flip) / (1 + flip)
+        total = total + F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
     return (total / len(scales)).cpu().numpy()  # type: ignore[union-attr]
 
 

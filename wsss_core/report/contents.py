@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from wsss_core import layout
+from wsss_core import artifacts, layout
 from wsss_core.report import strips, tables
 from wsss_core.report.strips import Column
 
@@ -26,6 +27,9 @@ class Contents:
         counted: title -> folder of label maps of the training split, whose pixels are counted.
         networks: method -> title of the predictions on the validation split.
         snapshots: the folder of labels of several moments; None without.
+        train: what is shown of each training image, where that is neither the pipeline's nor snapshots.
+        val: what is shown of each validation image beside the networks' predictions.
+        saliency: metrics file of the saliency maps that the page is about; empty without.
     """
 
     page: str
@@ -35,6 +39,9 @@ class Contents:
     counted: Mapping[str, Path]
     networks: Mapping[str, str]
     snapshots: Path | None = None
+    train: Sequence[Column] = ()
+    val: Sequence[Column] = ()
+    saliency: str = ""
 
     @property
     def moments(self) -> Path | None:
@@ -46,6 +53,7 @@ def of_pipeline(*methods: str) -> Contents:
     """The default graph's page, or that of further networks beside it."""
     further = {name: tables.title(name) for name in methods}
     return Contents(
+        saliency="saliency",
         page=methods[0] if methods else "report",
         rows=(*tables.PIPELINE, *methods),
         trainings={"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab", **further},
@@ -66,8 +74,15 @@ def of_pipeline(*methods: str) -> Contents:
     )
 
 
-def of_method(name: str) -> Contents:
-    """The page of a method that trains one network from tags to segmentation."""
+def of_method(name: str, *, num_rounds: int) -> Contents:
+    """The page of a method; `num_rounds` is AuxSegNet's."""
+    if name == "ssnet":
+        return of_ssnet()
+    return of_auxsegnet(num_rounds) if name == "auxsegnet" else of_two_branch(name)
+
+
+def of_two_branch(name: str) -> Contents:
+    """The page of RRM or AA&LR: one network that makes its own labels, and RRM's second step."""
     pseudo, second = layout.METHOD_LABELS / name, f"{name}_two_step"
     graph = layout.graph_of(name)
     networks = [name, second] if name in TWO_STEPS else [name]
@@ -83,8 +98,53 @@ def of_method(name: str) -> Contents:
     )
 
 
+def of_ssnet() -> Contents:
+    """The page of SSNet: two networks, the labels between them, and the last one's saliency maps."""
+    pseudo, maps = layout.METHOD_LABELS / "ssnet", layout.PREDICTED_SALIENCY / "ssnet" / "val"
+    titles = {network: tables.title(network) for network in ("ssnet_round_1", "ssnet")}
+    return Contents(
+        page="ssnet",
+        rows=("ssnet_round_1", "ssnet_pseudo_labels", "ssnet"),
+        trainings={"ssnet_round_1": titles["ssnet_round_1"], "ssnet_round_2": titles["ssnet"]},
+        needed=dict.fromkeys([pseudo, maps], layout.graph_of("ssnet")),
+        counted={"pseudo-labels": pseudo},
+        networks=titles,
+        train=[Column("Pseudo-labels", "labels", strips.labels_in(pseudo))],
+        val=[Column("Saliency", "grey", partial(artifacts.read_grey, maps))],
+        saliency="ssnet_saliency",
+    )
+
+
+def of_auxsegnet(num_rounds: int) -> Contents:
+    """The page of AuxSegNet: labels and saliency maps of each round, and the affinities of a pixel."""
+    name, graph = "auxsegnet", layout.graph_of("auxsegnet")
+    labels = [layout.round_folder(layout.METHOD_LABELS / name, number) for number in range(num_rounds + 1)]
+    maps = [layout.SALIENCY]
+    maps += [layout.round_folder(layout.PREDICTED_SALIENCY / name, number) for number in range(1, num_rounds + 1)]
+    predicted = layout.PREDICTED_SALIENCY / name / "val"
+    rounds = [layout.round_name(name, number) for number in range(1, num_rounds + 1)]
+    columns = [Column("CAM", "heat", partial(artifacts.read_scores, layout.CAMS))]
+    for number, (of_round, salient) in enumerate(zip(labels, maps, strict=True)):
+        columns.append(Column(f"Saliency {number}", "grey", partial(artifacts.read_grey, salient)))
+        columns.append(Column(f"Labels {number}", "labels", strips.labels_in(of_round)))
+    return Contents(
+        page=name,
+        rows=(*(f"{name}_rounds/round_{number}" for number in range(num_rounds + 1)), name),
+        trainings={each: tables.title(each) for each in rounds},
+        needed={layout.CAMS: "infer_cam", layout.SALIENCY: "saliency",
+                **dict.fromkeys([*labels, *maps[1:], predicted, layout.AFFINITY_MAPS / name], graph)},
+        counted={f"labels {number}": folder for number, folder in enumerate(labels)},
+        networks={name: tables.title(name)},
+        train=[*columns, *strips.affinity_columns(layout.AFFINITY_MAPS / name)],
+        val=[Column("Saliency", "grey", partial(artifacts.read_grey, predicted))],
+        saliency=f"{name}_saliency",
+    )  # fmt: skip
+
+
 def training_columns(contents: Contents, *, oracle_threshold: float | None) -> list[Column]:
     """What the page shows of each training image."""
+    if contents.train:
+        return list(contents.train)
     if contents.snapshots is None:
         return strips.training_columns(oracle_threshold=oracle_threshold)
     made = contents.counted.items()

@@ -19,7 +19,7 @@ from wsss_core.data.masks import Masks
 from wsss_core.ops import cam
 from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.ops.refinement import ids_of
-from wsss_core.ops.saliency.evaluation import SaliencyScores
+from wsss_core.ops.saliency.evaluation import THRESHOLDS, SaliencyScores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)
@@ -93,22 +93,22 @@ class Scorer:
                 rows.append((int(moment.name.removeprefix("step_")), *figures))
         _write_rows(layout.PLOTS / f"{name}_labels.csv", ("step", "miou_labelled", "right", "coverage"), rows)
 
-    def score_saliency(self, folder: Path) -> None:
-        """Score saliency maps against the union of all classes, void pixels left out."""
-        ids = self._ids("train", "saliency")
-        if not ids:
-            return
+    def score_saliency(self, name: str, folder: Path, *, split: str) -> None:
+        """Score saliency maps against the union of all classes, void pixels left out; write the curve of P over R."""
+        ids = self._ids(split, name)
         total = SaliencyScores(normalise=False)
-        for image_id in tqdm(ids, desc="evaluate saliency", unit="image"):
+        for image_id in _progress(ids, name):
             mask = self.truth.read(image_id)
             if (mask != IGNORE_INDEX).any():
                 known = mask != IGNORE_INDEX
                 total.add(artifacts.read_grey(folder, image_id), (mask != BACKGROUND) & known, valid=known)
+        curve: Iterable = []
         if total.num_images:
-            content = {"split": "train", "num_images": total.num_images, **total.summary()}
-            artifacts.write_json(layout.METRICS / "saliency.json", content)
-        else:
-            self._write_absent("saliency", "train", "every mask of the train images is void")
+            artifacts.write_json(layout.METRICS / f"{name}.json", {"split": split, **total.summary()})
+            curve = zip(THRESHOLDS, *total.curve(), strict=True)
+        elif ids:
+            self._write_absent(name, split, f"every mask of the {split} images is void")
+        _write_rows(layout.PLOTS / f"{name}_curve.csv", ("threshold", "precision", "recall"), curve)
 
     def _ids(self, split: str, name: str) -> list[str]:
         ids = [image_id for image_id in self.index.ids(split) if self.truth.available(image_id)]

@@ -20,7 +20,8 @@ from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
-_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab", "rrm", "rrm_two_step", "aalr")  # the others are folded away
+_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab", "rrm", "rrm_two_step", "aalr", "ssnet", "auxsegnet")
+"""The others are folded away."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Results:
             not what happens to lie in the folders.
         trainings: name of a history -> its title.
         moments: a CSV of how good the labels were that a network made for itself, by step.
+        saliency: name of the metrics file of saliency maps; empty without.
         subject: the method that the page is about; empty on the pipeline's.
     """
 
@@ -53,6 +55,7 @@ class Results:
     rows: Sequence[str] = tuple(tables.PIPELINE)
     trainings: Mapping[str, str] = field(default_factory=dict)
     moments: Path | None = None
+    saliency: str = ""
     subject: str = ""
 
 
@@ -74,7 +77,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
         label_names=("background", *index.classes),
-        saliency=_saliency(results.metrics) if tables.BASELINE in results.rows else None,
+        saliency=_saliency(results.metrics, results.saliency),
         label_shares=results.label_shares,
         strips=results.strips,
         curves=_curves(results),
@@ -173,8 +176,8 @@ def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
     return deltas
 
 
-def _saliency(metrics: Path) -> dict[str, float] | None:
-    path = metrics / "saliency.json"
+def _saliency(metrics: Path, name: str) -> dict[str, float] | None:
+    path = metrics / f"{name}.json"
     content = artifacts.read_json(path) if path.exists() else {}
     titles = {"max_f": "max F", "adaptive_f": "adaptive F", "mae": "MAE"}
     shown = {title: tables.figure(content, key) for key, title in titles.items()}

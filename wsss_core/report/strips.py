@@ -14,6 +14,7 @@ from tqdm import tqdm
 from wsss_core import artifacts, layout
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
+from wsss_core.ops import cam
 from wsss_core.ops.metrics import Confusion
 from wsss_core.report import evaluation
 from wsss_core.report.overlays import Canvas
@@ -92,6 +93,12 @@ def snapshot_columns(folder: Path) -> list[Column]:
     return [Column(f"Step {int(path.name.removeprefix('step_'))}", "labels", labels_in(path)) for path in steps]
 
 
+def affinity_columns(folder: Path) -> list[Column]:
+    """The pixel that was chosen of each image, and what contributes to it for each task and for both."""
+    titles = ("A pixel", "Its segmentation affinity", "Its saliency affinity", "Its shared affinity")
+    return [Column(title, "grey", partial(_one_map, folder, place)) for place, title in enumerate(titles)]
+
+
 def has_snapshots(folder: Path, image_id: str) -> bool:
     """Whether the training kept labels of an image."""
     return any(artifacts.png_path(path, image_id).exists() for path in folder.iterdir() if path.is_dir())
@@ -152,6 +159,11 @@ def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> floa
 def labels_in(folder: Path) -> Callable:
     """A reader of a folder's label maps."""
     return partial(artifacts.read_labels, folder)
+
+
+def _one_map(folder: Path, place: int, image_id: str) -> np.ndarray:
+    scores = artifacts.read_scores(folder, image_id)
+    return cam.upsample(scores.scores[place : place + 1], scores.size)[0]
 
 
 def _thresholded(image_id: str, *, threshold: float) -> np.ndarray:

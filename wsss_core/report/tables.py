@@ -28,6 +28,10 @@ FURTHER = {
     "rrm_pseudo_labels": "RRM's network, with tags",
     "rrm_two_step": "RRM, two steps",
     "aalr": "AA&LR",
+    "ssnet_round_1": "SSNet, step 1",
+    "ssnet_pseudo_labels": "SSNet's labels, step 1",
+    "ssnet": "SSNet",
+    "auxsegnet": "AuxSegNet",
 }
 """Those of other graphs."""
 
@@ -87,7 +91,12 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
 
 def title(name: str) -> str:
     """What a table, a curve and a strip call a metrics file or a method."""
-    return (PIPELINE | FURTHER).get(name, name)
+    known = PIPELINE | FURTHER
+    of_labels, of_network = name.partition("_rounds/round_"), name.partition("_round_")
+    if name in known or not (of_labels[1] or of_network[1]):
+        return known.get(name, name)
+    method, _, number = of_labels if of_labels[1] else of_network
+    return f"{known.get(method, method)}, {'labels after ' if of_labels[1] else ''}round {number}"
 
 
 def figure(content: dict, key: str) -> float | None:

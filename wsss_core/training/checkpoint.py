@@ -60,12 +60,12 @@ def load(path: Path) -> tuple[Any, Description]:
     """The trained network in eval mode, on the CPU, and its description.
 
     Args:
-        path: a model.pt or the folder that holds one.
+        path: a model.pt, the folder that holds one, or of a method in rounds the folder of these: the last counts.
 
     Raises:
         ArtifactError: there is none, or it is no checkpoint of ours.
     """
-    file = path / FILE if path.is_dir() or not path.suffix else path
+    file = file_of(path)
     with artifacts.reading(file), file.open("rb") as stream, _expecting_ours(file):
         content = torch.load(stream, map_location="cpu", weights_only=True)
         state = content.pop("state")
@@ -76,6 +76,15 @@ def load(path: Path) -> tuple[Any, Description]:
     with _expecting_ours(file):
         model.load_state_dict(state)
     return model.eval(), description
+
+
+def file_of(path: Path) -> Path:
+    """The model.pt that a path means; see `load`."""
+    if path.suffix and not path.is_dir():
+        return path
+    rounds = [found for found in path.glob("round_*") if found.name.removeprefix("round_").isdigit()]
+    last = max(rounds, key=lambda found: int(found.name.removeprefix("round_")), default=path)
+    return (path if (path / FILE).exists() else last) / FILE
 
 
 @contextmanager

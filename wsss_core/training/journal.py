@@ -28,7 +28,7 @@ class Journal:
 
         Work left by another key is dropped: its parameters or inputs are no longer the current ones.
         """
-        name = "-".join(out.parts[-2:]).strip("/") or "out"
+        name = "-".join(out.parts[-4:]).strip("/") or "out"
         base = environment.resume_folder() / name
         folder = base / artifacts.digest_of(key)
         if base.is_dir():

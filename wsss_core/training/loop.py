@@ -28,6 +28,14 @@ class Terms:
     losses: Mapping[str, torch.Tensor]
     seen: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
+    @classmethod
+    def weighted(
+        cls, raw: Mapping[str, torch.Tensor], weights: Mapping[str, float], seen: Mapping[str, torch.Tensor]
+    ) -> Terms:
+        """Raw terms times their weights, 1 where none is given; each raw value, `<name>_raw`, is seen beside them."""
+        values = {f"{name}_raw": value.detach() for name, value in raw.items()}
+        return cls({name: weights.get(name, 1.0) * value for name, value in raw.items()}, {**values, **seen})
+
 
 Losses = Callable[[nn.Module, dict, float], Terms]
 """losses(model, batch, progress in [0, 1)) -> the terms of one step."""

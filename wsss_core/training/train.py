@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn, optim
 
 from wsss_core import artifacts
-from wsss_core.data.training_set import TrainingSet, batches
+from wsss_core.data.training_set import Samples, batches
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.journal import Journal, content_digest
@@ -24,7 +24,7 @@ Schedule = Callable[..., optim.lr_scheduler.LRScheduler]
 
 def train(
     description: Description,
-    samples: TrainingSet,
+    samples: Samples,
     losses: Losses,
     *,
     batch: int,
@@ -100,9 +100,12 @@ class Start:
 
 def start_of(init: str, cam_network: Path, *, parts: Sequence[str] = ("backbone",)) -> Start:
     """`backbone`: as built, from the weights that its section names; `cam`: `parts` from the trained CAM network."""
-    if init == "backbone":
-        return Start()
-    return Start(partial(_copy, cam_network, parts), (cam_network / checkpoint.FILE,))
+    return Start() if init == "backbone" else start_from(cam_network, parts=parts)
+
+
+def start_from(model: Path, *, parts: Sequence[str]) -> Start:
+    """The weights of `parts` of a trained network; an empty name is all of it."""
+    return Start(partial(_copy, model, parts), (model / checkpoint.FILE,))
 
 
 def _copy(path: Path, parts: Sequence[str], model: nn.Module) -> None:

@@ -1,0 +1,49 @@
+"""What a round of AuxSegNet finds salient, held to the saliency maps of before the first round."""
+
+from collections.abc import Sequence
+
+import click
+import numpy as np
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.stage import command, open_index, require
+from wsss_core.models.inference import saliency_maps
+from wsss_core.ops.saliency.anchored import anchored
+from wsss_core.params import Params
+from wsss_core.training import checkpoint, distribution, network_inference
+
+ONE_VIEW = {"scales": [1.0], "flip": False}
+
+
+@command
+@click.option("--round", "number", type=int, required=True, help="Whose network.")
+def main(params: Params, number: int) -> None:
+    """Make the saliency maps on which AuxSegNet's next round is trained."""
+    p, index = params.auxsegnet, open_index(params)
+    weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
+    anchors = require(layout.SALIENCY, stage="saliency")
+    fabric = distribution.launch()
+    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+
+    def update(ids: Sequence[str]) -> list[np.ndarray]:
+        images = [index.image(i) for i in ids]
+        predicted = saliency_maps(model, images, max_pixels=p.max_pixels, device=fabric.device, **ONE_VIEW)
+        first = [artifacts.read_grey(anchors, i) for i in ids]
+        return anchored(images, list(predicted), first, device=fabric.device, **p.update.model_dump())
+
+    network_inference.run(
+        index.ids("train"),
+        update,
+        artifacts.write_grey,
+        stage=f"saliency after round {number}",
+        out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
+        suffix=".png",
+        params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},
+        inputs=[layout.INDEX, anchors, weights],
+        index=index,
+        fabric=fabric,
+    )
+
+
+if __name__ == "__main__":
+    main()

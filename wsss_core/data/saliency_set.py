@@ -1,0 +1,165 @@
+"""Photographs with masks of their salient objects, of any classes: what another data set teaches about saliency."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torchvision.transforms import v2
+
+from wsss_core import artifacts
+from wsss_core.data.images import find_images, opened, read_bytes, read_image
+from wsss_core.data.index import Index
+from wsss_core.data.training_set import Shuffled, augmented
+
+logger = logging.getLogger(__name__)
+
+SALIENT = 128
+"""Masks are salient from this grey level on; DUTS's have a few grey pixels along their contours."""
+MAX_NAMED = 10
+
+
+class SaliencySetError(ValueError):
+    """A saliency set is incomplete or of another kind; the text names the files and the remedy."""
+
+
+@dataclass(frozen=True)
+class SaliencyFolders:
+    """A folder of photographs and one of masks, paired by name, as DUTS has them (`DUTS-TR-Image`, `DUTS-TR-Mask`).
+
+    Attributes:
+        images, masks: id -> file.
+    """
+
+    images: Mapping[str, Path]
+    masks: Mapping[str, Path]
+
+    @classmethod
+    def open(cls, images: Path, masks: Path) -> SaliencyFolders:
+        """The pairs of two folders.
+
+        Raises:
+            SaliencySetError: a folder is missing or empty, or photographs lack their masks: names them, with the count.
+        """
+        found = {}
+        for folder in (images, masks):
+            found[folder] = {name: paths[0] for name, paths in find_images(folder).items()} if folder.is_dir() else {}
+            if not found[folder]:
+                raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
+        missing = sorted(set(found[images]) - set(found[masks]))
+        if missing:
+            named = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
+            raise SaliencySetError(
+                f"{masks} lacks the masks of {len(missing)} of {len(found[images])} photographs ({named}); add them, or"
+                f" move the photographs out of {images}"
+            )
+        return cls(found[images], {name: found[masks][name] for name in found[images]})
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Ascending."""
+        return sorted(self.images)
+
+    def image(self, image_id: str) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return read_image(self.images[image_id])
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """(H, W) uint8, 255 on salient pixels, else 0. A mask of zeros and ones is one of ones.
+
+        Raises:
+            SaliencySetError: it is not of the photograph's size.
+        """
+        grey = self._grey(image_id)
+        return np.where(grey >= (SALIENT if grey.max() > 1 else 1), 255, 0).astype(np.uint8)
+
+    def check(self) -> None:
+        """Look at every pair once; log how many masks are grey, empty, or all salient, and what is made of them.
+
+        Raises:
+            SaliencySetError: a mask is not of its photograph's size, or cannot be read; no mask has a salient pixel, or
+                most pixels on the borders of all masks are salient: names the reason.
+        """
+        grey, empty, border = [], [], 0.0
+        for image_id in self.images:
+            raw, mask = self._grey(image_id), self.mask(image_id)
+            size = read_image(self.images[image_id]).shape[:2]
+            if size != mask.shape:
+                raise SaliencySetError(
+                    f"{self.masks[image_id]} is {mask.shape[0]}x{mask.shape[1]}, the photograph {size[0]}x{size[1]}"
+                    " (height x width); scale the mask by the nearest pixel"
+                )
+            if not np.isin(raw, (0, raw.max())).all():
+                grey.append(image_id)
+            if not mask.any():
+                empty.append(image_id)
+            border += np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean() / 255
+        self._tell(grey, empty, border / len(self.images))
+
+    def _tell(self, grey: list[str], empty: list[str], border: float) -> None:
+        total = len(self.images)
+        if len(empty) == total:
+            raise SaliencySetError(f"no mask in {self._folder()} has a salient pixel; check that they are the masks")
+        if border > 0.5:
+            raise SaliencySetError(
+                f"the masks in {self._folder()} call {100 * border:.0f} % of their border salient: they look inverted;"
+                " white means salient"
+            )
+        if grey:
+            logger.warning(
+                "%d of %d saliency masks are not binary (%s); pixels from %d on count as salient",
+                len(grey), total, ", ".join(grey[:MAX_NAMED]), SALIENT,
+            )  # fmt: skip
+        if empty:
+            logger.warning("%d of %d saliency masks are empty (%s)", len(empty), total, ", ".join(empty[:MAX_NAMED]))
+
+    def _folder(self) -> Path:
+        return next(iter(self.masks.values())).parent
+
+    def _grey(self, image_id: str) -> np.ndarray:
+        path = self.masks[image_id]
+        with opened(read_bytes(path), path) as picture:
+            return np.array(picture.convert("L") if picture.mode not in ("L", "1") else picture, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class OwnMaps:
+    """The photographs of an index with saliency maps made for them, where no other set is at hand.
+
+    Attributes:
+        index, ids: the photographs.
+        folder: of the maps, 8 bit grey.
+    """
+
+    index: Index
+    ids: Sequence[str]
+    folder: Path
+
+    def image(self, image_id: str) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.index.image(image_id)
+
+    def mask(self, image_id: str) -> np.ndarray:
+        """(H, W) uint8, grey."""
+        return np.round(artifacts.read_grey(self.folder, image_id) * 255).astype(np.uint8)
+
+
+class SaliencySet(Shuffled):
+    """Photographs and their saliency as crops: `saliency_image` (3, crop, crop) float32, `saliency_mask` (crop, crop)
+    float32 in [0, 1] and `saliency_roi` (crop, crop) bool, False on padding.
+    """
+
+    def __init__(self, source: SaliencyFolders | OwnMaps, augment: v2.Transform, *, seed: int) -> None:
+        super().__init__(source.ids, seed=seed)
+        self.source, self.augment = source, augment
+
+    def sample(self, image_id: str) -> dict:
+        item = augmented(self.augment, self.source.image(image_id), {"mask": self.source.mask(image_id)})
+        return {
+            "saliency_image": item["image"],
+            "saliency_mask": item["mask"] / 255 * item["roi"],
+            "saliency_roi": item["roi"],
+        }

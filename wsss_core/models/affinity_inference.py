@@ -1,0 +1,76 @@
+"""What AuxSegNet's shared affinity makes of photographs: refined class maps, and pictures of the affinity itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from wsss_core.artifacts import Scores
+from wsss_core.models.cross_task_affinity import propagate
+from wsss_core.models.inference import views
+from wsss_core.ops import cam
+
+AFFINITIES = ("seg_affinity", "saliency_affinity", "affinity")
+"""Outputs that `affinities_of_peak` shows: each task's own, and the one that both share."""
+
+
+def refined_cams(
+    model: torch.nn.Module,
+    images: Sequence[np.ndarray],
+    tags: Sequence[Sequence[int]],
+    *,
+    renormalise: bool,
+    max_pixels: int,
+    device: torch.device,
+) -> list[np.ndarray]:
+    """(K, H, W) float32 >= 0 each: CAMs of each image's own classes, each moved once along AuxSegNet's affinity.
+
+    Args:
+        model: in eval mode on `device`; its outputs hold `cam` and, unless it was built without, `affinity`.
+        images: (H, W, 3) uint8 RGB each, of one size.
+        tags: class ids present in each, ascending.
+        renormalise: divide by each map's maximum again. False is the released code: peaks lie below 1 afterwards, or
+            above, up to 2, and thresholds apply to them as they are.
+        max_pixels: larger images are shrunk to this.
+
+    Xu et al., ICCV 2021, sec. 3.4: one scale, no mirror, one step that is not repeated.
+    """
+    size = images[0].shape[:2]
+    (view,) = views(images, scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
+    outputs = model(view)
+    maps = outputs["cam"].float()
+    maps = maps / (maps.amax(dim=(2, 3), keepdim=True) + cam.EPSILON)
+    if "affinity" in outputs:
+        maps = propagate(outputs["affinity"], maps)
+    maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+    own = [m[[tag - 1 for tag in of_image]].cpu().numpy() for m, of_image in zip(maps, tags, strict=True)]
+    return [cam.normalise(m) for m in own] if renormalise else own
+
+
+def affinities_of_peak(
+    model: torch.nn.Module, image: np.ndarray, tags: Sequence[int], *, max_pixels: int, device: torch.device
+) -> Scores:
+    """Where the first class's map peaks, and how much each cell contributes to that one.
+
+    Args:
+        model: in eval mode on `device`, with all of AFFINITIES.
+        image: (H, W, 3) uint8 RGB.
+        tags: class ids of the image; without any, the strongest map of all classes counts.
+        max_pixels: larger images are shrunk to this.
+
+    Returns:
+        1 + len(AFFINITIES) maps on the network's grid, each divided by its maximum: 1 at the chosen cell, then that
+        cell's row of each affinity. Their `classes` number them from 1.
+    """
+    (view,) = views([image], scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
+    outputs = model(view)
+    maps = outputs["cam"][0].float()                                                           # (C, h, w)
+    chosen = tags[0] if tags else int(maps.flatten(1).amax(dim=1).argmax()) + 1
+    peak = int(maps[chosen - 1].argmax())
+    rows = [torch.eye(maps[0].numel(), device=maps.device)[peak], *(outputs[name][0, peak] for name in AFFINITIES)]
+    shown = torch.stack([row / (row.amax() + cam.EPSILON) for row in rows]).view(len(rows), *maps.shape[1:])
+    classes = np.arange(1, 1 + len(rows), dtype=np.uint8)
+    return Scores(classes, shown.cpu().numpy(), (image.shape[0], image.shape[1]))
