@@ -21,7 +21,8 @@ from wsss_core.training.train import train
 def main(params: Params, method: str, number: int | None) -> None:
     """Train a method that classifies and segments with one network."""
     if (number is None) == (method in IN_ROUNDS):
-        raise click.UsageError(f"{method} trains in {'rounds: give' if number is None else 'one go: leave out'} --round")
+        remedy = "rounds: give" if number is None else "one go: leave out"
+        raise click.UsageError(f"{method} trains in {remedy} --round")
     index = open_index(params)
     recipe = recipe_of(method)(params, *([] if number is None else [number]))
     p = recipe.section

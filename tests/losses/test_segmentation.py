@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from wsss_core.losses.segmentation import balanced_segmentation_loss, segmentation_loss
+from wsss_core.losses.segmentation import balanced_segmentation_loss, bootstrapped_loss, segmentation_loss
 from wsss_core.voc import IGNORE_INDEX
 
 
@@ -106,3 +106,38 @@ def test_balanced_losses_are_taken_at_the_size_of_the_labels_in_float32():
     assert losses["background"].item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
     assert losses["foreground"].item() == pytest.approx(math.log(1 + math.exp(-8)), rel=1e-3)
     assert all(loss.dtype == torch.float32 for loss in losses.values())
+
+
+# ---- bootstrapping
+
+
+def bootstrap_example():
+    logits = torch.randn(2, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 4, (2, 5, 6), generator=torch.Generator().manual_seed(1))
+    labels[0, :2] = IGNORE_INDEX
+    return logits, labels, torch.tensor([[1.0, 0, 1], [0, 1, 1]])
+
+
+def test_without_a_share_of_its_own_labels_bootstrapping_is_cross_entropy():
+    logits, labels, tags = bootstrap_example()
+    assert bootstrapped_loss(logits, labels, tags, share=0.0) == segmentation_loss(logits, labels)
+
+
+def test_a_network_that_trusts_itself_alone_learns_its_best_label_among_the_tags():
+    logits, labels, tags = bootstrap_example()
+    allowed = logits.clone()
+    allowed[0, 2] = allowed[1, 1] = -torch.inf                                      # the classes that are absent
+    own = allowed.argmax(dim=1).masked_fill(labels == IGNORE_INDEX, IGNORE_INDEX)
+    torch.testing.assert_close(bootstrapped_loss(logits, labels, tags, share=1.0), segmentation_loss(logits, own))
+
+
+def test_bootstrapping_is_a_mixture_of_both():
+    logits, labels, tags = bootstrap_example()
+    ends = [bootstrapped_loss(logits, labels, tags, share=share) for share in (0.0, 1.0)]
+    torch.testing.assert_close(bootstrapped_loss(logits, labels, tags, share=0.1), 0.9 * ends[0] + 0.1 * ends[1])
+
+
+def test_an_absent_class_never_wins_even_where_all_present_logits_are_negative():
+    logits = torch.tensor([-5.0, -1.0, 0.0]).view(1, 3, 1, 1)                       # class 2 is absent
+    loss = bootstrapped_loss(logits, torch.zeros(1, 1, 1, dtype=torch.int64), torch.tensor([[1.0, 0.0]]), share=1.0)
+    torch.testing.assert_close(loss, segmentation_loss(logits, torch.ones(1, 1, 1, dtype=torch.int64)))

@@ -1,0 +1,72 @@
+"""AuxSegNet's losses and rounds."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from wsss_core.losses.classification import tag_loss
+from wsss_core.losses.saliency import saliency_loss
+from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.training.optim import parameter_groups
+
+
+def test_the_loss_is_the_weighted_sum_of_five_terms(build, batch):
+    made = build("auxsegnet", 1, weights={"tags": 0.5, "segmentation": 2.0, "saliency": 3.0})
+    terms = made.terms(batch)
+    outputs = made.network(batch["image"])
+    expected = {
+        "tags": 0.5 * tag_loss(outputs["logits"], batch["tags"]),
+        "segmentation": 2 * segmentation_loss(outputs["seg"], batch["labels"]),
+        "segmentation_first": 2 * segmentation_loss(outputs["seg_first"], batch["labels"]),
+        "saliency": 3 * saliency_loss(outputs["saliency_logits"], batch["saliency"], batch["roi"]),
+        "saliency_first": 3 * saliency_loss(outputs["saliency_first"], batch["saliency"], batch["roi"]),
+    }
+    assert list(terms.losses) == list(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(terms.losses[name], value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ({"weights": {"tags": 0.0, "saliency": 0.0}, "affinity": "none"}, ["segmentation"]),
+        ({"weights": {"saliency": 0.0}, "affinity": "none"}, ["tags", "segmentation"]),
+        ({"affinity": "none"}, ["tags", "segmentation", "saliency"]),
+        ({"affinity": "own"}, ["tags", "segmentation", "segmentation_first", "saliency", "saliency_first"]),
+    ],
+)
+def test_ablations_leave_terms_out(build, batch, changes, left):
+    assert list(build("auxsegnet", 1, **changes).terms(batch).losses) == left
+
+
+def test_padding_has_no_part_in_the_losses(build, batch):
+    made = build("auxsegnet", 1)
+    batch["roi"][:, :, 30:] = False
+    batch["labels"][:, :, 30:] = 255
+    before = made.terms(batch)
+    batch["saliency"][:, :, 30:] = 1 - batch["saliency"][:, :, 30:]
+    after = made.terms(batch)
+    assert {k: v.item() for k, v in before.losses.items()} == {k: v.item() for k, v in after.losses.items()}
+
+
+def test_the_first_round_starts_from_the_cam_network_and_later_ones_from_the_round_before(build):
+    first, second = (build("auxsegnet", number).recipe for number in (1, 2))
+    assert first.start.inputs == (Path("models/cam/model.pt"),)
+    assert second.start.inputs == (Path("models/auxsegnet/round_1/model.pt"),)
+
+
+def test_a_round_learns_labels_and_saliency_of_the_round_before(build):
+    inputs = [build("auxsegnet", number).recipe.inputs for number in (1, 2, 3)]
+    assert inputs[0] == (Path("data/pseudo_labels/auxsegnet/round_0"), Path("data/saliency"))
+    for number, given in enumerate(inputs[1:], start=1):
+        assert {path.name for path in given} == {f"round_{number}"}
+
+
+def test_every_new_part_learns_at_the_rate_of_new_parts(build):
+    network = build("auxsegnet", 1).network
+    groups = parameter_groups(network, lr=1.0, weight_decay=0.0, new_lr_factor=10, bias_lr_factor=1)
+    fast = {id(p) for group in groups if group["lr"] == 10 for p in group["params"]}
+    names = {name for name, p in network.named_parameters() if id(p) in fast}
+    assert names == {name for name, p in network.named_parameters() if not name.startswith("backbone.")}
+    assert sum(len(group["params"]) for group in groups) == sum(p.requires_grad for p in network.parameters())
