@@ -13,6 +13,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from wsss_core import layout
+
 ROOT = Path(__file__).parents[1]
 
 LABEL_STAGES = (
@@ -136,10 +138,11 @@ class Workspace:
         return {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*") if path.is_file()}
 
     def artifacts(self) -> dict[str, bytes]:
-        """What all stages have written, the data set itself aside."""
+        """What all stages have written, but the data set itself and how long trainings took."""
         made = {f"{top}/{name}": content for top in ("data", "models", "reports") for name, content in
                 self.files(top).items()}  # fmt: skip
-        return {name: content for name, content in made.items() if not name.startswith("data/raw/")}
+        apart = ("data/raw/", f"{layout.TIMES.as_posix()}/")
+        return {name: content for name, content in made.items() if not name.startswith(apart)}
 
     def copied_to(self, folder: Path) -> Workspace:
         """The same in another folder; models are linked, since they are large and only ever replaced."""

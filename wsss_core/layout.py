@@ -20,6 +20,7 @@ MODELS = Path("models")
 REPORTS = Path("reports")
 METRICS = REPORTS / "metrics"
 HISTORY = REPORTS / "history"
+TIMES = REPORTS / "times"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
 

@@ -36,7 +36,8 @@ def check(params_file: Path) -> None:
 def _backbones(params: Params) -> dict[str, Backbone | BackboneOverride]:
     """The shared backbone and what each training overrides of it, by their keys."""
     own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
-    return {"backbone": params.backbone, **own}
+    steps = {f"ssnet.{step}.backbone": p.backbone for step, p in params.ssnet if isinstance(p, Training)}
+    return {"backbone": params.backbone, **own, **steps}
 
 
 def _unknown_backbones(params: Params) -> list[Problem]:

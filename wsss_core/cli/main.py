@@ -3,6 +3,7 @@
 import click
 
 from wsss_core.cli.check import check
+from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
@@ -16,5 +17,5 @@ def main() -> None:
     """
 
 
-for command in (check, export, predict, preset):
+for command in (check, compare, export, predict, preset):
     main.add_command(command)

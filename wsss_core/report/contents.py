@@ -30,6 +30,7 @@ class Contents:
         train: what is shown of each training image, where that is neither the pipeline's nor snapshots.
         val: what is shown of each validation image beside the networks' predictions.
         saliency: metrics file of the saliency maps that the page is about; empty without.
+        subject: what the page's title names; empty on the pipeline's.
     """
 
     page: str
@@ -42,6 +43,7 @@ class Contents:
     train: Sequence[Column] = ()
     val: Sequence[Column] = ()
     saliency: str = ""
+    subject: str = ""
 
     @property
     def moments(self) -> Path | None:
@@ -55,6 +57,7 @@ def of_pipeline(*methods: str) -> Contents:
     return Contents(
         saliency="saliency",
         page=methods[0] if methods else "report",
+        subject=tables.title(methods[0]) if methods else "",
         rows=(*tables.PIPELINE, *methods),
         trainings={"train_cam": "CAM network", "train_affinity": "AffinityNet", "deeplab": "DeepLab", **further},
         needed={
@@ -89,6 +92,7 @@ def of_two_branch(name: str) -> Contents:
     titles = {network: tables.title(network) for network in networks}
     return Contents(
         page=name,
+        subject=tables.title(name),
         rows=(name, f"{name}_pseudo_labels", second) if name in TWO_STEPS else (name,),
         trainings=titles,
         needed=dict.fromkeys([layout.SNAPSHOTS / name, *([pseudo] if name in TWO_STEPS else [])], graph),
@@ -112,6 +116,7 @@ def of_ssnet() -> Contents:
         train=[Column("Pseudo-labels", "labels", strips.labels_in(pseudo))],
         val=[Column("Saliency", "grey", partial(artifacts.read_grey, maps))],
         saliency="ssnet_saliency",
+        subject=titles["ssnet"],
     )
 
 
@@ -138,12 +143,21 @@ def of_auxsegnet(num_rounds: int) -> Contents:
         train=[*columns, *strips.affinity_columns(layout.AFFINITY_MAPS / name)],
         val=[Column("Saliency", "grey", partial(artifacts.read_grey, predicted))],
         saliency=f"{name}_saliency",
+        subject=tables.title(name),
     )  # fmt: skip
+
+
+def of_comparison(names: Sequence[str]) -> Contents:
+    """The page of all methods that ran: their figures and what they predict for the same images."""
+    titles = {name: tables.title(name) for name in names}
+    return Contents(
+        page="compare", rows=tuple(names), trainings={}, needed={}, counted={}, networks=titles, subject="all methods"
+    )
 
 
 def training_columns(contents: Contents, *, oracle_threshold: float | None) -> list[Column]:
     """What the page shows of each training image."""
-    if contents.train:
+    if contents.train or contents.page == "compare":
         return list(contents.train)
     if contents.snapshots is None:
         return strips.training_columns(oracle_threshold=oracle_threshold)

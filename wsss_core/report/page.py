@@ -40,6 +40,7 @@ class Results:
         trainings: name of a history -> its title.
         moments: a CSV of how good the labels were that a network made for itself, by step.
         saliency: name of the metrics file of saliency maps; empty without.
+        comparison: header and lines of a table of methods; empty on other pages.
         subject: the method that the page is about; empty on the pipeline's.
     """
 
@@ -56,6 +57,7 @@ class Results:
     trainings: Mapping[str, str] = field(default_factory=dict)
     moments: Path | None = None
     saliency: str = ""
+    comparison: Sequence[Sequence[str]] = ()
     subject: str = ""
 
 
@@ -68,6 +70,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     rows = tables.quality_rows(results.metrics, results.rows)
     return _template().render(
         subject=results.subject,
+        comparison=results.comparison,
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
         notes=[*_notes(index, truth, rows), *results.notes],
         classes=_classes(index),

@@ -53,9 +53,15 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class History:
-    """Mean of each scalar over the steps of a stretch that have it, as rows for a table."""
+    """Mean of each scalar over the steps of a stretch that have it, as rows for a table, and the time they took.
+
+    Attributes:
+        rows: one for each stretch.
+        seconds: of wall clock, over all restarts, snapshots included.
+    """
 
     rows: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
 
     def write(self, path: Path) -> None:
         """Write the rows as TSV, one column for each term: what `dvc plots` reads."""
@@ -99,6 +105,7 @@ def fit(
         start = _restore(checkpoint, model, optimizer, scheduler, history)
     model.train()
     stretch, saved = _Stretch(), time.monotonic()
+    began = saved - history.seconds
     every = max(1, steps // NUM_HISTORY_ROWS)
     with tqdm(total=steps, initial=start, desc=name, unit="step", disable=fabric.global_rank > 0) as bar:
         for step, batch in zip(range(start, steps), batches(start), strict=False):
@@ -120,9 +127,11 @@ def fit(
             if watch:
                 watch(bare, step + 1)
             if time.monotonic() - saved > CHECKPOINT_SECONDS and fabric.global_rank == 0 and stretch.empty:
+                history.seconds = time.monotonic() - began
                 _save(checkpoint, model, optimizer, scheduler, history, step + 1)
                 saved = time.monotonic()
     fabric.barrier()
+    history.seconds = time.monotonic() - began
     return history
 
 
@@ -167,6 +176,7 @@ def _save(path: Path, model, optimizer, scheduler, history: History, step: int) 
         "optimizer": optimizer.state_dict(),
         "scheduler": scheduler.state_dict(),
         "rows": history.rows,
+        "seconds": history.seconds,
         "rng": torch.get_rng_state(),
         "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -180,6 +190,7 @@ def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
     history.rows.extend(state["rows"])
+    history.seconds = state["seconds"]
     torch.set_rng_state(state["rng"])
     if len(state["gpu_rng"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["gpu_rng"])

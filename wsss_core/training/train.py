@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lightning_fabric import Fabric
 from torch import nn, optim
 
-from wsss_core import artifacts
+from wsss_core import artifacts, layout
 from wsss_core.data.training_set import Samples, batches
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
@@ -88,6 +89,13 @@ def train(
             album.publish(params=recipe)
         journal.publish()
         rows.write(history)
+        _write_time(layout.TIMES / f"{history.stem}.json", rows.seconds, steps=steps, fabric=fabric)
+
+
+def _write_time(path: Path, seconds: float, *, steps: int, fabric: Fabric) -> None:
+    """How long the training took, and on what: the only artifact that the same run does not repeat."""
+    content = {"seconds": round(seconds, 1), "steps": steps, "device": fabric.device.type, "devices": fabric.world_size}
+    artifacts.write_json(path, content)
 
 
 @dataclass(frozen=True)

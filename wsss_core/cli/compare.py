@@ -1,0 +1,33 @@
+"""`wsss compare`: all methods that ran, in one table and on one page."""
+
+from pathlib import Path
+
+import click
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.report_page import write_page
+from wsss_core.cli.stage import PATH, open_index, telling_errors
+from wsss_core.params import load_params
+from wsss_core.report import comparison, contents
+
+CSV = layout.REPORTS / "compare.csv"
+
+
+@click.command()
+@click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True, help="The parameters.")
+@telling_errors
+def compare(params_file: Path) -> None:
+    """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html."""
+    params = load_params(params_file)
+    lines, missing = comparison.compare(params)
+    if not lines:
+        raise click.ClickException("no graph has run to its metrics; run `dvc repro`, then those in pipelines/")
+    click.echo(comparison.as_text(lines))
+    for graph in missing:
+        click.echo(f"not run yet: dvc repro {graph}")
+    artifacts.write_text(CSV, comparison.as_csv(lines))
+    names = [method.name for method in comparison.methods(params)]
+    shown = contents.of_comparison([name for name in names if (layout.METRICS / f"{name}.json").exists()])
+    table = [comparison.HEADER, *map(comparison.cells, lines)]
+    page, _ = write_page(params, open_index(params), shown, comparison=table)
+    click.echo(f"wrote {CSV} and {page}")

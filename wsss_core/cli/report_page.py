@@ -1,0 +1,79 @@
+"""A page of the report, from its contents to its file: what `stages.report` and `wsss compare` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsss_core import artifacts, layout
+from wsss_core.cli.truth import open_truth
+from wsss_core.data.index import Index, spread
+from wsss_core.data.masks import Masks
+from wsss_core.params import Params
+from wsss_core.report import contents, page, strips, tables
+from wsss_core.report.contents import Contents
+from wsss_core.report.label_shares import label_shares
+from wsss_core.report.strips import Strip
+
+
+def write_page(
+    params: Params, index: Index, shown: Contents, *, comparison: Sequence[Sequence[str]] = ()
+) -> tuple[Path, list[Strip]]:
+    """Write the page and tell where, and the strips of training images on it.
+
+    Args:
+        comparison: header and lines of a table of methods, for a page that has one.
+    """
+    truth = open_truth(params, index)
+    drawn = {
+        "train": _draw_training(params, index, truth, shown),
+        "val": strips.draw(
+            index, truth, ids=spread(index.ids("val"), params.report.num_images),
+            columns=[*strips.prediction_columns(shown.networks), *shown.val],
+        ),
+    }  # fmt: skip
+    page_file = layout.REPORTS / f"{shown.page}.html"
+    results = page.Results(
+        metrics=layout.METRICS,
+        history=layout.HISTORY,
+        plots=layout.PLOTS,
+        confusions=layout.CONFUSION,
+        strips=drawn,
+        label_shares={name: label_shares(folder, index.ids("train")) for name, folder in shown.counted.items()},
+        settings=_settings(params),
+        links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
+        notes=_notes(index, shown),
+        rows=shown.rows,
+        trainings=shown.trainings,
+        moments=shown.moments,
+        saliency=shown.saliency,
+        subject=shown.subject,
+        comparison=comparison,
+    )
+    artifacts.write_text(page_file, page.render(index, truth, results))
+    return page_file, drawn["train"]
+
+
+def _draw_training(params: Params, index: Index, truth: Masks, shown: Contents) -> list[Strip]:
+    oracle = None
+    if tables.BASELINE in shown.rows:
+        oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
+    columns = contents.training_columns(shown, oracle_threshold=oracle)
+    ids = contents.training_ids(shown, index.ids("train")) if columns else []
+    return strips.draw(index, truth, ids=spread(ids, params.report.num_images), columns=columns)
+
+
+def _settings(params: Params) -> dict[str, str]:
+    backbone = params.backbone
+    shown = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
+    return {"Backbone": shown, "Seed": str(params.seed)}
+
+
+def _notes(index: Index, shown: Contents) -> list[str]:
+    notes = []
+    if tables.BASELINE in shown.rows and not strips.finished(layout.SALIENCY):
+        notes.append(f"{layout.SALIENCY} holds no finished output, so saliency is not shown.")
+    missing = [title for name, title in shown.networks.items() if not strips.finished(layout.PREDICTIONS / name)]
+    if index.ids("val") and missing:
+        notes.append(f"{', '.join(missing)}: the validation images are not predicted yet; `dvc repro` does it.")
+    return notes
