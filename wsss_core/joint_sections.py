@@ -19,6 +19,8 @@ from wsss_core.sections import (
     Training,
 )
 
+SaliencyRule = Literal["half", "twice_mean", "otsu"]
+
 
 class ClassificationPhase(Section):
     share: Annotated[float, Field(gt=0, lt=1)]
@@ -128,6 +130,7 @@ class TaskWeights(Section):
 
 class SaliencyUpdate(MeanField):
     anchor_share: Fraction
+    centre: SaliencyRule
 
 
 class AuxSegNet(Training):
@@ -138,7 +141,7 @@ class AuxSegNet(Training):
     affinity: Literal["cross", "own", "none"]
     renormalise_rows: bool
     weights: TaskWeights
-    first_saliency: Literal["half", "twice_mean", "otsu"]
+    first_saliency: SaliencyRule
     renormalise_cams: bool
     labels: DualXor
     update: SaliencyUpdate

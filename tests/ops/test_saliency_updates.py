@@ -5,7 +5,7 @@ import pytest
 from skimage.filters import threshold_otsu
 
 from wsss_core.ops.saliency.anchored import anchored
-from wsss_core.ops.saliency.binary import RULES, binary
+from wsss_core.ops.saliency.binary import RULES, binary, centred
 
 CRF = {
     "iterations": 1, "gaussian_sxy": 3, "gaussian_weight": 3, "bilateral_sxy": 60, "bilateral_srgb": 5,
@@ -24,8 +24,10 @@ def example(seed: int = 0):
     return image.astype(np.uint8), noisy, truth
 
 
-def updated(image, predicted, anchor, *, share=0.5, **crf):
-    (made,) = anchored([image], [predicted], [anchor], anchor_share=share, device="cpu", **(crf or CRF))
+def updated(image, predicted, anchor, *, share=0.5, centre="half", **crf):
+    (made,) = anchored(
+        [image], [predicted], [anchor], anchor_share=share, centre=centre, device="cpu", **(crf or CRF)
+    )
     return made
 
 
@@ -59,6 +61,24 @@ def test_without_pairs_the_map_follows_the_released_unaries():
 
     expected = 1 / (1 + np.exp(energy(q) - energy(1 - q)))
     np.testing.assert_allclose(made, expected, rtol=1e-5)
+
+
+def test_a_dim_map_survives_where_the_crf_is_centred_on_its_own_threshold():
+    image, noisy, truth = example()
+    dim = noisy * 0.4                                                           # 0.3 on the object, 0.1 beside it
+    assert updated(image, dim, dim)[truth].mean() < 0.1
+    centred_on_otsu = updated(image, dim, dim, centre="otsu")
+    assert centred_on_otsu[truth].mean() > 0.9 and centred_on_otsu[~truth].mean() < 0.1
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_centring_keeps_the_order_and_puts_the_threshold_at_one_half(rule):
+    _, noisy, _ = example()
+    made = centred(noisy, rule=rule)
+    assert made.dtype == np.float32 and made.min() > 0 and made.max() < 1
+    order = np.argsort(noisy, axis=None)
+    assert (np.diff(made.ravel()[order]) >= 0).all()
+    assert np.array_equal(made > 0.5, binary(noisy, rule=rule))
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -42,7 +42,7 @@ def keep(workspace: Workspace, folder, edit) -> None:
 # ---- what they leave
 
 
-@pytest.mark.parametrize(("method", "rounds"), [("ssnet", [1, 2]), ("auxsegnet", [1, 2, 3])])
+@pytest.mark.parametrize(("method", "rounds"), [("ssnet", [1, 2]), ("auxsegnet", [1, 2, 3, 4])])
 def test_each_round_keeps_its_network_and_the_last_one_stands_for_the_method(joint_finished, method, rounds):
     folder = joint_finished.folder / layout.MODELS / method
     assert sorted(path.name for path in folder.iterdir()) == [f"round_{number}" for number in rounds]
@@ -63,7 +63,7 @@ def test_round_two_of_auxsegnet_goes_on_from_round_one(joint):
 
 
 def test_labels_of_every_round_have_the_image_s_size_and_its_tags_only(joint_finished, index):
-    for number in range(4):
+    for number in range(5):
         for image_id in index.ids("train"):
             labels = artifacts.read_labels(joint_finished.folder / AUX_LABELS / f"round_{number}", image_id)
             assert labels.shape == index.size(image_id)
@@ -71,7 +71,7 @@ def test_labels_of_every_round_have_the_image_s_size_and_its_tags_only(joint_fin
 
 
 def test_saliency_maps_of_rounds_and_of_validation_images_are_grey_and_full_size(joint_finished, index):
-    folders = {AUX_SALIENCY / f"round_{number}": "train" for number in (1, 2, 3)}
+    folders = {AUX_SALIENCY / f"round_{number}": "train" for number in (1, 2, 3, 4)}
     folders |= {layout.PREDICTED_SALIENCY / method / "val": "val" for method in ("ssnet", "auxsegnet")}
     for folder, split in folders.items():
         for image_id in index.ids(split):
@@ -85,7 +85,7 @@ def test_pseudo_labels_of_ssnet_hold_the_tags_only_and_no_ignored_pixel(joint_fi
 
 
 def test_every_round_and_both_tasks_are_scored(joint_finished):
-    for number in range(4):
+    for number in range(5):
         assert metrics_of(joint_finished, f"auxsegnet_rounds/round_{number}")["split"] == "train"
     for method in ("ssnet", "auxsegnet"):
         assert metrics_of(joint_finished, method)["split"] == "val"
@@ -104,7 +104,7 @@ def test_the_page_shows_both_tasks_and_every_round(joint_finished, method):
     text = (joint_finished.folder / f"reports/{method}.html").read_text(encoding="utf-8")
     titles = {
         "ssnet": ("SSNet, step 1", "Saliency", "Pseudo-labels"),
-        "auxsegnet": ("AuxSegNet, labels after round 3", "Labels 0", "Labels 3", "Saliency 3", "Its shared affinity"),
+        "auxsegnet": ("AuxSegNet, labels after round 4", "Labels 0", "Labels 4", "Saliency 4", "Its shared affinity"),
     }
     assert all(title in text for title in titles[method])
 

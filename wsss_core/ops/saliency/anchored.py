@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wsss_core.ops.crf import dense_crf
+from wsss_core.ops.saliency.binary import centred
 
 SHARPNESS = 1.05
 SMALLEST = 1e-8
@@ -19,6 +20,7 @@ def anchored(
     anchors: Sequence[np.ndarray],
     *,
     anchor_share: float,
+    centre: str,
     iterations: int,
     device: Any,
     **kernels: float,
@@ -30,12 +32,14 @@ def anchored(
         predicted: (H, W) float in [0, 1] each, of the network.
         anchors: (H, W) float in [0, 1] each, always the maps of before the first round: they keep rounds from drifting.
         anchor_share: of the anchor in the mixture (0.5).
+        centre: rule of `threshold` for the mixture's value that is even odds to the CRF. `half` is the released code,
+            for maps of networks; of weight-free detectors' it would leave the brightest parts only.
         iterations, device, kernels: of `dense_crf`, engine `lattice` (1 iteration).
 
     Xu et al., ICCV 2021, released code (`gen_pgt`).
     """
     mixed = [(1 - anchor_share) * own + anchor_share * first for own, first in zip(predicted, anchors, strict=True)]
-    evidence = [_evidence(q) for q in mixed]
+    evidence = [_evidence(q if centre == "half" else centred(q, rule=centre)) for q in mixed]
     marginals = dense_crf(images, evidence, engine="lattice", iterations=iterations, device=device, **kernels)
     return [q[1] for q in marginals]
 

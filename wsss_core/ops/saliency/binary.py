@@ -5,34 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import expit, logit
 from skimage.filters import threshold_otsu
 
 HALF = 0.5
+MARGIN = 0.02
+"""A threshold closer to 0 or 1 counts as this where maps are centred."""
+SMALLEST = 1e-6
 
 
 def binary(saliency: np.ndarray, *, rule: str) -> np.ndarray:
-    """(H, W) bool of an (H, W) float map in [0, 1].
+    """(H, W) bool of an (H, W) float map in [0, 1]: above `threshold`."""
+    return saliency > threshold(saliency, rule=rule)
+
+
+def centred(saliency: np.ndarray, *, rule: str) -> np.ndarray:
+    """(H, W) float32 in (0, 1): the map moved along its logits until its threshold is one half."""
+    centre = np.clip(threshold(saliency, rule=rule), MARGIN, 1 - MARGIN)
+    return expit(logit(np.clip(saliency, SMALLEST, 1 - SMALLEST)) - logit(centre)).astype(np.float32)
+
+
+def threshold(saliency: np.ndarray, *, rule: str) -> float:
+    """The value above which a pixel of an (H, W) float map in [0, 1] counts as salient.
 
     Args:
-        rule: `half`: above 0.5, for maps of a network; `twice_mean`: above twice the map's mean, `otsu`: above Otsu's
-            threshold, for weight-free detectors, whose maps are seldom that high. A constant map has no salient pixel,
-            except that `half` takes it by its word.
+        rule: `half`: 0.5, for maps of a network; `twice_mean`: twice the map's mean, `otsu`: Otsu's threshold, for
+            weight-free detectors, whose maps are seldom that high; of a constant map nothing is salient then.
     """
     return RULES[rule](saliency)
 
 
-def _half(saliency: np.ndarray) -> np.ndarray:
-    return saliency > HALF
+def _half(saliency: np.ndarray) -> float:
+    return HALF
 
 
-def _twice_mean(saliency: np.ndarray) -> np.ndarray:
-    return saliency > 2 * saliency.mean()
+def _twice_mean(saliency: np.ndarray) -> float:
+    return 2 * float(saliency.mean())
 
 
-def _otsu(saliency: np.ndarray) -> np.ndarray:
-    if saliency.min() == saliency.max():
-        return np.zeros(saliency.shape, dtype=bool)
-    return saliency > threshold_otsu(saliency)
+def _otsu(saliency: np.ndarray) -> float:
+    return 1.0 if saliency.min() == saliency.max() else float(threshold_otsu(saliency))
 
 
-RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"half": _half, "twice_mean": _twice_mean, "otsu": _otsu}
+RULES: dict[str, Callable[[np.ndarray], float]] = {"half": _half, "twice_mean": _twice_mean, "otsu": _otsu}
