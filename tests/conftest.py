@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from workspace import STAGES, Workspace
+from workspace import STAGES, Workspace, run_graph
+
+from wsss_core.methods import METHODS
 
 # One thread for images this small, and for the processes that tests start. Read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,3 +30,18 @@ def pipeline(finished: Workspace, tmp_path: Path) -> Workspace:
 def workspace(tmp_path: Path) -> Workspace:
     """A folder that holds nothing but the smallest parameters."""
     return Workspace(tmp_path / "work")
+
+
+@pytest.fixture(scope="session")
+def joint_finished(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The finished run and every method's graph after it, with its own commands: to look at, never to change."""
+    made = finished.copied_to(tmp_path_factory.mktemp("joint") / "work")
+    for method in METHODS:
+        run_graph(made, method)
+    return made
+
+
+@pytest.fixture
+def joint(joint_finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of it, to change and run again."""
+    return joint_finished.copied_to(tmp_path / "joint")

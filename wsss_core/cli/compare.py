@@ -5,10 +5,8 @@ from pathlib import Path
 import click
 
 from wsss_core import artifacts, layout
-from wsss_core.cli.report_page import write_page
 from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.params import load_params
-from wsss_core.report import comparison, contents
 
 CSV = layout.REPORTS / "compare.csv"
 
@@ -18,6 +16,9 @@ CSV = layout.REPORTS / "compare.csv"
 @telling_errors
 def compare(params_file: Path) -> None:
     """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html."""
+    from wsss_core.cli.report_page import write_page  # and torch: the other commands start without
+    from wsss_core.report import comparison, contents
+
     params = load_params(params_file)
     lines, missing = comparison.compare(params)
     if not lines:

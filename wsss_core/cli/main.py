@@ -7,6 +7,7 @@ from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
+from wsss_core.cli.saliency import saliency
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +18,5 @@ def main() -> None:
     """
 
 
-for command in (check, compare, export, predict, preset):
+for command in (check, compare, export, predict, preset, saliency):
     main.add_command(command)

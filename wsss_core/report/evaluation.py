@@ -98,10 +98,7 @@ class Scorer:
         ids = self._ids(split, name)
         total = SaliencyScores(normalise=False)
         for image_id in _progress(ids, name):
-            mask = self.truth.read(image_id)
-            if (mask != IGNORE_INDEX).any():
-                known = mask != IGNORE_INDEX
-                total.add(artifacts.read_grey(folder, image_id), (mask != BACKGROUND) & known, valid=known)
+            add_saliency(total, artifacts.read_grey(folder, image_id), self.truth.read(image_id))
         curve: Iterable = []
         if total.num_images:
             artifacts.write_json(layout.METRICS / f"{name}.json", {"split": split, **total.summary()})
@@ -150,6 +147,13 @@ class Scorer:
         artifacts.write_json(layout.METRICS / f"{name}.json", known)
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
         _write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
+
+
+def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray) -> None:
+    """Count an (H, W) map against the union of all classes of (H, W) labels; void pixels and masks are left out."""
+    known = labels != IGNORE_INDEX
+    if known.any():
+        total.add(saliency, (labels != BACKGROUND) & known, valid=known)
 
 
 def strongest(scores: Scores) -> np.ndarray:

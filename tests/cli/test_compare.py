@@ -1,0 +1,100 @@
+"""`wsss compare`: one line for each method that ran, as text, CSV and a page."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from workspace import Workspace, run_graph, told
+
+from wsss_core import layout
+from wsss_core.cli.main import main
+
+ALL = ["AffinityNet", "RRM", "RRM, two steps", "AA&LR", "SSNet", "AuxSegNet", "full supervision (true masks)"]
+
+
+@pytest.fixture(scope="module")
+def compared(joint_finished: Workspace, tmp_path_factory) -> tuple[Workspace, str]:
+    """Every graph and the comparison after them, with its output."""
+    made = joint_finished.copied_to(tmp_path_factory.mktemp("compare") / "work")
+    run_graph(made, "full_supervision")
+    result = made.invoke(main, "compare")
+    assert result.exit_code == 0, result.output
+    return made, result.output
+
+
+def rows(workspace: Workspace) -> list[dict[str, str]]:
+    text = (workspace.folder / "reports/compare.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_every_method_has_a_line_and_no_graph_is_missing(compared):
+    workspace, text = compared
+    assert [row["title"] for row in rows(workspace)] == ALL
+    assert "not run yet" not in text
+    assert all(any(line.startswith(f"{title} ") for line in text.splitlines()) for title in ALL)
+
+
+def test_figures_are_those_that_the_graphs_wrote(compared):
+    workspace, _ = compared
+    found = {row["title"]: row for row in rows(workspace)}
+
+    def metrics(name: str) -> dict:
+        return json.loads((workspace.folder / layout.METRICS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert float(found["RRM"]["val"]) == metrics("rrm")["miou"]
+    assert float(found["AffinityNet"]["labels"]) == metrics("pseudo_labels")["miou"]
+    assert float(found["AuxSegNet"]["labels"]) == metrics("auxsegnet_rounds/round_3")["miou"], "what round 4 learnt"
+    assert float(found["SSNet"]["max_f"]) == metrics("ssnet_saliency")["max_f"]
+    bound = metrics("full_supervision")["miou"]
+    assert float(found["SSNet"]["share"]) == pytest.approx(metrics("ssnet")["miou"] / bound)
+    assert float(found["full supervision (true masks)"]["share"]) == 1
+
+
+def test_no_figure_is_missing_where_there_should_be_one(compared):
+    for row in rows(compared[0]):
+        assert all(row[name] for name in ("val", "share", "seconds", "parameters", "supervision"))
+        assert float(row["seconds"]) > 0 and int(row["parameters"]) > 1000
+        assert bool(row["max_f"]) == bool(row["mae"]) == (row["title"] in ("AffinityNet", "SSNet", "AuxSegNet"))
+        without = ("RRM", "AA&LR", "full supervision (true masks)")
+        assert bool(row["labels"]) == (row["title"] not in without)
+
+
+def test_times_are_those_of_all_trainings_of_a_method(compared):
+    workspace, _ = compared
+    times = {path.stem: json.loads(path.read_text())["seconds"] for path in (workspace.folder / layout.TIMES).iterdir()}
+    found = {row["title"]: float(row["seconds"]) for row in rows(workspace)}
+    assert found["RRM, two steps"] == pytest.approx(times["train_cam"] + times["rrm"] + times["rrm_two_step"])
+    rounds = sum(times[f"auxsegnet_round_{number}"] for number in (1, 2, 3, 4))
+    assert found["AuxSegNet"] == pytest.approx(times["train_cam"] + rounds)
+
+
+def test_what_a_method_was_told_beside_the_tags_is_named(compared):
+    found = {row["title"]: row["supervision"] for row in rows(compared[0])}
+    assert found["RRM"] == "none"
+    assert found["SSNet"] == "saliency masks of data/raw/scenes_tiny/Saliency/Image"
+    assert found["AuxSegNet"] == found["AffinityNet"] == "none (weight-free saliency: rbd)"
+    assert found["full supervision (true masks)"] == "every pixel"
+
+
+def test_the_page_shows_the_table_and_the_same_images_for_all(compared):
+    text = (compared[0].folder / "reports/compare.html").read_text(encoding="utf-8")
+    assert "All methods" in text and "beside the tags" in text
+    assert "Training images after every stage" not in text
+    assert all(title.replace("&", "&amp;") in text for title in ALL[1:])
+    assert text.count("<img") == 2 * (1 + len(ALL) + 1)
+
+
+def test_graphs_that_did_not_run_are_named(joint):
+    shutil.rmtree(joint.folder / "models/aalr")
+    (joint.folder / layout.METRICS / "aalr.json").unlink()
+    text = joint.invoke(main, "compare").output
+    assert "not run yet: dvc repro pipelines/aalr/dvc.yaml" in text
+    assert "not run yet: dvc repro pipelines/full_supervision/dvc.yaml" in text
+    assert "AA&LR" not in {row["title"] for row in rows(joint)}
+
+
+def test_nothing_to_compare(workspace):
+    assert told(workspace.invoke(main, "compare"), code=1) == (
+        "no graph has run to its metrics; run `dvc repro`, then those in pipelines/"
+    )
