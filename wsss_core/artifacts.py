@@ -6,6 +6,7 @@ same bytes, so that DVC sees an artifact change only when it did.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -178,13 +179,14 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise ArtifactError(
-            f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`)"
+            f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`, of a further method with its"
+            " graph in pipelines/)"
         ) from None
     except ArtifactError:
         raise
     except _DAMAGE as error:
         reason, remedy = "damaged, or none of this project's", f"delete {path.parent} and run `dvc repro`"
-        if isinstance(error, OSError) and error.strerror:  # the system's word, not a decoder's
+        if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:  # not a decoder's word
             reason, remedy = error.strerror, "make it readable"
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from wsss_core.cli.preset import _set, merge, preset
@@ -257,3 +258,18 @@ def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
 def test_a_merge_into_a_missing_file_says_so(tmp_path):
     with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing"):
         merge(tmp_path / "params.yaml", {"seed": 1}, source="test")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("first", [True, False])
+def test_presets_apply_and_lead_back_after_an_experiment_rewrote_the_file(params, name, first):
+    shipped = params.read_text()
+    if first:
+        wsss_preset("use", name)
+    apply_overrides(str(params), ["random_walk.beta=3.5", "rrm.moments.num_images=2"])  # `dvc exp run -S`
+    assert wsss_preset("use", name).exit_code == 0
+    again = wsss_preset("use", "scenes")
+    assert again.exit_code == 0, again.output
+    assert values(params.read_text()) == values(shipped)
+    assert len(params.read_text().splitlines()) == len(shipped.splitlines()), "lists are on one line again"
+    assert "at: [0.05, 0.25, 0.5, 1.0] # shares of the run\n" in params.read_text()

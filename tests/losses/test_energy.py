@@ -200,3 +200,11 @@ def test_the_region_of_interest_may_be_a_mask(dtype):
     batch["roi"][:, :, 8:] = 0
     expected = float(dense_energy(**batch, **halved))
     assert float(dense_energy(**batch | {"roi": batch["roi"].to(dtype)}, **halved)) == expected
+
+
+def test_a_grid_without_a_cell_is_refused():
+    probabilities, images = torch.full((1, 2, 32, 32), 0.5), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    labels, roi = torch.zeros(1, 32, 32, dtype=torch.int64), torch.ones(1, 32, 32, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"energy\.scale 0\.01 leaves nothing of a crop of 32x32; raise it"):
+        dense_energy(probabilities, images, labels, roi, weight=1.0, scale=0.01, sigma_xy=9, sigma_rgb=9, gated=True,
+                     grad="released")  # fmt: skip

@@ -81,7 +81,7 @@ def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kin
         checkpoint.load(tmp_path / "model.pt")
     assert str(caught.value) == (
         f"{tmp_path}/model.pt is no model of this project, or damaged; give the model.pt that a training stage wrote,"
-        " or make it anew (`dvc repro train_cam`, train_affinity or train_deeplab)"
+        " or make it anew (`dvc repro -f` with the training stage of its graph)"
     )
     assert caught.value.__cause__ is not None
 

@@ -128,7 +128,7 @@ def test_a_broken_loss_names_step_term_and_images_and_spares_the_weights(tmp_pat
         kept.update({name: p.clone() for name, p in model.named_parameters()}, model=model)
         return Terms({**terms.losses, "decay": terms.losses["decay"] * value})
 
-    message = r"loss decay is not finite at step 5, images image5a, image5b; lower optimizer\.lr"
+    message = r"loss decay is not finite at step 6, images image5a, image5b; lower optimizer\.lr"
     with pytest.raises(DivergedError, match=message):
         train(tmp_path / "c.pt", losses=broken)
     model = kept.pop("model")
@@ -140,8 +140,50 @@ def test_terms_that_are_finite_alone_but_not_together_are_named(tmp_path):
         large = model(batch["image"]).sum() * 0 + 3e38
         return Terms({"first": large, "second": large})
 
-    with pytest.raises(DivergedError, match="loss first, second is not finite at step 0"):
+    message = "loss first, second is not finite at step 1, .*; at the first step: check the weights"
+    with pytest.raises(DivergedError, match=message):
         train(tmp_path / "c.pt", losses=huge)
+
+
+def breaking_at(step: int, value: float):
+    """Losses whose gradient is of a size that breaks the weights in the update of this step."""
+
+    def losses(model, batch, progress):
+        terms = squares(model, batch, progress)
+        if round(progress * STEPS) != step:
+            return terms
+        return Terms({**terms.losses, "break": (model.layers[0].weight * value).sum()})
+
+    return losses
+
+
+@pytest.mark.parametrize("value", [1e25, 1e30])
+def test_weights_that_the_last_step_broke_are_not_handed_on(tmp_path, value):
+    message = r"weights, layers\.0\.weight first, are not finite or absurdly large; lower"
+    with pytest.raises(DivergedError, match=message):
+        train(tmp_path / "c.pt", losses=breaking_at(STEPS - 1, value))
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_checkpoint_of_broken_weights_does_not_replace_a_good_one(tmp_path):
+    with pytest.raises(DivergedError):
+        train(tmp_path / "c.pt", losses=breaking_at(6, 1e30))
+    kept = torch.load(tmp_path / "c.pt", weights_only=True)
+    assert kept["step"] == 6
+    assert all(torch.isfinite(value).all() for value in kept["model"].values())
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_damaged_checkpoint_is_told_and_passed_over(tmp_path, caplog):
+    whole = train(tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "c.pt", losses=killed_at(7))
+    content = (tmp_path / "c.pt").read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"no checkpoint"):
+        (tmp_path / "c.pt").write_bytes(damaged)
+        assert equal(train(tmp_path / "c.pt")[0], whole[0])
+        assert "c.pt is damaged: this training starts anew" in caplog.text
+        caplog.clear()
 
 
 def test_progress_runs_from_0_to_just_below_1(tmp_path):

@@ -141,7 +141,7 @@ def test_a_diverged_training_publishes_nothing_and_keeps_the_older_model(tmp_pat
         terms = objectives.classification(model, batch, progress)
         return Terms({"tags": terms.losses["tags"] * float("nan")})
 
-    with pytest.raises(DivergedError, match=r"loss tags is not finite at step 0, images [abcd], [abcd];"):
+    with pytest.raises(DivergedError, match=r"loss tags is not finite at step 1, images [abcd], [abcd];"):
         fit(index, out, losses=broken, seed=1)
     assert (out / "model.pt").read_bytes() == before
 
@@ -172,7 +172,7 @@ def test_another_schedule_replaces_the_usual_one(tmp_path, index):
     two_phases = partial(two_phase_schedule, share=0.5, first_lr=0.01, lr=OPTIMIZER["lr"], power=0.0)
     fit(index, tmp_path / "models/cam", schedule=two_phases)
     rows = [line.split("\t") for line in (tmp_path / "models/cam.tsv").read_text().splitlines()[1:]]
-    assert [float(row[1]) for row in rows] == pytest.approx([0.01, 0.002, 0.002, 0.002])  # after each step
+    assert [float(row[1]) for row in rows] == pytest.approx([0.01, 0.01, 0.002, 0.002])  # of each step
 
 
 def test_pictures_of_labels_appear_with_the_model_and_their_restart_changes_nothing(tmp_path, index):
@@ -212,5 +212,23 @@ def test_pictures_of_labels_can_be_made_in_every_precision(tmp_path, index, monk
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
     other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}))
-    with pytest.raises(ValueError, match=r"the backbone of .*cam \(resnet10t\) is not this stage's"):
+    with pytest.raises(ValueError, match=r"models/cam \(cam, resnet10t, 2 classes\) does not fit this stage's network"):
         train.start_of("cam", tmp_path / "models/cam").initialise(other)
+
+
+def test_a_loss_that_was_nothing_all_along_is_told(tmp_path, index, caplog):
+    def losses(model, batch, progress):
+        tags = model(batch["image"])["logits"].square().mean()
+        return Terms.weighted({"tags": tags, "foreground": 0 * tags}, {}, {})
+
+    fit(index, tmp_path / "models/cam", losses=losses)
+    assert "loss foreground was 0 at every step" in caplog.text
+    assert "loss tags" not in caplog.text
+
+
+def test_a_network_of_another_kind_is_refused_as_a_start(tmp_path, index):
+    fit(index, tmp_path / "models/cam", epochs=0.5)
+    with pytest.raises(ValueError, match="does not fit this stage's network"):
+        train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "head")).initialise(
+            checkpoint.build(description())
+        )

@@ -100,6 +100,7 @@ def merge(target: Path, keys: dict, *, source: str) -> list[str]:
     yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     with artifacts.reading(target):
         params = yaml.load(target.read_text(encoding="utf-8"))
+    _lists_on_one_line(params)
     changes = _merge(params, keys, "")
     text = io.StringIO()
     yaml.dump(params, text)
@@ -124,6 +125,18 @@ def _merge(target, source, prefix: str) -> list[str]:
             _align_comment(target, key)
         changes += told
     return changes
+
+
+def _lists_on_one_line(params: CommentedMap) -> None:
+    """Back to how params.yaml is shipped: `dvc exp run -S` writes every list with a line for each item."""
+    for key, value in params.items():
+        if isinstance(value, CommentedMap):
+            _lists_on_one_line(value)
+        elif isinstance(value, CommentedSeq) and not value.fa.flow_style():
+            _, _, comment, _ = params.ca.items.pop(key, (None,) * 4)
+            params[key] = _on_one_line(list(value))
+            if comment:
+                params.ca.items[key] = [None, None, comment, None]
 
 
 def _on_one_line(value: object) -> object:

@@ -45,7 +45,7 @@ def dense_energy(
             derivative with the gate held fixed, two calls. They differ by about a quarter.
 
     Raises:
-        ValueError: grad is neither.
+        ValueError: grad is neither, or scale leaves no grid.
 
     Zhang et al., AAAI 2020, eq. 7-10, with the settings of the released code. Float32 at least, whatever autocast says.
     """
@@ -53,6 +53,9 @@ def dense_energy(
         raise ValueError(f"grad must be released or exact, not {grad!r}")
     with torch.autocast(probabilities.device.type, enabled=False):
         wide = probabilities if probabilities.dtype == torch.float64 else probabilities.float()
+        if min(wide.shape[-2:]) * scale < 1:
+            crop = "x".join(map(str, wide.shape[-2:]))
+            raise ValueError(f"energy.scale {scale} leaves nothing of a crop of {crop}; raise it")
         soft = wide if scale == 1 else F.interpolate(wide, scale_factor=scale, mode="bilinear", align_corners=False)
         size = soft.shape[-2:]
         inside = _nearest(roi[:, None].to(soft), size)                                     # (B, 1, h, w)

@@ -95,7 +95,7 @@ def _expecting_ours(file: Path) -> Iterator[None]:
     except FOREIGN as error:
         raise artifacts.ArtifactError(
             f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or"
-            " make it anew (`dvc repro train_cam`, train_affinity or train_deeplab)"
+            " make it anew (`dvc repro -f` with the training stage of its graph)"
         ) from error
 
 

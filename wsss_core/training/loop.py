@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import pickle
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +39,8 @@ class Terms:
         return cls({name: weights.get(name, 1.0) * value for name, value in raw.items()}, {**values, **seen})
 
 
+logger = logging.getLogger(__name__)
+
 Losses = Callable[[nn.Module, dict, float], Terms]
 """losses(model, batch, progress in [0, 1)) -> the terms of one step."""
 
@@ -44,11 +48,14 @@ Watch = Callable[[nn.Module, int], None]
 """watch(model, steps done), after every step of this process."""
 
 CHECKPOINT_SECONDS = 60.0
+LARGEST = 1e18
+"""Of a weight: above, float32 cannot hold its square."""
+LOWER = "lower optimizer.lr"
 NUM_HISTORY_ROWS = 100
 
 
 class DivergedError(RuntimeError):
-    """A loss term is no longer finite; the last good checkpoint is kept."""
+    """A loss term or a weight is no longer finite; a checkpoint of finite weights is kept."""
 
 
 @dataclass
@@ -96,7 +103,7 @@ def fit(
         watch: see `Watch`; it gets the bare model and leaves it and torch's random state as they were.
 
     Raises:
-        DivergedError: a loss is NaN or infinite; names the step, the term and the images.
+        DivergedError: a loss is NaN or infinite: names the step, the term and the images; or a weight is, at the end.
     """
     bare = model
     model, optimizer = fabric.setup(bare, optimizer)
@@ -116,11 +123,12 @@ def fit(
             optimizer.zero_grad(set_to_none=True)
             fabric.backward(total)
             optimizer.step()
+            rate = float(scheduler.get_last_lr()[0])
             scheduler.step()
             stretch.add({**terms.losses, **terms.seen})
             if (step + 1) % every == 0 or step + 1 == steps:
                 row = stretch.means()
-                history.rows.append({"step": step + 1, "lr": float(scheduler.get_last_lr()[0]), **row})
+                history.rows.append({"step": step + 1, "lr": rate, **row})
                 bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
                 stretch = _Stretch()
             bar.update()
@@ -128,9 +136,12 @@ def fit(
                 watch(bare, step + 1)
             if time.monotonic() - saved > CHECKPOINT_SECONDS and fabric.global_rank == 0 and stretch.empty:
                 history.seconds = time.monotonic() - began
-                _save(checkpoint, model, optimizer, scheduler, history, step + 1)
+                if not _broken_weights(bare):  # else the next step's loss says so, and the older checkpoint stays
+                    _save(checkpoint, model, optimizer, scheduler, history, step + 1)
                 saved = time.monotonic()
     fabric.barrier()
+    if broken := _broken_weights(bare):
+        raise DivergedError(f"{len(broken)} weights, {broken[0]} first, are not finite or absurdly large; {LOWER}")
     history.seconds = time.monotonic() - began
     return history
 
@@ -164,9 +175,14 @@ def _check_finite(terms: Mapping[str, torch.Tensor], total: torch.Tensor, *, ste
         return
     broken = [name for name, value in terms.items() if not torch.isfinite(value)] or list(terms)
     raise DivergedError(
-        f"loss {', '.join(broken)} is not finite at step {step}, images {', '.join(batch['id'])};"
-        " lower optimizer.lr (a restart goes on from the last checkpoint if nothing is changed)"
+        f"loss {', '.join(broken)} is not finite at step {step + 1}, images {', '.join(batch['id'])}; "
+        + (LOWER if step else "at the first step: check the weights it starts from and the parameters of this loss")
     )
+
+
+def _broken_weights(model: nn.Module) -> list[str]:
+    """Names of parameters that are not finite, or whose size no training means: their squares would overflow."""
+    return [name for name, p in model.named_parameters() if not p.detach().float().abs().amax() < LARGEST]
 
 
 def _save(path: Path, model, optimizer, scheduler, history: History, step: int) -> None:
@@ -185,7 +201,11 @@ def _save(path: Path, model, optimizer, scheduler, history: History, step: int) 
 
 
 def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+        logger.warning("%s is damaged: this training starts anew", path)
+        return 0
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])

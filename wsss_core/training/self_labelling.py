@@ -60,8 +60,9 @@ def self_labels(
         make: the labels' maker.
         scales: of the views; 1.0 is not computed again.
         cam_eval_mode: no dropout and running batch statistics in the further passes; False as released.
-        least_presence: a tag whose probability the classifier puts below this makes no label: its object is probably
-            outside the crop, and its map only noise that the maximum would turn into a confident seed. 0 as released.
+        least_presence: a tag whose probability the classifier puts below this counts as absent from the crop: its map
+            is noise, probably, that the maximum would turn into a confident seed. Where its object is there after all,
+            that may become background. 0 as released.
 
     Zhang et al., AAAI 2020, sec. 3.2: raw rectified maps are averaged over the scales, then each class is divided by
     its maximum. No mirrors.

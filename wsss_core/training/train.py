@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,11 @@ from wsss_core.data.training_set import Samples, batches
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.journal import Journal, content_digest
-from wsss_core.training.loop import Losses, fit
+from wsss_core.training.loop import History, Losses, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
 from wsss_core.training.snapshots import Snapshots
+
+logger = logging.getLogger(__name__)
 
 Schedule = Callable[..., optim.lr_scheduler.LRScheduler]
 """schedule(optimizer, steps=K)"""
@@ -81,6 +84,7 @@ def train(
         watch=album.watch if album and fabric.global_rank == 0 else None,
     )
     if fabric.global_rank == 0:
+        _warn_of_idle_terms(rows)
         checkpoint_file.unlink(missing_ok=True)
         checkpoint.save(journal.folder, model.cpu(), description)
         artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
@@ -90,6 +94,14 @@ def train(
         journal.publish()
         rows.write(history)
         _write_time(layout.TIMES / f"{history.stem}.json", rows.seconds, steps=steps, fabric=fabric)
+
+
+def _warn_of_idle_terms(history: History) -> None:
+    """Say which losses were 0 from the first step to the last: nothing was learnt from them."""
+    terms = {name.removesuffix("_raw") for row in history.rows for name in row if name.endswith("_raw")}
+    for name in sorted(terms):
+        if not any(row.get(f"{name}_raw") for row in history.rows):
+            logger.warning("loss %s was 0 at every step: nothing was labelled for it; check the method's section", name)
 
 
 def _write_time(path: Path, seconds: float, *, steps: int, fabric: Fabric) -> None:
@@ -121,8 +133,9 @@ def _copy(path: Path, parts: Sequence[str], model: nn.Module) -> None:
     try:
         for part in parts:
             model.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:
         raise ValueError(
-            f"the backbone of {path} ({description.backbone['name']}) is not this stage's; use the same"
-            " backbone name, or start without it (init: backbone; in a method's section, schedule: init)"
+            f"{path} ({description.method}, {description.backbone['name']}, {len(description.classes)} classes) does"
+            " not fit this stage's network; use the same backbone name and classes, or start without it (init:"
+            " backbone; in a method's section, schedule: init)"
         ) from error
