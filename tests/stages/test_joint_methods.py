@@ -195,7 +195,7 @@ def test_schedule_init_needs_no_cam_network_and_starts_with_the_tags_alone(pipel
     alone = {name for name, values in history.items() if math.isfinite(values[0])}
     assert alone == {"step", "lr", "tags", "tags_raw"}
     assert math.isfinite(history["foreground"][1])
-    assert history["lr"].tolist() == pytest.approx([p["optimizer"]["lr"], 0])  # of the step that follows
+    assert history["lr"].tolist() == pytest.approx([p["classification_phase"]["lr"], p["optimizer"]["lr"]])
     assert set(pipeline.files(f"data/snapshots/{method}")) > {f"step_1/{SHOWN[0]}.png", f"step_2/{SHOWN[1]}.png"}
 
 
@@ -234,7 +234,8 @@ def test_the_rate_of_schedule_init_turns_at_the_step_at_which_the_losses_do(pipe
     assert len(history["step"]) == 5
     alone = int(np.isnan(history["foreground"]).sum())
     assert alone == 3  # steps 0, 1 and 2 of five lie in the first half
-    assert history["lr"][alone - 1] == pytest.approx(p["optimizer"]["lr"])  # of step 3, the first of all losses
+    assert history["lr"][0] == pytest.approx(p["classification_phase"]["lr"])
+    assert history["lr"][alone] == pytest.approx(p["optimizer"]["lr"])  # of step 3, the first of all losses
 
 
 @every_method

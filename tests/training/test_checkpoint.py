@@ -1,6 +1,7 @@
 """`model.pt`: one path is enough to have the trained network again."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -81,9 +82,24 @@ def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kin
         checkpoint.load(tmp_path / "model.pt")
     assert str(caught.value) == (
         f"{tmp_path}/model.pt is no model of this project, or damaged; give the model.pt that a training stage wrote,"
-        " or make it anew (`dvc repro -f` with the training stage of its graph)"
+        " or make it anew (`dvc repro train_deeplab`)"
     )
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("folder", "remedy"),
+    [
+        ("cam", "train_cam"), ("affinity", "train_affinity"), ("rrm", "pipelines/rrm/dvc.yaml"),
+        ("rrm_two_step", "pipelines/rrm/dvc.yaml"), ("auxsegnet/round_2", "pipelines/auxsegnet/dvc.yaml"),
+    ],
+)  # fmt: skip
+def test_a_damaged_model_names_who_makes_it(tmp_path, monkeypatch, folder, remedy):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / folder).mkdir(parents=True)
+    (tmp_path / "models" / folder / "model.pt").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=f"make it anew .`dvc repro {remedy}`"):
+        checkpoint.load(Path("models") / folder)
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from wsss_core import artifacts
+from wsss_core import artifacts, layout
 from wsss_core.models.build import SEGMENTING, build_network
 from wsss_core.models.weights import FOREIGN
 
@@ -95,8 +95,15 @@ def _expecting_ours(file: Path) -> Iterator[None]:
     except FOREIGN as error:
         raise artifacts.ArtifactError(
             f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or"
-            " make it anew (`dvc repro -f` with the training stage of its graph)"
+            f" make it anew (`dvc repro {_trained_by(file)}`)"
         ) from error
+
+
+def _trained_by(file: Path) -> str:
+    """The stage of the default graph, or the graph, that writes a model: its folder below models/ says."""
+    folders = file.parts[file.parts.index(layout.MODELS.name) + 1 :] if layout.MODELS.name in file.parts else ()
+    name = folders[0] if len(folders) > 1 else "deeplab"
+    return f"train_{name}" if name in ("cam", "affinity", "deeplab") else layout.graph_of(name).as_posix()
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:
