@@ -180,6 +180,8 @@ def test_without_a_saliency_set_the_maps_of_the_saliency_stage_are_learnt(joint)
     before = joint.files("models/ssnet/round_1")
     joint.run_with("train_joint", "--method", "ssnet", "--round", "1")
     assert joint.files("models/ssnet/round_1") != before
+    page = (joint.run_with("report", "--method", "ssnet").folder / "reports/ssnet.html").read_text(encoding="utf-8")
+    assert "SSNet learnt saliency from maps of the detector rbd instead of masks" in page
 
 
 def test_saliency_maps_that_say_nothing_are_counted(joint, caplog):

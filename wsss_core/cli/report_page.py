@@ -42,7 +42,7 @@ def write_page(
         label_shares={name: label_shares(folder, index.ids("train")) for name, folder in shown.counted.items()},
         settings=_settings(params),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
-        notes=_notes(index, shown),
+        notes=_notes(params, index, shown),
         rows=shown.rows,
         trainings=shown.trainings,
         moments=shown.moments,
@@ -69,8 +69,11 @@ def _settings(params: Params) -> dict[str, str]:
     return {"Backbone": shown, "Seed": str(params.seed)}
 
 
-def _notes(index: Index, shown: Contents) -> list[str]:
+def _notes(params: Params, index: Index, shown: Contents) -> list[str]:
     notes = []
+    if shown.page == "ssnet" and params.ssnet.saliency_set.images is None:
+        source = "a folder" if params.saliency.method == "folder" else f"the detector {params.saliency.method}"
+        notes.append(f"SSNet learnt saliency from maps of {source} instead of masks: no reproduction of the paper.")
     if tables.BASELINE in shown.rows and not strips.finished(layout.SALIENCY):
         notes.append(f"{layout.SALIENCY} holds no finished output, so saliency is not shown.")
     missing = [title for name, title in shown.networks.items() if not strips.finished(layout.PREDICTIONS / name)]
