@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+_NAMED = 10
 _LISTED = 20  # problems that an error message spells out
 
 
@@ -50,6 +51,11 @@ class DatasetError(ValueError):
 def layout_error(path: Path, reason: str) -> DatasetError:
     """The error for a file or folder without which nothing can be read."""
     return DatasetError([Problem("layout", str(path), f"{path}: {reason}")], path)
+
+
+def named(ids: Sequence[str]) -> str:
+    """The first ids of a list, for a message that gives their number too."""
+    return ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
 
 
 def suggestion(name: str, among: Iterable[str]) -> str:

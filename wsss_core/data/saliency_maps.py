@@ -11,11 +11,11 @@ import numpy as np
 
 from wsss_core import artifacts
 from wsss_core.data.index import Index
+from wsss_core.data.problems import named
 from wsss_core.ops.fusion import MISSING_ABOVE, MISSING_BELOW
 
 logger = logging.getLogger(__name__)
 
-MAX_NAMED = 10
 INVERTED_MARGIN = 0.1
 """How much brighter, of 1, a border is in a map that looks inverted."""
 
@@ -36,9 +36,8 @@ class SaliencyMaps:
         """
         missing = [image_id for image_id in ids if not artifacts.png_path(folder, image_id).exists()]
         if missing:
-            named = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
             raise ValueError(
-                f"{folder} lacks the saliency maps of {len(missing)} of {len(ids)} images ({named});"
+                f"{folder} lacks the saliency maps of {len(missing)} of {len(ids)} images ({named(missing)});"
                 " add <id>.png for each, or choose saliency.method: rbd"
             )
         return cls(folder, index)
@@ -72,7 +71,7 @@ def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, thresho
     if failed:
         logger.warning(
             "%d of %d saliency maps are constant, empty or full (%s); they count as missing",
-            len(failed), len(ids), ", ".join(failed[:MAX_NAMED]),
+            len(failed), len(ids), named(failed),
         )  # fmt: skip
     if inverted > len(ids) / 2:
         logger.warning(

@@ -13,13 +13,13 @@ from torchvision.transforms import v2
 from wsss_core import artifacts
 from wsss_core.data.images import find_images, opened, read_bytes, read_image
 from wsss_core.data.index import Index
+from wsss_core.data.problems import named
 from wsss_core.data.training_set import Shuffled, augmented
 
 logger = logging.getLogger(__name__)
 
 SALIENT = 128
 """Masks are salient from this grey level on; DUTS's have a few grey pixels along their contours."""
-MAX_NAMED = 10
 
 
 class SaliencySetError(ValueError):
@@ -51,10 +51,9 @@ class SaliencyFolders:
                 raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
         missing = sorted(set(found[images]) - set(found[masks]))
         if missing:
-            named = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
             raise SaliencySetError(
-                f"{masks} lacks the masks of {len(missing)} of {len(found[images])} photographs ({named}); add them, or"
-                f" move the photographs out of {images}"
+                f"{masks} lacks the masks of {len(missing)} of {len(found[images])} photographs ({named(missing)});"
+                f" add them, or move the photographs out of {images}"
             )
         return cls(found[images], {name: found[masks][name] for name in found[images]})
 
@@ -68,13 +67,8 @@ class SaliencyFolders:
         return read_image(self.images[image_id])
 
     def mask(self, image_id: str) -> np.ndarray:
-        """(H, W) uint8, 255 on salient pixels, else 0. A mask of zeros and ones is one of ones.
-
-        Raises:
-            SaliencySetError: it is not of the photograph's size.
-        """
-        grey = self._grey(image_id)
-        return np.where(grey >= (SALIENT if grey.max() > 1 else 1), 255, 0).astype(np.uint8)
+        """(H, W) uint8, 255 on salient pixels, else 0. A mask of zeros and ones is one of ones."""
+        return _binary(self._grey(image_id))
 
     def check(self) -> None:
         """Look at every pair once; log how many masks are grey, empty, or all salient, and what is made of them.
@@ -85,7 +79,8 @@ class SaliencyFolders:
         """
         grey, empty, border = [], [], 0.0
         for image_id in self.images:
-            raw, mask = self._grey(image_id), self.mask(image_id)
+            raw = self._grey(image_id)
+            mask = _binary(raw)
             size = read_image(self.images[image_id]).shape[:2]
             if size != mask.shape:
                 raise SaliencySetError(
@@ -111,10 +106,10 @@ class SaliencyFolders:
         if grey:
             logger.warning(
                 "%d of %d saliency masks are not binary (%s); pixels from %d on count as salient",
-                len(grey), total, ", ".join(grey[:MAX_NAMED]), SALIENT,
+                len(grey), total, named(grey), SALIENT,
             )  # fmt: skip
         if empty:
-            logger.warning("%d of %d saliency masks are empty (%s)", len(empty), total, ", ".join(empty[:MAX_NAMED]))
+            logger.warning("%d of %d saliency masks are empty (%s)", len(empty), total, named(empty))
 
     def _folder(self) -> Path:
         return next(iter(self.masks.values())).parent
@@ -123,6 +118,10 @@ class SaliencyFolders:
         path = self.masks[image_id]
         with opened(read_bytes(path), path) as picture:
             return np.array(picture.convert("L") if picture.mode not in ("L", "1") else picture, dtype=np.uint8)
+
+
+def _binary(grey: np.ndarray) -> np.ndarray:
+    return np.where(grey >= (SALIENT if grey.max() > 1 else 1), 255, 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -157,6 +156,7 @@ class SaliencySet(Shuffled):
         self.source, self.augment = source, augment
 
     def sample(self, image_id: str) -> dict:
+        """The item of a pair, as the class says."""
         item = augmented(self.augment, self.source.image(image_id), {"mask": self.source.mask(image_id)})
         return {
             "saliency_image": item["image"],

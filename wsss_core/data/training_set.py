@@ -75,6 +75,7 @@ class TrainingSet(Shuffled):
         self.labels, self.saliency = labels, saliency
 
     def sample(self, image_id: str) -> dict:
+        """The item of a photograph, as the class says."""
         planes = {}
         if self.labels:
             planes["labels"] = self.labels(image_id)

@@ -70,7 +70,9 @@ def affinities_of_peak(
     maps = outputs["cam"][0].float()                                                           # (C, h, w)
     chosen = tags[0] if tags else int(maps.flatten(1).amax(dim=1).argmax()) + 1
     peak = int(maps[chosen - 1].argmax())
-    rows = [torch.eye(maps[0].numel(), device=maps.device)[peak], *(outputs[name][0, peak] for name in AFFINITIES)]
+    chosen_cell = torch.zeros_like(maps[0]).flatten()
+    chosen_cell[peak] = 1
+    rows = [chosen_cell, *(outputs[name][0, peak] for name in AFFINITIES)]
     shown = torch.stack([row / (row.amax() + cam.EPSILON) for row in rows]).view(len(rows), *maps.shape[1:])
     classes = np.arange(1, 1 + len(rows), dtype=np.uint8)
     return Scores(classes, shown.cpu().numpy(), (image.shape[0], image.shape[1]))

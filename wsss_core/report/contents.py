@@ -40,7 +40,7 @@ class Contents:
     counted: Mapping[str, Path]
     networks: Mapping[str, str]
     snapshots: Path | None = None
-    train: Sequence[Column] = ()
+    train: Sequence[Column] | None = None
     val: Sequence[Column] = ()
     saliency: str = ""
     subject: str = ""
@@ -151,13 +151,14 @@ def of_comparison(names: Sequence[str]) -> Contents:
     """The page of all methods that ran: their figures and what they predict for the same images."""
     titles = {name: tables.title(name) for name in names}
     return Contents(
-        page="compare", rows=tuple(names), trainings={}, needed={}, counted={}, networks=titles, subject="all methods"
+        page="compare", rows=tuple(names), trainings={}, needed={}, counted={}, networks=titles, train=(),
+        subject="all methods",
     )
 
 
 def training_columns(contents: Contents, *, oracle_threshold: float | None) -> list[Column]:
     """What the page shows of each training image."""
-    if contents.train or contents.page == "compare":
+    if contents.train is not None:
         return list(contents.train)
     if contents.snapshots is None:
         return strips.training_columns(oracle_threshold=oracle_threshold)
