@@ -20,13 +20,14 @@ def main(params: Params, method: str) -> None:
     index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}
     weights = checkpoint.file_of(layout.MODELS / method)
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model, has_any = network.to(fabric.device), description.options["affinity"] != "none"
 
     def maps(ids: Sequence[str]) -> list[Scores]:
         return [affinities_of_peak(model, index.image(i), index[i].tags, device=fabric.device, **options) for i in ids]
 
     network_inference.run(
-        spread(index.ids("train"), params.report.num_images),
+        spread(index.ids("train"), params.report.num_images) if has_any else (),
         maps,
         artifacts.write_scores,
         stage="affinity maps",

@@ -1,5 +1,6 @@
 """Find what is salient in the validation photographs, with a network that learnt it; no tags are used."""
 
+import logging
 from collections.abc import Sequence
 
 import click
@@ -11,6 +12,8 @@ from wsss_core.models.inference import saliency_maps
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
+logger = logging.getLogger(__name__)
+
 
 @command
 @click.option("--method", required=True, help="Which model, and which folder of saliency maps.")
@@ -19,14 +22,17 @@ def main(params: Params, method: str) -> None:
     p, index = params.predict, open_index(params)
     weights = checkpoint.file_of(layout.MODELS / method)
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model = network.to(fabric.device)
+    if not description.finds_saliency:
+        logger.warning("%s was trained without saliency: it makes no saliency maps", weights)
     views = {"scales": p.scales, "flip": p.flip, "max_pixels": p.max_pixels}
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:
         return list(saliency_maps(model, [index.image(i) for i in ids], device=fabric.device, **views))
 
     network_inference.run(
-        index.ids("val"),
+        index.ids("val") if description.finds_saliency else (),
         predict,
         artifacts.write_grey,
         stage=f"predict saliency {method}",

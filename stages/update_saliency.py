@@ -1,5 +1,6 @@
 """What a round of AuxSegNet finds salient, held to the saliency maps of before the first round."""
 
+import logging
 from collections.abc import Sequence
 
 import click
@@ -12,6 +13,8 @@ from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
+logger = logging.getLogger(__name__)
+
 ONE_VIEW = {"scales": [1.0], "flip": False}
 
 
@@ -23,13 +26,18 @@ def main(params: Params, number: int) -> None:
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
     anchors = require(layout.SALIENCY, stage="saliency")
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model = network.to(fabric.device)
+    if not description.finds_saliency:
+        logger.warning("%s was trained without saliency: the CRF refines the maps of before round 1 alone", weights)
 
     def update(ids: Sequence[str]) -> list[np.ndarray]:
-        images = [index.image(i) for i in ids]
-        predicted = saliency_maps(model, images, max_pixels=p.max_pixels, device=fabric.device, **ONE_VIEW)
-        first = [artifacts.read_grey(anchors, i) for i in ids]
-        return anchored(images, list(predicted), first, device=fabric.device, **p.update.model_dump())
+        images, first = [index.image(i) for i in ids], [artifacts.read_grey(anchors, i) for i in ids]
+        own = first
+        if description.finds_saliency:
+            views = {**ONE_VIEW, "max_pixels": p.max_pixels}
+            own = list(saliency_maps(model, images, device=fabric.device, **views))
+        return anchored(images, own, first, device=fabric.device, **p.update.model_dump())
 
     network_inference.run(
         index.ids("train"),

@@ -214,6 +214,11 @@ def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[
     )
 
 
+def is_empty(folder: Path) -> bool:
+    """Whether a stage finished `folder` and had nothing to put there: a network without a saliency task has no maps."""
+    return (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["count"] == 0
+
+
 def digest_of(content: object) -> str:
     """A short digest of a JSON-like value, the same for the same value in every process."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -158,12 +158,20 @@ def test_a_training_set_moves_labels_and_saliency_alike(index):
         assert (item["labels"][~inside] == 255).all()
 
 
-def test_labels_without_any_labelled_pixel_are_refused_or_counted(tmp_path, caplog):
+def test_labels_without_any_labelled_pixel_are_refused_or_counted(index, tmp_path, caplog):
     nothing = np.full((2, 2), 255, np.uint8)
-    with pytest.raises(ValueError, match=r"not one pixel is labelled in .*all 2 images is ignored"):
-        require_labels(["a", "b"], lambda _: nothing, source=tmp_path)
-    require_labels(["a", "b"], lambda name: nothing if name == "a" else nothing * 0, source=tmp_path)
-    assert "1 of 2 label maps" in caplog.text
+    with pytest.raises(ValueError, match=r"not one pixel is labelled in .*all 4 images is ignored"):
+        require_labels(index, lambda _: nothing, source=tmp_path)
+    require_labels(index, lambda name: nothing if name == "p" else nothing * 0, source=tmp_path)
+    assert "1 of 4 label maps" in caplog.text
+
+
+def test_classes_that_label_no_pixel_though_tags_name_them_are_named(index, tmp_path, caplog):
+    labels = np.zeros((2, 2), np.uint8)
+    require_labels(index, lambda name: labels + (name == "q"), source=tmp_path)
+    assert not caplog.text
+    require_labels(index, lambda _: labels, source=tmp_path)
+    assert "is labelled cat, though tags name them" in caplog.text
 
 
 def test_maps_that_say_nothing_and_inverted_ones_are_counted(caplog):

@@ -109,6 +109,37 @@ def test_the_page_shows_both_tasks_and_every_round(joint_finished, method):
     assert all(title in text for title in titles[method])
 
 
+# ---- tasks left out, as the ablations do
+
+
+def test_without_the_saliency_task_the_whole_graph_runs_and_says_what_is_absent(joint, caplog):
+    joint.set(auxsegnet={"weights": {"saliency": 0.0}})
+    run_graph(joint, "auxsegnet")
+    assert metrics_of(joint, "auxsegnet")["split"] == "val"
+    saliency = metrics_of(joint, "auxsegnet_saliency")
+    assert saliency["num_images"] == 0 and "trained without saliency" in saliency["note"]
+    assert list(joint.files(AUX_SALIENCY.as_posix() + "/val")) == [artifacts.MANIFEST]
+    assert "trained without saliency: the CRF refines the maps of before round 1 alone" in caplog.text
+    maps = [joint.files((AUX_SALIENCY / f"round_{number}").as_posix()) for number in (1, 4)]
+    assert maps[0]["train_00002.png"] == maps[1]["train_00002.png"], "the first maps, whatever the network learnt"
+    page = (joint.folder / "reports/auxsegnet.html").read_text(encoding="utf-8")
+    assert "Its segmentation affinity" in page and "Its saliency affinity" not in page
+
+
+def test_without_an_affinity_the_whole_graph_runs_and_the_page_shows_none(joint):
+    joint.set(auxsegnet={"affinity": "none"})
+    run_graph(joint, "auxsegnet")
+    assert metrics_of(joint, "auxsegnet_saliency")["num_images"] == 3
+    page = (joint.folder / "reports/auxsegnet.html").read_text(encoding="utf-8")
+    assert "Labels 4" in page and "affinity</" not in page
+
+
+def test_every_task_but_segmentation_can_be_left_out_at_once(joint):
+    joint.set(auxsegnet={"weights": {"tags": 0.0, "saliency": 0.0}, "affinity": "none"})
+    run_graph(joint, "auxsegnet")
+    assert metrics_of(joint, "auxsegnet")["split"] == "val"
+
+
 # ---- bad input
 
 

@@ -144,13 +144,21 @@ class _seeded:
         torch.set_rng_state(self.states[1])
 
 
-def require_labels(ids: Sequence[str], read: Callable[[str], np.ndarray], *, source: Path) -> None:
-    """Look at all label maps that a training is about to use; log how many have not one labelled pixel.
+def require_labels(index: Index, read: Callable[[str], np.ndarray], *, source: Path) -> None:
+    """Look at all label maps that a training is about to use; log what they cannot teach.
+
+    Logged are how many have not one labelled pixel, and the classes whose tags occur but which label no pixel at all:
+    where saliency and class maps must agree, saliency loses classes that it never sees.
 
     Raises:
-        ValueError: none has.
+        ValueError: no map has a labelled pixel.
     """
-    empty = [image_id for image_id in ids if (read(image_id) == IGNORE_INDEX).all()]
+    ids, empty, counts = index.ids("train"), [], np.zeros(256, dtype=np.int64)
+    for image_id in ids:
+        labels = read(image_id)
+        counts += np.bincount(labels.ravel(), minlength=256)
+        if (labels == IGNORE_INDEX).all():
+            empty.append(image_id)
     if len(empty) == len(ids):
         raise ValueError(
             f"not one pixel is labelled in {source}: every pixel of all {len(ids)} images is ignored; loosen the"
@@ -158,6 +166,10 @@ def require_labels(ids: Sequence[str], read: Callable[[str], np.ndarray], *, sou
         )
     if empty:
         logger.warning("%d of %d label maps in %s have no labelled pixel", len(empty), len(ids), source)
+    tags = sorted({tag for image_id in ids for tag in index[image_id].tags})
+    unseen = [index.classes[tag - 1] for tag in tags if not counts[tag]]
+    if unseen:
+        logger.warning("no pixel in %s is labelled %s, though tags name them", source, ", ".join(unseen))
 
 
 def tag_vector(index: Index, image_id: str) -> torch.Tensor:

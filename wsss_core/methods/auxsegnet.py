@@ -59,7 +59,7 @@ def recipe(params: Params, number: int) -> Recipe:
 
 def _samples(index: Index, *, params: Params, labels: Path, saliency: Path, rule: str) -> TrainingSet:
     ids, read = index.ids("train"), partial(artifacts.read_labels, labels)
-    require_labels(ids, read, source=labels)
+    require_labels(index, read, source=labels)
     salient = partial(_salient, folder=saliency, rule=rule)
     augment = augmentation(**params.auxsegnet.augment.model_dump())
     return TrainingSet(index, ids, augment, seed=params.seed, labels=read, saliency=salient)

@@ -65,7 +65,7 @@ def _samples(index: Index, *, params: Params, number: int) -> PairedSet:
     ids, labels = index.ids("train"), None
     if number == 2:
         labels = partial(artifacts.read_labels, LABELS)
-        require_labels(ids, labels, source=LABELS)
+        require_labels(index, labels, source=LABELS)
     augment = augmentation(**_step(params, number).augment.model_dump())
     source = saliency_source(params.ssnet.saliency_set, index)
     return PairedSet(

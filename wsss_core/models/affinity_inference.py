@@ -56,14 +56,14 @@ def affinities_of_peak(
     """Where the first class's map peaks, and how much each cell contributes to that one.
 
     Args:
-        model: in eval mode on `device`, with all of AFFINITIES.
+        model: in eval mode on `device`; its outputs hold those of AFFINITIES that it was built with.
         image: (H, W, 3) uint8 RGB.
         tags: class ids of the image; without any, the strongest map of all classes counts.
         max_pixels: larger images are shrunk to this.
 
     Returns:
-        1 + len(AFFINITIES) maps on the network's grid, each divided by its maximum: 1 at the chosen cell, then that
-        cell's row of each affinity. Their `classes` number them from 1.
+        maps on the network's grid, each divided by its maximum: 1 at the chosen cell, then that cell's row of each
+        affinity. Their `classes` are 1 for the cell and 2 + k for AFFINITIES[k].
     """
     (view,) = views([image], scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
     outputs = model(view)
@@ -72,7 +72,7 @@ def affinities_of_peak(
     peak = int(maps[chosen - 1].argmax())
     chosen_cell = torch.zeros_like(maps[0]).flatten()
     chosen_cell[peak] = 1
-    rows = [chosen_cell, *(outputs[name][0, peak] for name in AFFINITIES)]
-    shown = torch.stack([row / (row.amax() + cam.EPSILON) for row in rows]).view(len(rows), *maps.shape[1:])
-    classes = np.arange(1, 1 + len(rows), dtype=np.uint8)
-    return Scores(classes, shown.cpu().numpy(), (image.shape[0], image.shape[1]))
+    present = {2 + k: outputs[name][0, peak] for k, name in enumerate(AFFINITIES) if name in outputs}
+    rows = {1: chosen_cell, **present}
+    shown = torch.stack([row / (row.amax() + cam.EPSILON) for row in rows.values()]).view(len(rows), *maps.shape[1:])
+    return Scores(np.array(list(rows), dtype=np.uint8), shown.cpu().numpy(), (image.shape[0], image.shape[1]))

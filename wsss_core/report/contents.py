@@ -114,7 +114,7 @@ def of_ssnet() -> Contents:
         counted={"pseudo-labels": pseudo},
         networks=titles,
         train=[Column("Pseudo-labels", "labels", strips.labels_in(pseudo))],
-        val=[Column("Saliency", "grey", partial(artifacts.read_grey, maps))],
+        val=strips.saliency_columns(maps),
         saliency="ssnet_saliency",
         subject=titles["ssnet"],
     )
@@ -141,7 +141,7 @@ def of_auxsegnet(num_rounds: int) -> Contents:
         counted={f"labels {number}": folder for number, folder in enumerate(labels)},
         networks={name: tables.title(name)},
         train=[*columns, *strips.affinity_columns(layout.AFFINITY_MAPS / name)],
-        val=[Column("Saliency", "grey", partial(artifacts.read_grey, predicted))],
+        val=strips.saliency_columns(predicted),
         saliency=f"{name}_saliency",
         subject=tables.title(name),
     )  # fmt: skip

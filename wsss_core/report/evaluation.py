@@ -96,6 +96,9 @@ class Scorer:
     def score_saliency(self, name: str, folder: Path, *, split: str) -> None:
         """Score saliency maps against the union of all classes, void pixels left out; write the curve of P over R."""
         ids = self._ids(split, name)
+        if ids and artifacts.is_empty(folder):
+            self._write_absent(name, split, f"{folder} holds no maps, for the network was trained without saliency")
+            ids = []
         total = SaliencyScores(normalise=False)
         for image_id in _progress(ids, name):
             add_saliency(total, artifacts.read_grey(folder, image_id), self.truth.read(image_id))

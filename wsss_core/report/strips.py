@@ -23,6 +23,9 @@ from wsss_core.voc import IGNORE_INDEX
 STORY = ("Photograph", "CAM", "CAM + CRF", "Random walk", "Saliency", "Fused", "Pseudo-label", "True mask")
 """Titles of the pictures that tell the whole method at a glance."""
 
+AFFINITY_MAPS = {1: "A pixel", 2: "Its segmentation affinity", 3: "Its saliency affinity", 4: "Its shared affinity"}
+"""Titles of what `affinities_of_peak` numbers."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -94,9 +97,16 @@ def snapshot_columns(folder: Path) -> list[Column]:
 
 
 def affinity_columns(folder: Path) -> list[Column]:
-    """The pixel that was chosen of each image, and what contributes to it for each task and for both."""
-    titles = ("A pixel", "Its segmentation affinity", "Its saliency affinity", "Its shared affinity")
-    return [Column(title, "grey", partial(_one_map, folder, place)) for place, title in enumerate(titles)]
+    """The pixel that was chosen of each image, and what contributes to it for each task and for both, if it was kept."""
+    kept = next(folder.rglob("*.npz"), None)
+    numbers = () if kept is None else artifacts.read_scores(kept.parent, kept.stem).classes.tolist()
+    return [Column(AFFINITY_MAPS[number], "grey", partial(_one_map, folder, number)) for number in numbers]
+
+
+def saliency_columns(folder: Path) -> list[Column]:
+    """What a network found salient in the validation images; nothing of one without that task."""
+    read = partial(artifacts.read_grey, folder)
+    return [] if artifacts.is_empty(folder) else [Column("Saliency", "grey", read)]
 
 
 def has_snapshots(folder: Path, image_id: str) -> bool:
@@ -161,9 +171,9 @@ def labels_in(folder: Path) -> Callable:
     return partial(artifacts.read_labels, folder)
 
 
-def _one_map(folder: Path, place: int, image_id: str) -> np.ndarray:
+def _one_map(folder: Path, number: int, image_id: str) -> np.ndarray:
     scores = artifacts.read_scores(folder, image_id)
-    return cam.upsample(scores.scores[place : place + 1], scores.size)[0]
+    return cam.upsample(scores.scores[scores.classes == number], scores.size)[0]
 
 
 def _thresholded(image_id: str, *, threshold: float) -> np.ndarray:

@@ -38,6 +38,11 @@ class Description:
     options: dict
     params: dict
 
+    @property
+    def finds_saliency(self) -> bool:
+        """Whether the network makes saliency maps: SSNet's do, AuxSegNet's where that task was not left out."""
+        return self.network == "ssnet" or bool(self.options.get("saliency"))
+
 
 def build(description: Description) -> nn.Module:
     """The network as it starts: pretrained backbone where one is named, new layers at random."""
