@@ -97,7 +97,7 @@ def snapshot_columns(folder: Path) -> list[Column]:
 
 
 def affinity_columns(folder: Path) -> list[Column]:
-    """The pixel that was chosen of each image, and what contributes to it for each task and for both, if it was kept."""
+    """The pixel that was chosen of each image, and what contributes to it for each task and for both, where kept."""
     kept = next(folder.rglob("*.npz"), None)
     numbers = () if kept is None else artifacts.read_scores(kept.parent, kept.stem).classes.tolist()
     return [Column(AFFINITY_MAPS[number], "grey", partial(_one_map, folder, number)) for number in numbers]
