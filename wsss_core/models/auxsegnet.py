@@ -12,6 +12,7 @@ from torch import nn
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.models.heads import scaled_rate
+from wsss_core.models.tag_classifier import TagClassifier
 
 RATES = (6, 12, 18)
 """Of the paper, at stride 8."""
@@ -49,10 +50,8 @@ class TaskBranch(nn.Module):
         return self.logits(F.relu(self.third(hidden))), affinity
 
 
-class AuxSegNet(nn.Module):
+class AuxSegNet(TagClassifier):
     """Image tags, salient objects and classes of pixels, the last two refined by an affinity that they share.
-
-    The classifier is the CAM network's (`fc8`), so that a trained one fits in.
 
     Args:
         backbone: features for all three.
@@ -80,15 +79,12 @@ class AuxSegNet(nn.Module):
         affinity: str,
         renormalise_rows: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(backbone, num_classes=num_classes, dropout=dropout)
+        nn.init.xavier_uniform_(self.fc8.weight)
         rates = atrous_rates or [scaled_rate(rate, output_stride=backbone.output_stride) for rate in RATES]
         branch = partial(
             TaskBranch, backbone.num_features, channels=head_channels, rates=rates, enhance=affinity != "none"
         )
-        self.backbone = backbone
-        self.dropout = nn.Dropout2d(dropout)
-        self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
-        nn.init.xavier_uniform_(self.fc8.weight)
         self.segmentation = branch(num_classes + 1)
         self.saliency = branch(1) if saliency else None
         cross = affinity == "cross" and saliency
@@ -100,11 +96,10 @@ class AuxSegNet(nn.Module):
         Keys of a head or an affinity that the network does not have are absent.
         """
         features = self.backbone.forward_features(images)                                      # (B, F, h, w)
-        pooled = self.dropout(features).mean(dim=(2, 3), keepdim=True)
         first, own = self.segmentation(features)
         outputs = {
-            "logits": self.fc8(pooled).flatten(1),                                     # (B, C)
-            "cam": F.relu(F.conv2d(features.detach(), self.fc8.weight.detach())),      # (B, C, h, w), no gradient
+            "logits": self.classify(features),                                         # (B, C)
+            "cam": self.class_maps(features),                                          # (B, C, h, w), no gradient
             "seg": first,                                                              # (B, C+1, h, w)
         }
         salient_first, salient_own = self.saliency(features) if self.saliency is not None else (None, None)

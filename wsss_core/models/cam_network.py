@@ -6,26 +6,22 @@ import torch
 from torch import nn
 
 from wsss_core.models.backbones import Backbone
+from wsss_core.models.tag_classifier import TagClassifier
 
 
-class CamNetwork(nn.Module):
-    """Multi-label classifier: features, dropout, global average, 1x1 convolution without bias.
+class CamNetwork(TagClassifier):
+    """Multi-label classifier.
 
     Without a bias the logits are exactly the spatial mean of the class maps (Zhou et al., CVPR 2016).
     """
 
     def __init__(self, backbone: Backbone, *, num_classes: int, dropout: float) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout2d(dropout)
-        self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
+        super().__init__(backbone, num_classes=num_classes, dropout=dropout)
         nn.init.xavier_uniform_(self.fc8.weight)
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Classify (B, 3, H, W) normalised images."""
-        features = self.dropout(self.backbone.forward_features(images))                   # (B, F, h, w)
-        pooled = features.mean(dim=(2, 3), keepdim=True)
-        return {"logits": self.fc8(pooled).flatten(1)}                                    # (B, C)
+        return {"logits": self.classify(self.backbone.forward_features(images))}          # (B, C)
 
     def cams(self, images: torch.Tensor) -> torch.Tensor:
         """Class maps before ReLU and normalisation: (B, C, h, w); their spatial mean is `logits` in eval mode."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import LargeFov, scaled_rate
+from wsss_core.models.tag_classifier import TagClassifier
 
 
-class TwoBranchNetwork(nn.Module):
-    """A classifier whose weights are class maps beside a segmentation head, on the same features.
+class TwoBranchNetwork(TagClassifier):
+    """The CAM network's classifier beside a segmentation head, on the same features.
 
-    The classifier is the CAM network's (`fc8`: no bias), so that a trained one fits in; the segmentation head is
-    LargeFOV: two atrous 3x3 convolutions with biases.
+    The segmentation head is LargeFOV: two atrous 3x3 convolutions with biases.
 
     Args:
         backbone: features for both branches.
@@ -39,10 +38,7 @@ class TwoBranchNetwork(nn.Module):
         atrous_rate: int | None,
         centre_bank: bool = False,
     ) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.dropout = nn.Dropout2d(dropout)
-        self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
+        super().__init__(backbone, num_classes=num_classes, dropout=dropout)
         rate = atrous_rate or scaled_rate(LargeFov.RATE, output_stride=backbone.output_stride)
         self.head = LargeFov(backbone.num_features, num_classes + 1, rate=rate, channels=head_channels)
         for layer in (self.fc8, self.head.hidden, self.head.logits):
@@ -57,11 +53,9 @@ class TwoBranchNetwork(nn.Module):
         network in training (precision, several devices) sees calls of `forward` only.
         """
         features = self.backbone.forward_features(images)                                 # (B, F, h, w)
-        pooled = self.dropout(features).mean(dim=(2, 3), keepdim=True)
-        maps = F.relu(F.conv2d(features.detach(), self.fc8.weight.detach()))
         outputs = {
-            "logits": self.fc8(pooled).flatten(1),  # (B, C)
-            "cam": maps,                            # (B, C, h, w), no gradient
+            "logits": self.classify(features),  # (B, C)
+            "cam": self.class_maps(features),   # (B, C, h, w), no gradient
         }
         if segment:
             outputs["embeddings"] = self.head.embed(features)         # (B, head_channels, h, w)

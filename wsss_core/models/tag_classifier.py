@@ -1,0 +1,35 @@
+"""A backbone and a classifier of tags whose weights are class maps: what all networks that make CAMs have."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from wsss_core.models.backbones import Backbone
+
+
+class TagClassifier(nn.Module):
+    """Features, dropout, global average, 1x1 convolution without bias (`fc8`); subclasses choose its first weights.
+
+    The parts bear the same names in every network, so that a trained CAM network's fit into all.
+
+    Args:
+        backbone: makes the features.
+        num_classes: C, without the background.
+        dropout: of whole feature channels, before the classifier only.
+    """
+
+    def __init__(self, backbone: Backbone, *, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout2d(dropout)
+        self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F, h, w) features to (B, C) logits."""
+        return self.fc8(self.dropout(features).mean(dim=(2, 3), keepdim=True)).flatten(1)
+
+    def class_maps(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F, h, w) features, without dropout, to (B, C, h, w) >= 0 without a gradient: CAMs for use in training."""
+        return F.relu(F.conv2d(features.detach(), self.fc8.weight.detach()))
