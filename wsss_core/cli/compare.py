@@ -17,13 +17,13 @@ CSV = layout.REPORTS / "compare.csv"
 def compare(params_file: Path) -> None:
     """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html."""
     from wsss_core.cli.report_page import write_page  # and torch: the other commands start without
-    from wsss_core.report import comparison, contents
+    from wsss_core.report import comparison, contents, tables
 
     params = load_params(params_file)
     lines, missing = comparison.compare(params)
     if not lines:
         raise click.ClickException("no graph has run to its metrics; run `dvc repro`, then those in pipelines/")
-    click.echo(comparison.as_text(lines))
+    click.echo(f"{comparison.as_text(lines)}\n{click.wrap_text(tables.COMPARISON_NOTE, width=110)}")
     for graph in missing:
         click.echo(f"not run yet: dvc repro {graph}")
     artifacts.write_text(CSV, comparison.as_csv(lines))

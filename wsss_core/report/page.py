@@ -71,6 +71,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     return _template().render(
         subject=results.subject,
         comparison=results.comparison,
+        comparison_note=tables.COMPARISON_NOTE,
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
         notes=[*_notes(index, truth, rows), *results.notes],
         classes=_classes(index),

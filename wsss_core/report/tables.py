@@ -38,6 +38,12 @@ FURTHER = {
 BASELINE = "cam"
 ROW_TO_BEAT = "cam_crf"
 UPPER_BOUND = "full_supervision"
+COMPARISON_NOTE = (
+    "labels: what the network learns, on train; RRM and AA&LR make theirs anew at every step. of full: share"
+    " of the val mIoU that the same DeepLab reaches on true masks. max F, MAE: of the method's saliency maps, on val;"
+    " AffinityNet's are the maps that it was given, on train. training: of all its networks, that of the CAMs too."
+)
+"""What a reader of the table of all methods must know."""
 
 
 @dataclass(frozen=True)
