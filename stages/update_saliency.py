@@ -29,15 +29,15 @@ def main(params: Params, number: int) -> None:
     network, description = checkpoint.load_segmenter(weights)
     model = network.to(fabric.device)
     if not description.finds_saliency:
-        logger.warning("%s was trained without saliency: the CRF refines the maps of before round 1 alone", weights)
+        logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
     def update(ids: Sequence[str]) -> list[np.ndarray]:
-        images, first = [index.image(i) for i in ids], [artifacts.read_grey(anchors, i) for i in ids]
-        own = first
-        if description.finds_saliency:
-            views = {**ONE_VIEW, "max_pixels": p.max_pixels}
-            own = list(saliency_maps(model, images, device=fabric.device, **views))
-        return anchored(images, own, first, device=fabric.device, **p.update.model_dump())
+        first = [artifacts.read_grey(anchors, i) for i in ids]
+        if not description.finds_saliency:
+            return first
+        images = [index.image(i) for i in ids]
+        predicted = saliency_maps(model, images, max_pixels=p.max_pixels, device=fabric.device, **ONE_VIEW)
+        return anchored(images, list(predicted), first, device=fabric.device, **p.update.model_dump())
 
     network_inference.run(
         index.ids("train"),
