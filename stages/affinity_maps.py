@@ -18,7 +18,7 @@ from wsss_core.training import checkpoint, distribution, network_inference
 def main(params: Params, method: str) -> None:
     """Write the affinities of one pixel of each training photograph that the report shows."""
     index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}
-    weights = checkpoint.file_of(layout.MODELS / method)
+    weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
     fabric = distribution.launch()
     network, description = checkpoint.load_segmenter(weights)
     model, has_any = network.to(fabric.device), description.options["affinity"] != "none"

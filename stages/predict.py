@@ -18,7 +18,7 @@ from wsss_core.training import checkpoint, distribution, network_inference
 def main(params: Params, method: str, number: int | None) -> None:
     """Predict label maps for the validation split."""
     p, index = params.predict, open_index(params)
-    weights = checkpoint.file_of(layout.round_folder(layout.MODELS / method, number))
+    weights = layout.round_folder(layout.MODELS / method, number or params.last_round(method)) / checkpoint.FILE
     fabric = distribution.launch()
     model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def main(params: Params, method: str) -> None:
     """Predict saliency maps for the validation split."""
     p, index = params.predict, open_index(params)
-    weights = checkpoint.file_of(layout.MODELS / method)
+    weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
     fabric = distribution.launch()
     network, description = checkpoint.load_segmenter(weights)
     model = network.to(fabric.device)

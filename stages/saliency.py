@@ -6,7 +6,7 @@ from pathlib import Path
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
 from wsss_core.data.index import Index
-from wsss_core.data.saliency_maps import SaliencyMaps
+from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps, log_failed
 from wsss_core.ops import saliency
 from wsss_core.params import Params
 from wsss_core.training import environment, per_image
@@ -26,7 +26,8 @@ def main(params: Params) -> None:
     p, index = params.saliency, open_index(params)
     ids = index.ids("train")
     if p.method == "folder":
-        maps = SaliencyMaps.open(Path(p.folder or ""), index, ids)
+        maps = SaliencyMaps.open(Path(p.folder or ""), index, ids, otherwise="choose saliency.method: rbd")
+        log_failed(ids, maps.read, threshold=SAYS_SOMETHING)
         work = partial(adopt, maps=maps)
     else:
         work = partial(detect, index=index, method=p.method)

@@ -33,7 +33,7 @@ def main(params: Params, method: str, number: int | None) -> None:
             classes=index.classes,
             backbone=params.backbone.overridden(p.backbone).model_dump(),
             options=recipe.options,
-            params=p.model_dump(),
+            params={**p.model_dump(), **recipe.settings},
         ),
         _samples(index, recipe, seed=params.seed),
         recipe.losses,

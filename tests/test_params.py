@@ -253,3 +253,18 @@ def test_a_reader_cannot_change_the_parameters():
     params = load_params(SHIPPED)
     with pytest.raises(ValueError, match="frozen"):
         params.seed = 1
+
+
+def test_tasks_that_all_weigh_nothing_are_refused():
+    weights = {"tags": 0.0, "segmentation": 0.0, "saliency": 0.0}
+    assert "auxsegnet.weights: all tasks weigh 0" in complaint(auxsegnet__weights=weights)
+
+
+def test_rounds_without_quotes_are_refused_since_dvc_cannot_find_them():
+    rounds = {1: {"before": 0, "weights": "models/cam", "saliency": "data/saliency"}}
+    assert 'write "1": instead of 1:' in complaint(auxsegnet__rounds=rounds)
+
+
+def test_the_last_round_is_that_of_the_parameters():
+    params = load_params(SHIPPED)
+    assert [params.last_round(name) for name in ("auxsegnet", "ssnet", "rrm", "deeplab")] == [4, 2, None, None]

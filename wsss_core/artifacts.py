@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 from PIL import Image
 
-from wsss_core import voc
+from wsss_core import layout, voc
 
 MANIFEST = "manifest.json"
 _DAMAGE = (OSError, EOFError, BadZipFile, zlib.error, KeyError, ValueError, RuntimeError)
@@ -178,14 +178,13 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ArtifactError(
-            f"{path} is missing; run the stage that writes {path.parent} (`dvc repro`, of a further method with its"
-            " graph in pipelines/)"
-        ) from None
+        command = layout.made_by(path)
+        raise ArtifactError(f"{path} is missing; run the stage that writes {path.parent} (`{command}`)") from None
     except ArtifactError:
         raise
     except _DAMAGE as error:
-        reason, remedy = "damaged, or none of this project's", f"delete {path.parent} and run `dvc repro`"
+        reason = "damaged, or none of this project's"
+        remedy = f"delete {path.parent} and run `{layout.made_by(path)}`"
         if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:  # not a decoder's word
             reason, remedy = error.strerror, "make it readable"
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error

@@ -127,6 +127,12 @@ class TaskWeights(Section):
     segmentation: NonNegative
     saliency: NonNegative
 
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> TaskWeights:
+        if not any((self.tags, self.segmentation, self.saliency)):
+            raise ValueError("all tasks weigh 0, so that there is nothing to learn; give one a weight")
+        return self
+
 
 class SaliencyUpdate(MeanField):
     anchor_share: Fraction
@@ -146,6 +152,14 @@ class AuxSegNet(Training):
     labels: DualXor
     update: SaliencyUpdate
     max_pixels: Count
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _named_as_dvc_wants(cls, rounds: object) -> object:
+        bare = [key for key in rounds if not isinstance(key, str)] if isinstance(rounds, dict) else []
+        if bare:
+            raise ValueError(f'DVC finds rounds by text: write "{bare[0]}": instead of {bare[0]}:')
+        return rounds
 
     @field_validator("rounds")
     @classmethod
@@ -172,7 +186,7 @@ class SaliencySource(Section):
 
 class SSNetStep(Training):
     atrous_rates: Annotated[list[Count], Field(min_length=1)] | None
-    aggregation_grid: Annotated[int, Field(ge=0)]
+    aggregation_grid: Annotated[int, Field(ge=0, le=128)]
 
 
 class SSNet(Section):

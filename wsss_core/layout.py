@@ -1,5 +1,6 @@
 """Where each artifact lies, relative to the repository's root: the names that dvc.yaml uses too."""
 
+import re
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
@@ -26,8 +27,23 @@ CONFUSION = REPORTS / "confusion"
 
 
 def graph_of(method: str) -> Path:
-    """The graph whose stages make a method's artifacts; a second step belongs to the first one's."""
-    return Path("pipelines") / method.removesuffix("_two_step") / "dvc.yaml"
+    """The graph whose stages make a method's artifacts; second steps and rounds belong to it too."""
+    return Path("pipelines") / re.sub(r"(_two_step|_round_\d+)$", "", method) / "dvc.yaml"
+
+
+def made_by(path: Path) -> str:
+    """The command that makes an artifact anew: of the default graph, or of the method in whose folder it lies."""
+    for folder in (METHOD_LABELS, PREDICTIONS, PREDICTED_SALIENCY, SNAPSHOTS, AFFINITY_MAPS, MODELS):
+        _, found, below = f"/{path.as_posix()}".rpartition(f"/{folder.as_posix()}/")
+        name, inside, _ = below.partition("/")
+        if found and inside and name not in _OF_DEFAULT_GRAPH:
+            return f"dvc repro {graph_of(name).as_posix()}"
+        if found and inside and folder == MODELS:
+            return f"dvc repro train_{name}"
+    return "dvc repro train_deeplab" if path.suffix == ".pt" else "dvc repro"
+
+
+_OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
 
 
 def round_folder(folder: Path, number: int | None) -> Path:

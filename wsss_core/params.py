@@ -38,6 +38,10 @@ class Params(sections.Section):
     ssnet_two_step: sections.Predict
     auxsegnet: joint_sections.AuxSegNet
 
+    def last_round(self, method: str) -> int | None:
+        """The number of a method's last round; None for one that trains in one go."""
+        return {"ssnet": 2, "auxsegnet": len(self.auxsegnet.rounds)}.get(method)
+
     @field_validator("random_walk")
     @classmethod
     def _starts_from_a_cam(cls, random_walk: sections.RandomWalk, info: ValidationInfo) -> sections.RandomWalk:

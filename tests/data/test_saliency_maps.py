@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss_core.artifacts import ArtifactError
+from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record
 from wsss_core.data.saliency_maps import SaliencyMaps
 
@@ -29,7 +29,7 @@ def write(folder, image_id: str, height=4, width=6, mode="L") -> None:
 def test_maps_are_read_as_fractions(tmp_path, index, mode):
     for image_id in IDS:
         write(tmp_path, image_id, mode=mode)
-    maps = SaliencyMaps.open(tmp_path, index, IDS)
+    maps = SaliencyMaps.open(tmp_path, index, IDS, otherwise="choose saliency.method: rbd")
     for image_id in IDS:
         saliency = maps.read(image_id)
         assert (saliency.shape, saliency.dtype) == ((4, 6), np.float32)
@@ -39,23 +39,35 @@ def test_maps_are_read_as_fractions(tmp_path, index, mode):
 def test_missing_maps_are_named_and_counted(tmp_path, index):
     write(tmp_path, "a")
     with pytest.raises(ValueError, match=r"lacks the saliency maps of 2 of 3 images \(sub/b c\.d, é\);.*rbd"):
-        SaliencyMaps.open(tmp_path, index, IDS)
+        SaliencyMaps.open(tmp_path, index, IDS, otherwise="choose saliency.method: rbd")
 
 
 def test_many_missing_maps_are_named_in_part(tmp_path, index):
     ids = [f"i{n}" for n in range(30)]
     with pytest.raises(ValueError, match=r"30 of 30 images \(i0, .*i9, \.\.\.\)") as caught:
-        SaliencyMaps.open(tmp_path, index, ids)
+        SaliencyMaps.open(tmp_path, index, ids, otherwise="choose saliency.method: rbd")
     assert "i10" not in str(caught.value)
 
 
 def test_a_map_of_another_size_is_refused_height_before_width(tmp_path, index):
     write(tmp_path, "a", height=6, width=4)
     with pytest.raises(ValueError, match=r"a\.png is 6x4, the photograph 4x6 \(height x width\); resize the map"):
-        SaliencyMaps.open(tmp_path, index, ["a"]).read("a")
+        SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")
 
 
 def test_a_damaged_map_is_named(tmp_path, index):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(ArtifactError, match=r"a\.png cannot be read"):
-        SaliencyMaps.open(tmp_path, index, ["a"]).read("a")
+    with pytest.raises(ImageError, match=r"a\.png cannot be decoded .*; replace the file or leave it out"):
+        SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")
+
+
+def test_maps_of_16_bits_are_scaled_not_clipped(tmp_path, index):
+    Image.fromarray((np.arange(24).reshape(4, 6) * 2000).astype(np.uint16)).save(tmp_path / "a.png")
+    saliency = SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")
+    np.testing.assert_allclose(saliency.ravel(), np.arange(24) * 2000 / 65535, atol=0.5 / 255)
+
+
+def test_a_photograph_is_no_map(tmp_path, index):
+    Image.new("RGB", (6, 4), "red").save(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="it has colours where grey is expected"):
+        SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")

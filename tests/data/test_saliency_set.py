@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from wsss_core import artifacts
+from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record
 from wsss_core.data.saliency_maps import log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet, SaliencySetError
@@ -55,6 +56,23 @@ def test_a_folder_that_is_not_there_or_empty(folders, tmp_path, place, made):
         given[place].mkdir()
     with pytest.raises(SaliencySetError, match="other holds no images; correct ssnet.saliency_set"):
         SaliencyFolders.open(*given)
+
+
+def test_two_files_of_one_name_are_refused(folders):
+    write(folders[1], "a.bmp", SQUARE)
+    with pytest.raises(SaliencySetError, match=r"has several files for 1 names \(a\); leave one of each"):
+        SaliencyFolders.open(*folders)
+
+
+def test_folders_that_were_taken_for_each_other(folders):
+    with pytest.raises(ImageError, match="it has colours where grey is expected"):
+        SaliencyFolders.open(folders[1], folders[0]).check()
+
+
+def test_one_inverted_mask_is_told(folders, caplog):
+    write(folders[1], "b.png", 255 - SQUARE)
+    SaliencyFolders.open(*folders).check()
+    assert "1 of 3 saliency masks are salient along most of their border (b)" in caplog.text
 
 
 def test_missing_masks_are_counted_and_named(folders):
@@ -181,3 +199,10 @@ def test_maps_that_say_nothing_and_inverted_ones_are_counted(caplog):
     assert "inverted" not in caplog.text
     log_failed(["good", "inverted", "too"], lambda name: abs((name != "good") - SQUARE / 255), threshold=0.06)
     assert "2 of 3 saliency maps are brighter along their border than inside" in caplog.text
+
+
+def test_inverted_maps_of_small_objects_are_told(caplog):
+    small = np.zeros((40, 40))
+    small[18:22, 18:22] = 1
+    log_failed(["a", "b"], lambda _: 1 - small, threshold=0.06)
+    assert "2 of 2 saliency maps are brighter along their border than inside" in caplog.text

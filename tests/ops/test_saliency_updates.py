@@ -93,3 +93,9 @@ def test_what_is_salient_is_above_the_rule_s_threshold(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_constant_map_has_no_salient_pixel(rule, value):
     assert not binary(np.full((5, 6), value, np.float32), rule=rule).any()
+
+
+def test_a_map_of_less_than_one_grey_level_has_no_salient_pixel():
+    nearly = np.full((64, 80), 0.5, np.float32)
+    nearly[0, 0] += 1e-5
+    assert not binary(nearly, rule="otsu").any()

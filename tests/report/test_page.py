@@ -124,6 +124,11 @@ def test_a_method_of_another_graph_stays_on_its_own_page(report):
     metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
     text = report(val={"b": (1,)}, masked=["b"], metrics=metrics).text()
     assert "of full supervision)" not in text
+    assert "has a page of its own" not in text  # it is made already, and linked
+
+
+def test_the_upper_bound_is_offered_where_it_was_never_made(report):
+    text = report(val={"b": (1,)}, masked=["b"], metrics={"deeplab": {"miou": 0.3, "split": "val"}}).text()
     assert "has a page of its own: dvc repro pipelines/full_supervision/dvc.yaml makes it" in text
 
 

@@ -58,6 +58,23 @@ def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(joint_finished, 
     assert not (joint.folder / ".wsss").exists()
 
 
+@pytest.mark.parametrize(
+    ("method", "change"),
+    [("ssnet", {"saliency_loss": "linear_bg"}), ("auxsegnet", {"weights": {"saliency": 0.5}})],
+)
+def test_a_killed_round_starts_anew_under_another_loss(joint, monkeypatch, method, change):
+    check = loop._check_finite
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "_check_finite", killer(check, at=2)[0])
+    with pytest.raises(Killed):
+        joint.try_stage("train_joint", "--method", method, "--round", "1")
+    counting, steps = killer(check, at=-1)
+    monkeypatch.setattr(loop, "_check_finite", counting)
+    joint.set(**{method: change}).run_with("train_joint", "--method", method, "--round", "1")
+    history = joint.folder / f"reports/history/{method}_round_1.tsv"
+    assert len(steps) == len(history.read_text(encoding="utf-8").splitlines()) - 1, "no step of the old loss is kept"
+
+
 def test_a_training_killed_among_its_snapshots_ends_as_if_never_stopped(joint_finished, joint, monkeypatch):
     monkeypatch.setattr(artifacts, "write_labels", killer(artifacts.write_labels, at=2)[0])
     with pytest.raises(Killed):

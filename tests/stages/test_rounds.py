@@ -109,6 +109,25 @@ def test_the_page_shows_both_tasks_and_every_round(joint_finished, method):
     assert all(title in text for title in titles[method])
 
 
+def test_after_rounds_were_removed_the_network_of_the_last_one_left_is_taken(joint):
+    del joint.params["auxsegnet"]["rounds"]["4"], joint.params["auxsegnet"]["rounds"]["3"]
+    joint.set()
+    assert (joint.folder / layout.MODELS / "auxsegnet/round_4").exists(), "DVC leaves what no stage makes any more"
+    folders = {
+        "predict": "data/predictions/auxsegnet",
+        "predict_saliency": "data/predicted_saliency/auxsegnet/val",
+        "affinity_maps": "data/affinity_maps/auxsegnet",
+    }
+    for stage in folders:
+        joint.run_with(stage, "--method", "auxsegnet")
+    made = {folder: joint.files(folder) for folder in folders.values()}
+    shutil.rmtree(joint.folder / layout.MODELS / "auxsegnet/round_4")
+    shutil.rmtree(joint.folder / layout.MODELS / "auxsegnet/round_3")
+    for stage, folder in folders.items():
+        joint.run_with(stage, "--method", "auxsegnet")
+        assert joint.files(folder) == made[folder], "the others had no part in it"
+
+
 # ---- tasks left out, as the ablations do
 
 

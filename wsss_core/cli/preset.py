@@ -112,7 +112,8 @@ def merge(target: Path, keys: dict, *, source: str) -> list[str]:
 
 def _merge(target, source, prefix: str) -> list[str]:
     changes = []
-    for key, value in source.items():
+    for given, value in source.items():
+        key = str(given)  # of rounds, which YAML reads as numbers
         old = target.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
             told = _merge(old, value, f"{prefix}{key}.")

@@ -40,7 +40,7 @@ def write_page(
         confusions=layout.CONFUSION,
         strips=drawn,
         label_shares={name: label_shares(folder, index.ids("train")) for name, folder in shown.counted.items()},
-        settings=_settings(params),
+        settings=_settings(params, index, shown),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
         notes=_notes(params, index, shown),
         rows=shown.rows,
@@ -63,10 +63,13 @@ def _draw_training(params: Params, index: Index, truth: Masks, shown: Contents) 
     return strips.draw(index, truth, ids=spread(ids, params.report.num_images), columns=columns)
 
 
-def _settings(params: Params) -> dict[str, str]:
+def _settings(params: Params, index: Index, shown: Contents) -> dict[str, str]:
     backbone = params.backbone
-    shown = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
-    return {"Backbone": shown, "Seed": str(params.seed)}
+    built = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
+    settings = {"Backbone": built, "Seed": str(params.seed)}
+    if shown.page == "ssnet" and params.ssnet.saliency_set.images and index.supervision == "tags":
+        settings["Supervision"] = "image tags and saliency masks of other photographs"
+    return settings
 
 
 def _notes(params: Params, index: Index, shown: Contents) -> list[str]:

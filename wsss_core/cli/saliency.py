@@ -26,7 +26,7 @@ DETECTORS = ("rbd", "mr", "mbd_plus", "mean")
 def saliency(
     folders: Sequence[Path], methods: Sequence[str], split: str, acknowledge_patents: bool, params_file: Path
 ) -> None:
-    """Score folders of saliency maps (<id>.png, 8 bit grey) and detectors against the objects of all classes.
+    """Score folders of saliency maps (<id>.png, grey) and detectors against the objects of all classes.
 
     max F is that of the mean precision and recall at 256 thresholds (beta^2 = 0.3); adaptive F is at twice each map's
     mean; MAE is the mean absolute error, of the maps as they are and stretched to [0, 1].
@@ -45,7 +45,9 @@ def saliency(
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
     if not ids:
         raise click.ClickException(f"no {split} image has a mask to score against")
-    reads: dict[str, Callable] = {str(folder): SaliencyMaps.open(folder, index, ids).read for folder in folders}
+    otherwise = f"score those of another split than {split} (--split)"
+    opened = {str(folder): SaliencyMaps.open(folder, index, ids, otherwise=otherwise) for folder in folders}
+    reads: dict[str, Callable] = {name: maps.read for name, maps in opened.items()}
     reads |= {method: saliency_table.detector(index, method) for method in methods}
     workers = environment.workers()
     rows = {name: saliency_table.summary(name, ids, read, truth, workers=workers) for name, read in reads.items()}

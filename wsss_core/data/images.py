@@ -29,6 +29,9 @@ MAX_PIXELS = 100_000_000
 # stop. A temporary change around each open would not be safe in a threaded loader.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
+COLOURED = 16
+"""Channels of grey pixels differ by no more than this, though JPEG blurs them."""
+
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # What Pillow's decoders were seen to raise on damaged bytes (its own PNG reader raises SyntaxError).
 _DAMAGE = (
@@ -59,6 +62,25 @@ def read_image(path: Path) -> np.ndarray:
             known (32 bit integers or floats).
     """
     return decode_image(read_bytes(path), path)
+
+
+def read_grey(path: Path) -> np.ndarray:
+    """(H, W) uint8 of a map or mask as it is stored, whatever EXIF and alpha say: 16 bits are divided by 257.
+
+    Raises:
+        ImageError: as `read_image`; or the picture has colours, so that it is a photograph.
+    """
+    with opened(read_bytes(path), path) as image:
+        if image.mode in ("F", "I") or image.mode.startswith("I;"):
+            image = _to_rgb(image)
+        elif image.mode in ("RGB", "RGBA") and _has_colours(image):
+            raise ValueError("it has colours where grey is expected")
+        return np.array(image.convert("L"))
+
+
+def _has_colours(image: Image.Image) -> bool:
+    pixels = np.asarray(image.convert("RGB")).astype(np.int16)
+    return bool((np.ptp(pixels, axis=2) > COLOURED).any())
 
 
 def read_bytes(path: Path) -> bytes:

@@ -10,26 +10,33 @@ from pathlib import Path
 import numpy as np
 
 from wsss_core import artifacts
+from wsss_core.data.images import read_grey
 from wsss_core.data.index import Index
 from wsss_core.data.problems import named
 from wsss_core.ops.fusion import MISSING_ABOVE, MISSING_BELOW
 
 logger = logging.getLogger(__name__)
 
+SAYS_SOMETHING = 0.06
+"""The threshold of the fusion rules, from which a map that says nothing is told where no rule's own counts."""
+
 INVERTED_MARGIN = 0.1
-"""How much brighter, of 1, a border is in a map that looks inverted."""
+"""How much brighter than the whole, of 1, a border is in a map that looks inverted, if it is not bright by itself."""
 
 
 @dataclass(frozen=True)
 class SaliencyMaps:
-    """`<id>.png`, 8 bit grey, 255 = salient, of the photographs' sizes."""
+    """`<id>.png`, grey of 8 or 16 bits, white = salient, of the photographs' sizes."""
 
     folder: Path
     index: Index
 
     @classmethod
-    def open(cls, folder: Path, index: Index, ids: Sequence[str]) -> SaliencyMaps:
+    def open(cls, folder: Path, index: Index, ids: Sequence[str], *, otherwise: str) -> SaliencyMaps:
         """The maps of a folder.
+
+        Args:
+            otherwise: what a user can do instead of adding maps that are missing; ends the error's text.
 
         Raises:
             ValueError: some of `ids` have no map; names them, with the count.
@@ -38,20 +45,25 @@ class SaliencyMaps:
         if missing:
             raise ValueError(
                 f"{folder} lacks the saliency maps of {len(missing)} of {len(ids)} images ({named(missing)});"
-                " add <id>.png for each, or choose saliency.method: rbd"
+                f" add <id>.png for each, or {otherwise}"
             )
         return cls(folder, index)
 
     def read(self, image_id: str) -> np.ndarray:
-        """(H, W) float32 in [0, 1]. Raises ValueError if the map's size is not the photograph's."""
-        saliency = artifacts.read_grey(self.folder, image_id)
-        record = self.index[image_id]
+        """(H, W) float32 in [0, 1].
+
+        Raises:
+            ImageError: the map cannot be read, or has colours.
+            ValueError: its size is not the photograph's.
+        """
+        path, record = artifacts.png_path(self.folder, image_id), self.index[image_id]
+        saliency = read_grey(path)
         if saliency.shape != (record.height, record.width):
             raise ValueError(
-                f"{artifacts.png_path(self.folder, image_id)} is {saliency.shape[0]}x{saliency.shape[1]}, the"
-                f" photograph {record.height}x{record.width} (height x width); resize the map"
+                f"{path} is {saliency.shape[0]}x{saliency.shape[1]}, the photograph {record.height}x{record.width}"
+                " (height x width); resize the map"
             )
-        return saliency
+        return saliency.astype(np.float32) / 255
 
 
 def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, threshold: float) -> None:
@@ -66,8 +78,8 @@ def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, thresho
         share = float((saliency > threshold).mean())
         if not MISSING_BELOW <= share <= MISSING_ABOVE:
             failed.append(image_id)
-        border = np.concatenate([saliency[0], saliency[-1], saliency[:, 0], saliency[:, -1]])
-        inverted += bool(border.mean() > saliency.mean() + INVERTED_MARGIN)
+        border, whole = border_mean(saliency), saliency.mean()
+        inverted += bool(border > whole + INVERTED_MARGIN or border > max(whole, 0.5))
     if failed:
         logger.warning(
             "%d of %d saliency maps are constant, empty or full (%s); they count as missing",
@@ -78,3 +90,8 @@ def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, thresho
             "%d of %d saliency maps are brighter along their border than inside; they look inverted: 255 means salient",
             inverted, len(ids),
         )  # fmt: skip
+
+
+def border_mean(values: np.ndarray) -> float:
+    """Mean of the outermost pixels of an (H, W) map; corners count twice."""
+    return float(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).mean())

@@ -11,9 +11,10 @@ import numpy as np
 from torchvision.transforms import v2
 
 from wsss_core import artifacts
-from wsss_core.data.images import find_images, opened, read_bytes, read_image
+from wsss_core.data.images import find_images, read_grey, read_image
 from wsss_core.data.index import Index
 from wsss_core.data.problems import named
+from wsss_core.data.saliency_maps import border_mean
 from wsss_core.data.training_set import Shuffled, augmented
 
 logger = logging.getLogger(__name__)
@@ -42,13 +43,10 @@ class SaliencyFolders:
         """The pairs of two folders.
 
         Raises:
-            SaliencySetError: a folder is missing or empty, or photographs lack their masks: names them, with the count.
+            SaliencySetError: a folder is missing or empty, has several files of one name, or photographs lack their
+                masks: names them, with the count.
         """
-        found = {}
-        for folder in (images, masks):
-            found[folder] = {name: paths[0] for name, paths in find_images(folder).items()} if folder.is_dir() else {}
-            if not found[folder]:
-                raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
+        found = {folder: _files(folder) for folder in (images, masks)}
         missing = sorted(set(found[images]) - set(found[masks]))
         if missing:
             raise SaliencySetError(
@@ -77,7 +75,7 @@ class SaliencyFolders:
             SaliencySetError: a mask is not of its photograph's size, or cannot be read; no mask has a salient pixel, or
                 most pixels on the borders of all masks are salient: names the reason.
         """
-        grey, empty, border = [], [], 0.0
+        grey, empty, bright, border = [], [], [], 0.0
         for image_id in self.images:
             raw = self._grey(image_id)
             mask = _binary(raw)
@@ -91,10 +89,13 @@ class SaliencyFolders:
                 grey.append(image_id)
             if not mask.any():
                 empty.append(image_id)
-            border += np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean() / 255
-        self._tell(grey, empty, border / len(self.images))
+            own = border_mean(mask) / 255
+            border += own / len(self.images)
+            if own > 0.5:
+                bright.append(image_id)
+        self._tell(grey, empty, bright, border)
 
-    def _tell(self, grey: list[str], empty: list[str], border: float) -> None:
+    def _tell(self, grey: list[str], empty: list[str], bright: list[str], border: float) -> None:
         total = len(self.images)
         if len(empty) == total:
             raise SaliencySetError(f"no mask in {self._folder()} has a salient pixel; check that they are the masks")
@@ -110,14 +111,28 @@ class SaliencyFolders:
             )  # fmt: skip
         if empty:
             logger.warning("%d of %d saliency masks are empty (%s)", len(empty), total, named(empty))
+        if bright:
+            logger.warning(
+                "%d of %d saliency masks are salient along most of their border (%s); check that they are not inverted",
+                len(bright), total, named(bright),
+            )  # fmt: skip
 
     def _folder(self) -> Path:
         return next(iter(self.masks.values())).parent
 
     def _grey(self, image_id: str) -> np.ndarray:
-        path = self.masks[image_id]
-        with opened(read_bytes(path), path) as picture:
-            return np.array(picture.convert("L") if picture.mode not in ("L", "1") else picture, dtype=np.uint8)
+        return read_grey(self.masks[image_id])
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Name -> the one image of that name."""
+    found = find_images(folder) if folder.is_dir() else {}
+    if not found:
+        raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
+    twice = [name for name, paths in found.items() if len(paths) > 1]
+    if twice:
+        raise SaliencySetError(f"{folder} has several files for {len(twice)} names ({named(twice)}); leave one of each")
+    return {name: paths[0] for name, paths in found.items()}
 
 
 def _binary(grey: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class Recipe:
 
     Attributes:
         section: how it trains: its own of params.yaml, or a part of that.
+        settings: of params.yaml what the training depends on beside `section`; {} where that is all.
         network: its kind in `models.build.NETWORKS`.
         options: keyword arguments of the network.
         losses: what the loop minimises.
@@ -41,6 +42,7 @@ class Recipe:
     schedule: Schedule | None = None
     label: Label | None = None
     moments: Moments | None = None
+    settings: dict = field(default_factory=dict)
     samples: Callable[[Index], Samples] | None = None
     inputs: tuple[Path, ...] = ()
 

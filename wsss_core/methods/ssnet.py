@@ -14,7 +14,7 @@ from torch import nn
 
 from wsss_core import artifacts, layout
 from wsss_core.data.index import Index
-from wsss_core.data.saliency_maps import log_failed
+from wsss_core.data.saliency_maps import SAYS_SOMETHING, log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet
 from wsss_core.data.training_set import PairedSet, TrainingSet, require_labels
 from wsss_core.data.transforms import augmentation
@@ -28,8 +28,6 @@ from wsss_core.training.loop import Terms
 from wsss_core.training.train import Start
 
 NAME = "ssnet"
-FAILED_BELOW = 0.06
-"""A saliency map that says nothing is told from this threshold, that of the fusion rules."""
 LABELS = layout.METHOD_LABELS / NAME
 
 
@@ -48,6 +46,7 @@ def recipe(params: Params, number: int) -> Recipe:
             saliency_weight=p.saliency_weight,
         ),
         start=Start(),
+        settings=p.model_dump(exclude={"first", "second", *(["bootstrap"] if number == 1 else [])}),
         samples=partial(_samples, params=params, number=number),
         inputs=(*([LABELS] if number == 2 else []), *(saliency or [layout.SALIENCY])),
     )
@@ -81,7 +80,7 @@ def saliency_source(p: SaliencySource, index: Index) -> SaliencyFolders | OwnMap
         folders.check()
         return folders
     ids = index.ids("train")
-    log_failed(ids, partial(artifacts.read_grey, layout.SALIENCY), threshold=FAILED_BELOW)
+    log_failed(ids, partial(artifacts.read_grey, layout.SALIENCY), threshold=SAYS_SOMETHING)
     return OwnMaps(index, ids, layout.SALIENCY)
 
 

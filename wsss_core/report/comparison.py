@@ -96,7 +96,7 @@ def compare(params: Params) -> tuple[list[Line], list[Path]]:
 
 def _line(method: Method, params: Params, bound: float | None) -> Line:
     val = _figure(method.name, "miou")
-    network, _ = checkpoint.load(layout.MODELS / method.name)
+    network, _ = checkpoint.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
         title="AffinityNet" if method.name == "deeplab" else tables.title(method.name),
         labels=_figure(method.labels, "miou"),

@@ -73,10 +73,10 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         comparison=results.comparison,
         comparison_note=tables.COMPARISON_NOTE,
         facts={**_facts(index, truth), **results.settings, "Software": _software()},
-        notes=[*_notes(index, truth, rows), *results.notes],
+        notes=[*_notes(index, truth, results.metrics), *results.notes],
         classes=_classes(index),
         rows=rows,
-        deltas=_deltas(rows),
+        deltas=[None] * len(rows) if results.comparison else _deltas(rows),
         has_rest=any(row.miou_rest is not None for row in rows),
         share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
@@ -85,6 +85,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         label_shares=results.label_shares,
         strips=results.strips,
         curves=_curves(results),
+        trainings=results.trainings,
         sweep=_sweep(results),
         confusions=_confusions(results.confusions, results.rows),
         shown_confusions=_SHOWN_CONFUSIONS,
@@ -133,7 +134,7 @@ def _software() -> str:
     return ", ".join([f"Python {platform.python_version()}", *versions])
 
 
-def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
+def _notes(index: Index, truth: Masks, metrics: Path) -> list[str]:
     notes = []
     if index.supervision != "tags":
         notes.append("Only the masks name the classes of these images: the tags come from pixel labels.")
@@ -146,7 +147,7 @@ def _notes(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> list[str]:
         notes.append("The validation split is empty, so there is no prediction to look at or to measure.")
     elif not any(truth.available(name) for name in index.ids("val")):
         notes.append("No validation image has a mask, so the quality of predictions cannot be measured.")
-    elif tables.UPPER_BOUND not in {row.name for row in rows}:
+    elif not (metrics / f"{tables.UPPER_BOUND}.json").exists():
         notes.append(
             "The upper bound, the same DeepLab on true masks, has a page of its own:"
             " `dvc repro pipelines/full_supervision/dvc.yaml` makes it."

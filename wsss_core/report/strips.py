@@ -12,9 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from wsss_core import artifacts, layout
+from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
-from wsss_core.ops import cam
 from wsss_core.ops.metrics import Confusion
 from wsss_core.report import evaluation
 from wsss_core.report.overlays import Canvas
@@ -25,6 +25,9 @@ STORY = ("Photograph", "CAM", "CAM + CRF", "Random walk", "Saliency", "Fused", "
 
 AFFINITY_MAPS = {1: "A pixel", 2: "Its segmentation affinity", 3: "Its saliency affinity", 4: "Its shared affinity"}
 """Titles of what `affinities_of_peak` numbers."""
+
+HEAT = 1
+"""The label in whose colour the affinities of a pixel are drawn."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def affinity_columns(folder: Path) -> list[Column]:
     """The pixel that was chosen of each image, and what contributes to it for each task and for both, where kept."""
     kept = next(folder.rglob("*.npz"), None)
     numbers = () if kept is None else artifacts.read_scores(kept.parent, kept.stem).classes.tolist()
-    return [Column(AFFINITY_MAPS[number], "grey", partial(_one_map, folder, number)) for number in numbers]
+    return [Column(AFFINITY_MAPS[number], "heat", partial(_one_map, folder, number)) for number in numbers]
 
 
 def saliency_columns(folder: Path) -> list[Column]:
@@ -171,9 +174,9 @@ def labels_in(folder: Path) -> Callable:
     return partial(artifacts.read_labels, folder)
 
 
-def _one_map(folder: Path, number: int, image_id: str) -> np.ndarray:
+def _one_map(folder: Path, number: int, image_id: str) -> Scores:
     scores = artifacts.read_scores(folder, image_id)
-    return cam.upsample(scores.scores[scores.classes == number], scores.size)[0]
+    return Scores(np.array([HEAT], dtype=np.uint8), scores.scores[scores.classes == number], scores.size)
 
 
 def _thresholded(image_id: str, *, threshold: float) -> np.ndarray:

@@ -100,15 +100,8 @@ def _expecting_ours(file: Path) -> Iterator[None]:
     except FOREIGN as error:
         raise artifacts.ArtifactError(
             f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or"
-            f" make it anew (`dvc repro {_trained_by(file)}`)"
+            f" make it anew (`{layout.made_by(file)}`)"
         ) from error
-
-
-def _trained_by(file: Path) -> str:
-    """The stage of the default graph, or the graph, that writes a model: its folder below models/ says."""
-    folders = file.parts[file.parts.index(layout.MODELS.name) + 1 :] if layout.MODELS.name in file.parts else ()
-    name = folders[0] if len(folders) > 1 else "deeplab"
-    return f"train_{name}" if name in ("cam", "affinity", "deeplab") else layout.graph_of(name).as_posix()
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:

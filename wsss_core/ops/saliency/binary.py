@@ -12,6 +12,8 @@ HALF = 0.5
 MARGIN = 0.02
 """A threshold closer to 0 or 1 counts as this where maps are centred."""
 SMALLEST = 1e-6
+LEVEL = 1 / 255
+"""Of 8 bit grey: a map of less contrast is constant."""
 
 
 def binary(saliency: np.ndarray, *, rule: str) -> np.ndarray:
@@ -44,7 +46,7 @@ def _twice_mean(saliency: np.ndarray) -> float:
 
 
 def _otsu(saliency: np.ndarray) -> float:
-    return 1.0 if saliency.min() == saliency.max() else float(threshold_otsu(saliency))
+    return 1.0 if saliency.max() - saliency.min() < LEVEL else float(threshold_otsu(saliency))
 
 
 RULES: dict[str, Callable[[np.ndarray], float]] = {"half": _half, "twice_mean": _twice_mean, "otsu": _otsu}
