@@ -16,6 +16,7 @@ from wsss_core.data.index import Index
 from wsss_core.data.problems import named
 from wsss_core.data.saliency_maps import border_mean
 from wsss_core.data.training_set import Shuffled, augmented
+from wsss_core.ops.saliency.binary import centred
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,9 @@ def _binary(grey: np.ndarray) -> np.ndarray:
 class OwnMaps:
     """The photographs of an index with saliency maps made for them, where no other set is at hand.
 
+    The maps are moved until Otsu's threshold is one half. Little in a weight-free detector's exceeds that as it is, and
+    to the linear losses, which take the more likely of both everywhere, nothing at all would be salient.
+
     Attributes:
         index, ids: the photographs.
         folder: of the maps, 8 bit grey.
@@ -157,8 +161,9 @@ class OwnMaps:
         return self.index.image(image_id)
 
     def mask(self, image_id: str) -> np.ndarray:
-        """(H, W) uint8, grey."""
-        return np.round(artifacts.read_grey(self.folder, image_id) * 255).astype(np.uint8)
+        """(H, W) uint8, grey, above 127 where the map exceeds its threshold."""
+        saliency = artifacts.read_grey(self.folder, image_id)
+        return np.round(centred(saliency, rule="otsu") * 255).astype(np.uint8)
 
 
 class SaliencySet(Shuffled):
