@@ -132,12 +132,12 @@ def _supervision(name: str, params: Params) -> str:
 
 
 def cells(line: Line) -> tuple[str, ...]:
-    """As a reader wants them: per cent, F and MAE as fractions, minutes, millions."""
+    """As a reader wants them: per cent, F and MAE as fractions, minutes (below one seconds), millions."""
     return (
         line.title,
         *(_shown(value, lambda v: f"{100 * v:.1f}") for value in (line.labels, line.val, line.share)),
         *(_shown(value, lambda v: f"{v:.3f}") for value in (line.max_f, line.mae)),
-        _shown(line.seconds, lambda v: f"{v / 60:.1f} min"),
+        _shown(line.seconds, lambda v: f"{v / 60:.1f} min" if v >= 60 else f"{v:.0f} s"),
         f"{line.parameters / 1e6:.2f} M",
         line.supervision,
     )
