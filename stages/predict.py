@@ -18,7 +18,8 @@ from wsss_core.training import checkpoint, distribution, network_inference
 def main(params: Params, method: str, number: int | None) -> None:
     """Predict label maps for the validation split."""
     p, index = params.predict, open_index(params)
-    weights = layout.round_folder(layout.MODELS / method, number or params.last_round(method)) / checkpoint.FILE
+    last_or_named = params.last_round(method) if number is None else number
+    weights = layout.round_folder(layout.MODELS / method, last_or_named) / checkpoint.FILE
     fabric = distribution.launch()
     model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
 

@@ -25,6 +25,8 @@ TIMES = REPORTS / "times"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
 
+_OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
+
 
 def graph_of(method: str) -> Path:
     """The graph whose stages make a method's artifacts; second steps and rounds belong to it too."""
@@ -41,9 +43,6 @@ def made_by(path: Path) -> str:
         if found and inside and folder == MODELS:
             return f"dvc repro train_{name}"
     return "dvc repro train_deeplab" if path.suffix == ".pt" else "dvc repro"
-
-
-_OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
 
 
 def round_folder(folder: Path, number: int | None) -> Path:

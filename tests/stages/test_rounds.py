@@ -167,6 +167,11 @@ def test_a_round_is_named_where_there_are_rounds_and_only_there(joint, method, o
     assert "--round" in joint.refusal("train_joint", "--method", method, *options, code=2)
 
 
+def test_a_round_0_is_not_taken_for_the_last_one(joint):
+    message = joint.refusal("predict", "--method", "auxsegnet", "--round", "0")
+    assert "models/auxsegnet/round_0/model.pt is missing" in message and "pipelines/auxsegnet/dvc.yaml" in message
+
+
 @pytest.mark.parametrize("method", ["ssnet", "auxsegnet"])
 def test_a_round_that_does_not_exist(joint, method):
     assert "has no round 7" in joint.refusal("train_joint", "--method", method, "--round", "7")
