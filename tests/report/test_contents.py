@@ -55,6 +55,7 @@ def test_every_row_and_network_of_a_method_has_a_title_and_none_is_the_pipelines
     shown = contents.of_method(name, num_rounds=2)
     assert all(tables.title(row) != row for row in (*shown.rows, *shown.networks, *shown.trainings))
     assert not set(shown.rows) & tables.PIPELINE.keys()
+    assert set(shown.rows) >= shown.goals.keys() | set(shown.goals.values())
     assert layout.PSEUDO_LABELS not in shown.needed
 
 

@@ -50,6 +50,24 @@ def test_no_share_without_full_supervision_or_masks(tmp_path):
     assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, WITH_BOUND)) is None
 
 
+@pytest.mark.parametrize(("second", "told"), [(0.4, True), (0.5, True), (0.5001, False)])
+def test_a_row_that_does_not_pass_the_one_it_should_pass_is_told_with_both_figures(tmp_path, second, told):
+    write(tmp_path, "ssnet_round_1", split="val", miou=0.5)
+    write(tmp_path, "ssnet", split="val", miou=second)
+    rows = tables.quality_rows(tmp_path, ("ssnet_round_1", "ssnet"))
+    sentences = tables.missed_goals(rows, {"ssnet": "ssnet_round_1"})
+    expected = f"SSNet scores {100 * second:.1f} on val, no better than SSNet, step 1, 50.0: "
+    assert [sentence.startswith(expected) for sentence in sentences] == [True] * told
+
+
+def test_no_goal_is_missed_where_a_figure_is_absent(tmp_path):
+    write(tmp_path, "ssnet", split="val", miou=0.1)
+    names, goals = ("ssnet_round_1", "ssnet"), {"ssnet": "ssnet_round_1"}
+    assert tables.missed_goals(tables.quality_rows(tmp_path, names), goals) == []
+    write(tmp_path, "ssnet_round_1", split="val", note="no masks")
+    assert tables.missed_goals(tables.quality_rows(tmp_path, names), goals) == []
+
+
 def test_columns_of_both_kinds_of_table_are_read(tmp_path):
     (tmp_path / "a.tsv").write_text("step\tlr\ttags\n1\t0.5\t\n2\t0.25\t3\n", encoding="utf-8")
     (tmp_path / "a.csv").write_text("threshold,miou\n0.0,0.5\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """The report's stage on what other stages left, on hand-made artifacts of odd images, and on gaps."""
 
+import re
 import shutil
 
 import numpy as np
@@ -96,6 +97,11 @@ def test_an_empty_validation_split_is_said(folder_set):
     text = page(folder_set.run("report"))
     assert "The validation split is empty" in text
     assert 'id="val"' not in text
+
+
+def test_labels_no_better_than_the_row_to_beat_are_told(folder_set):
+    text = page(folder_set.run("report"))  # all of its label maps are the same
+    assert re.search(r"pseudo-labels \(CRF\) scores [\d.]+ on train, no better than CAM \+ CRF, the row to beat", text)
 
 
 def test_without_masks_there_are_pictures_but_no_figures(folder_set):

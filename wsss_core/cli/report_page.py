@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from wsss_core.report import contents, page, strips, tables
 from wsss_core.report.contents import Contents
 from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
+
+logger = logging.getLogger(__name__)
 
 
 def write_page(
@@ -82,4 +85,7 @@ def _notes(params: Params, index: Index, shown: Contents) -> list[str]:
     missing = [title for name, title in shown.networks.items() if not strips.finished(layout.PREDICTIONS / name)]
     if index.ids("val") and missing:
         notes.append(f"{', '.join(missing)}: the validation images are not predicted yet; `dvc repro` does it.")
-    return notes
+    behind = tables.missed_goals(tables.quality_rows(layout.METRICS, shown.rows), shown.goals)
+    for sentence in behind:
+        logger.warning("%s", sentence)
+    return notes + behind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Contents:
         val: what is shown of each validation image beside the networks' predictions.
         saliency: metrics file of the saliency maps that the page is about; empty without.
         subject: what the page's title names; empty on the pipeline's.
+        goals: a row -> the row that it should score above; the page says where it does not.
     """
 
     page: str
@@ -44,6 +45,7 @@ class Contents:
     val: Sequence[Column] = ()
     saliency: str = ""
     subject: str = ""
+    goals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def moments(self) -> Path | None:
@@ -74,6 +76,7 @@ def of_pipeline(*methods: str) -> Contents:
             "pseudo-labels": layout.PSEUDO_LABELS,
         },
         networks={"deeplab": tables.title("deeplab"), **further},
+        goals={"pseudo_labels": tables.ROW_TO_BEAT},
     )
 
 
@@ -99,6 +102,7 @@ def of_two_branch(name: str) -> Contents:
         counted={"pseudo-labels": pseudo} if name in TWO_STEPS else {},
         networks=titles,
         snapshots=layout.SNAPSHOTS / name,
+        goals={second: name} if name in TWO_STEPS else {},
     )
 
 
@@ -117,6 +121,7 @@ def of_ssnet() -> Contents:
         val=strips.saliency_columns(maps),
         saliency="ssnet_saliency",
         subject=titles["ssnet"],
+        goals={"ssnet": "ssnet_round_1"},
     )
 
 
@@ -144,6 +149,7 @@ def of_auxsegnet(num_rounds: int) -> Contents:
         val=strips.saliency_columns(predicted),
         saliency=f"{name}_saliency",
         subject=tables.title(name),
+        goals={f"{name}_rounds/round_{num_rounds}": f"{name}_rounds/round_0"},
     )  # fmt: skip
 
 

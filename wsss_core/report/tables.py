@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -118,6 +118,20 @@ def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None
     if row is None or bound is None or row.split != bound.split or row.miou is None or not bound.miou:
         return None
     return row.miou / bound.miou
+
+
+def missed_goals(rows: list[Row], goals: Mapping[str, str]) -> list[str]:
+    """A sentence for each row that does not score above the row that it should pass; none without figures."""
+    found = {row.name: row for row in rows}
+    sentences = []
+    for name, passed in goals.items():
+        row, other = found.get(name), found.get(passed)
+        if row and other and row.miou is not None and other.miou is not None and row.miou <= other.miou:
+            sentences.append(
+                f"{row.title} scores {100 * row.miou:.1f} on {row.split}, no better than {other.title},"
+                f" {100 * other.miou:.1f}: what lies between them brings nothing here."
+            )
+    return sentences
 
 
 def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
