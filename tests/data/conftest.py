@@ -1,4 +1,4 @@
-"""Small data sets, one for each format; each fixture is the keyword arguments of `read_listing`."""
+"""Small data sets, one for each format; each fixture is where one lies."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+
+from wsss_core.data.source import Source
 
 HEIGHT, WIDTH = 4, 6
 
@@ -44,13 +46,12 @@ def write() -> SimpleNamespace:
     return SimpleNamespace(photo=photo, labels=labels, text=text, change=change, annotation=annotation)
 
 
-def _arguments(root: Path, **changes) -> dict:
-    keys = dict.fromkeys(("classes", "labels", "images", "masks"))
-    return {**keys, "root": root, "train": "train", "val": "val", **changes}
+def _source(root: Path, *, format: str, train: str = "train", val: str = "val") -> Source:
+    return Source(format, root, classes=None, train=train, val=val, labels=None, images=None, masks=None)
 
 
 @pytest.fixture
-def voc_set(tmp_path: Path) -> dict:
+def voc_set(tmp_path: Path) -> Source:
     """train: `a` (dog, person) and `b c.d` (nothing); val: `é` (cat). Tags in XML."""
     root = tmp_path / "voc"
     for grey, (name, tags) in enumerate({"a": ("person", "dog"), "b c.d": (), "é": ("cat",)}.items()):
@@ -59,21 +60,21 @@ def voc_set(tmp_path: Path) -> dict:
         labels(root / "SegmentationClass" / f"{name}.png", np.zeros((HEIGHT, WIDTH)))
     text(root / "ImageSets" / "Segmentation" / "train.txt", "a", "b c.d")
     text(root / "ImageSets" / "Segmentation" / "val.txt", "é")
-    return _arguments(root, format="voc")
+    return _source(root, format="voc")
 
 
 @pytest.fixture
-def folder_set(tmp_path: Path) -> dict:
+def folder_set(tmp_path: Path) -> Source:
     """train: `a` (dog), `sub/b c.d` (cat, dog); val: `é` (nothing). Splits in the CSV."""
     root = tmp_path / "folder"
     for grey, name in enumerate(("a.png", "sub/b c.d.jpg", "é.jpeg")):
         photo(root / "images" / name, grey=60 * grey)
     text(root / "labels.csv", "image,labels,split", "a,dog,train", "sub/b c.d.jpg,dog;cat,train", "é,,val")
-    return _arguments(root, format="folder")
+    return _source(root, format="folder")
 
 
 @pytest.fixture
-def coco_set(tmp_path: Path) -> dict:
+def coco_set(tmp_path: Path) -> Source:
     """train: `a` (bird, dog) and `b c.d` (nothing); val: `é` (dog). Categories 3 bird, 7 dog, 90 cat."""
     root = tmp_path / "coco"
     square = [1, 1, 4, 1, 4, 3, 1, 3]  # x 1..3, y 1..2
@@ -82,9 +83,7 @@ def coco_set(tmp_path: Path) -> dict:
     _instances(root / "annotations" / "instances_val.json", {"é.jpg": [(7, [square])]})
     for grey, name in enumerate(("train/a.jpg", "train/b c.d.jpg", "val/é.jpg")):
         photo(root / "images" / name, grey=60 * grey)
-    return _arguments(
-        root, format="coco", train="annotations/instances_train.json", val="annotations/instances_val.json"
-    )
+    return _source(root, format="coco", train="annotations/instances_train.json", val="annotations/instances_val.json")
 
 
 def _instances(path: Path, images: dict[str, list[tuple[int, list]]]) -> None:
@@ -104,5 +103,5 @@ def _instances(path: Path, images: dict[str, list[tuple[int, list]]]) -> None:
 
 
 @pytest.fixture(params=["voc_set", "folder_set", "coco_set"])
-def any_set(request: pytest.FixtureRequest) -> dict:
+def any_set(request: pytest.FixtureRequest) -> Source:
     return request.getfixturevalue(request.param)

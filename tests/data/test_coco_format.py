@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -10,25 +11,25 @@ from wsss_core.data.problems import DatasetError
 
 
 def test_coco_closes_the_gaps_of_category_numbers(coco_set):
-    listing = read_listing(**coco_set)
+    listing = read_listing(coco_set)
     assert listing.classes == ("bird", "dog", "cat")
     assert listing.splits == {"train": ("a", "b c.d"), "val": ("é",)}
     assert listing.tags == {"a": ("bird", "dog"), "b c.d": (), "é": ("dog",)}
-    assert listing.images["é"] == coco_set["root"] / "images" / "val" / "é.jpg"
+    assert listing.images["é"] == coco_set.root / "images" / "val" / "é.jpg"
 
 
 @pytest.mark.parametrize("folder", ["images", "."])
 def test_coco_images_may_lie_at_the_top_of_their_folder(coco_set, folder):
-    root = coco_set["root"]
+    root = coco_set.root
     for path in list((root / "images").rglob("*.jpg")):
         (root / folder).mkdir(exist_ok=True)
         path.rename(root / folder / path.name)
-    assert read_listing(**{**coco_set, "images": folder}).images["a"] == root / folder / "a.jpg"
+    assert read_listing(replace(coco_set, images=folder)).images["a"] == root / folder / "a.jpg"
 
 
 def test_coco_classes_of_the_parameters_select_categories_with_a_warning(coco_set, caplog):
     with caplog.at_level(logging.WARNING):
-        listing = read_listing(**{**coco_set, "classes": ["dog"]})
+        listing = read_listing(replace(coco_set, classes=["dog"]))
     assert listing.classes == ("dog",)
     assert listing.tags == {"a": ("dog",), "b c.d": (), "é": ("dog",)}
     assert "hence background: bird, cat" in caplog.text
@@ -38,15 +39,15 @@ def test_coco_class_that_is_no_category_is_told(coco_set):
     with pytest.raises(
         DatasetError, match=r"class 'dogs' of dataset.classes is no category; did you mean 'dog'"
     ):
-        read_listing(**{**coco_set, "classes": ["dogs"]})
+        read_listing(replace(coco_set, classes=["dogs"]))
 
 
 def test_coco_one_name_in_two_folders_is_two_images(coco_set, write):
-    root = coco_set["root"]
+    root = coco_set.root
     write.photo(root / "images" / "val" / "a.jpg", grey=9)
-    write.change(root / coco_set["val"], "\\u00e9.jpg", "a.jpg")
+    write.change(root / coco_set.val, "\\u00e9.jpg", "a.jpg")
     with pytest.raises(DatasetError, match=r"train/a\.jpg and .*val/a\.jpg are both image a"):
-        read_listing(**coco_set)
+        read_listing(coco_set)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,9 @@ def test_coco_one_name_in_two_folders_is_two_images(coco_set, write):
     ],
 )
 def test_coco_broken_json_is_named(coco_set, content, message):
-    (coco_set["root"] / coco_set["train"]).write_text(content)
+    (coco_set.root / coco_set.train).write_text(content)
     with pytest.raises(DatasetError, match=rf"instances_train\.json: .*{message}"):
-        read_listing(**coco_set)
+        read_listing(coco_set)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +77,19 @@ def test_coco_broken_json_is_named(coco_set, content, message):
     ],
 )
 def test_coco_broken_entry_is_named(coco_set, entry, fields, message):
-    path = coco_set["root"] / coco_set["train"]
+    path = coco_set.root / coco_set.train
     content = json.loads(path.read_text())
     if entry == "categories" and "id" in fields:
         content["annotations"][0]["category_id"] = 90
     content[entry][0].update(fields)
     path.write_text(json.dumps(content))
     with pytest.raises(DatasetError, match=rf"instances_train\.json: {message}"):
-        read_listing(**coco_set)
+        read_listing(coco_set)
 
 
 @pytest.mark.parametrize("entry", ["text", None, [1]])
 def test_coco_entry_that_is_none_is_named(coco_set, entry):
-    path = coco_set["root"] / coco_set["train"]
+    path = coco_set.root / coco_set.train
     path.write_text(json.dumps({**json.loads(path.read_text()), "categories": [entry]}))
     with pytest.raises(DatasetError, match=r"the id of categories\[0\] is null, not a number; repair the file"):
-        read_listing(**coco_set)
+        read_listing(coco_set)

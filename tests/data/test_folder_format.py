@@ -1,6 +1,7 @@
 """A folder of images and a CSV: separators, splits, broken tables."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,14 +12,14 @@ from wsss_core.data.problems import DatasetError
 
 
 def test_folder_reads_splits_ids_and_sorted_classes(folder_set):
-    listing = read_listing(**folder_set)
+    listing = read_listing(folder_set)
     assert listing.classes == ("cat", "dog")
     assert listing.splits == {"train": ("a", "sub/b c.d"), "val": ("é",)}
     assert listing.tags == {"a": ("dog",), "sub/b c.d": ("cat", "dog"), "é": ()}
 
 
 def test_folder_classes_may_be_ordered_by_the_parameters(folder_set):
-    listing = read_listing(**{**folder_set, "classes": ["dog", "emu", "cat"]})
+    listing = read_listing(replace(folder_set, classes=["dog", "emu", "cat"]))
     assert listing.classes == ("dog", "emu", "cat")
     assert listing.tags["sub/b c.d"] == ("dog", "cat")
 
@@ -32,21 +33,21 @@ def test_folder_classes_may_be_ordered_by_the_parameters(folder_set):
     ],
 )
 def test_folder_tags_may_be_apart_by_any_usual_sign(folder_set, rows, classes, write):
-    write.text(folder_set["root"] / "labels.csv", "image,labels", *rows)
-    assert read_listing(**folder_set).classes == classes
+    write.text(folder_set.root / "labels.csv", "image,labels", *rows)
+    assert read_listing(folder_set).classes == classes
 
 
 @pytest.mark.parametrize("classes", [None, ["cat", "traffic light"]])
 def test_blanks_never_part_a_tag(folder_set, write, classes):
-    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,traffic light", "sub/b c.d,cat", "é,")
-    listing = read_listing(**{**folder_set, "classes": classes})
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,traffic light", "sub/b c.d,cat", "é,")
+    listing = read_listing(replace(folder_set, classes=classes))
     assert listing.classes == ("cat", "traffic light")
     assert listing.tags["a"] == ("traffic light",)
 
 
 def test_folder_class_that_holds_a_separator_is_one_tag_when_it_is_known(folder_set, write):
-    write.text(folder_set["root"] / "labels.csv", "image,labels", 'a,"bus, coach"', '"sub/b c.d","cat,dog"', "é,")
-    tags = read_listing(**{**folder_set, "classes": ["cat", "dog", "bus, coach"]}).tags
+    write.text(folder_set.root / "labels.csv", "image,labels", 'a,"bus, coach"', '"sub/b c.d","cat,dog"', "é,")
+    tags = read_listing(replace(folder_set, classes=["cat", "dog", "bus, coach"])).tags
     assert (tags["a"], tags["sub/b c.d"]) == (("bus, coach",), ("cat", "dog"))
 
 
@@ -54,54 +55,54 @@ def test_folder_table_may_come_from_a_spreadsheet(folder_set):
     table = (
         '\ufeff"Labels";"Image"\r\n"cat|dog";"images\\sub\\b c.d.JPG"\r\n"dog";"./a.png"\r\n"";"e\u0301"\r\n'
     )
-    (folder_set["root"] / "labels.csv").write_text(table, encoding="utf-8", newline="")
-    assert read_listing(**folder_set).tags == {"a": ("dog",), "sub/b c.d": ("cat", "dog"), "é": ()}
+    (folder_set.root / "labels.csv").write_text(table, encoding="utf-8", newline="")
+    assert read_listing(folder_set).tags == {"a": ("dog",), "sub/b c.d": ("cat", "dog"), "é": ()}
 
 
 def test_folder_without_a_split_column_is_all_train_and_says_that_val_is_empty(folder_set, caplog, write):
-    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
     with caplog.at_level(logging.WARNING):
-        listing = read_listing(**folder_set)
+        listing = read_listing(folder_set)
     assert listing.splits == {"train": ("a", "sub/b c.d", "é"), "val": ()}
     assert "split val" in caplog.text
 
 
 def test_folder_lists_tell_the_splits_where_there_is_no_column(folder_set, write):
-    root = folder_set["root"]
+    root = folder_set.root
     write.text(root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
     write.text(root / "holdout.txt", "sub/b c.d")
-    arguments = {**folder_set, "val": "holdout"}
-    assert read_listing(**arguments).splits == {"train": ("a", "é"), "val": ("sub/b c.d",)}
+    source = replace(folder_set, val="holdout")
+    assert read_listing(source).splits == {"train": ("a", "é"), "val": ("sub/b c.d",)}
     write.text(root / "train.txt", "a")
-    assert read_listing(**arguments).splits == {"train": ("a",), "val": ("sub/b c.d",)}
+    assert read_listing(source).splits == {"train": ("a",), "val": ("sub/b c.d",)}
 
 
 def test_folder_images_may_lie_in_the_root_beside_their_masks(tmp_path, folder_set, write):
     write.photo(tmp_path / "flat" / "a.jpg")
     write.labels(tmp_path / "flat" / "masks" / "a.png", np.zeros((4, 6)))
     write.text(tmp_path / "flat" / "labels.csv", "image,labels", "a,dog")
-    assert list(read_listing(**{**folder_set, "root": tmp_path / "flat"}).images) == ["a"]
+    assert list(read_listing(replace(folder_set, root=tmp_path / "flat")).images) == ["a"]
 
 
 def test_folder_reads_what_voc_reads(voc_set, write):
-    root = voc_set["root"]
+    root = voc_set.root
     write.text(root / "image_labels.csv", "image,labels", "a,dog;person", "b c.d,", "é,cat")
-    arguments = {
-        **voc_set,
-        "format": "folder",
-        "images": "JPEGImages",
-        "masks": "SegmentationClass",
-        "train": "ImageSets/Segmentation/train",
-        "val": "ImageSets/Segmentation/val",
-        "classes": voc.CLASSES,
-    }
-    assert read_listing(**arguments) == read_listing(**voc_set)
+    as_folder = replace(
+        voc_set,
+        format="folder",
+        images="JPEGImages",
+        masks="SegmentationClass",
+        train="ImageSets/Segmentation/train",
+        val="ImageSets/Segmentation/val",
+        classes=voc.CLASSES,
+    )
+    assert read_listing(as_folder) == read_listing(voc_set)
 
 
 def test_folder_two_files_of_one_id_are_both_named(folder_set, write):
-    write.photo(folder_set["root"] / "images" / "a.jpg")
+    write.photo(folder_set.root / "images" / "a.jpg")
     with pytest.raises(DatasetError, match=r"a\.jpg and .*a\.png are both image a; rename or remove one"):
-        read_listing(**folder_set)
+        read_listing(folder_set)
 
 
 @pytest.mark.parametrize(
@@ -115,25 +116,25 @@ def test_folder_two_files_of_one_id_are_both_named(folder_set, write):
     ],
 )
 def test_folder_broken_table_is_named(folder_set, table, message):
-    (folder_set["root"] / "labels.csv").write_text(table, encoding="utf-8")
+    (folder_set.root / "labels.csv").write_text(table, encoding="utf-8")
     with pytest.raises(DatasetError, match=rf"labels\.csv: .*{message}"):
-        read_listing(**folder_set)
+        read_listing(folder_set)
 
 
 def test_folder_table_that_is_not_utf8_is_named(folder_set):
-    (folder_set["root"] / "labels.csv").write_bytes("image,labels\né,dog\n".encode("latin-1"))
+    (folder_set.root / "labels.csv").write_bytes("image,labels\né,dog\n".encode("latin-1"))
     with pytest.raises(DatasetError, match=r"labels\.csv: it is not UTF-8; save it"):
-        read_listing(**folder_set)
+        read_listing(folder_set)
 
 
 def test_folder_rows_of_one_image_are_joined_with_a_warning(folder_set, caplog, write):
-    write.text(folder_set["root"] / "labels.csv", "image,labels", "a,dog", "a,cat", "sub/b c.d,cat", "é,")
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", "a,cat", "sub/b c.d,cat", "é,")
     with caplog.at_level(logging.WARNING):
-        assert read_listing(**folder_set).tags["a"] == ("cat", "dog")
+        assert read_listing(folder_set).tags["a"] == ("cat", "dog")
     assert "1 images have several rows (first a)" in caplog.text
 
 
 def test_folder_without_a_table_is_told(folder_set):
-    (folder_set["root"] / "labels.csv").unlink()
+    (folder_set.root / "labels.csv").unlink()
     with pytest.raises(DatasetError, match=r"labels\.csv: there is no table of tags; add it"):
-        read_listing(**folder_set)
+        read_listing(folder_set)

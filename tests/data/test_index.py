@@ -1,5 +1,6 @@
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.data.source import Source
 
 
-def index_of(arguments: dict, **options) -> Index:
-    return build_index(read_listing(**arguments), arguments["root"], format=arguments["format"], **options)
+def index_of(source: Source, **options) -> Index:
+    return build_index(read_listing(source), source, **options)
 
 
 def test_records_hold_tags_as_ascending_ids_and_the_size(voc_set):
@@ -52,18 +54,18 @@ def test_what_is_written_is_read_and_the_same_bytes_come_twice(any_set, tmp_path
 
 def test_several_processes_build_the_same_index(folder_set, write):
     for number in range(70):
-        write.photo(folder_set["root"] / "images" / f"{number}.png", grey=number)
-    names = [path.stem for path in (folder_set["root"] / "images").glob("[0-9]*.png")]
+        write.photo(folder_set.root / "images" / f"{number}.png", grey=number)
+    names = [path.stem for path in (folder_set.root / "images").glob("[0-9]*.png")]
     rows = [f"{name},dog,train" for name in names]
     write.text(
-        folder_set["root"] / "labels.csv", "image,labels,split", "a,,val", "é,,val", "sub/b c.d,,val", *rows
+        folder_set.root / "labels.csv", "image,labels,split", "a,,val", "é,,val", "sub/b c.d,,val", *rows
     )
     assert index_of(folder_set, workers=2) == index_of(folder_set, workers=0)
 
 
 def test_the_index_does_not_change_with_the_masks(voc_set, tmp_path):
     index_of(voc_set).write(tmp_path / "with.json")
-    masks = voc_set["root"] / "SegmentationClass"
+    masks = voc_set.root / "SegmentationClass"
     masks.rename(masks.with_name("gone"))
     index_of(voc_set).write(tmp_path / "without.json")
     assert (tmp_path / "with.json").read_bytes() == (tmp_path / "without.json").read_bytes()
@@ -72,28 +74,28 @@ def test_the_index_does_not_change_with_the_masks(voc_set, tmp_path):
 
 def test_the_digest_follows_the_content(voc_set, write):
     before = index_of(voc_set)
-    write.photo(voc_set["root"] / "JPEGImages" / "a.jpg", grey=222)
+    write.photo(voc_set.root / "JPEGImages" / "a.jpg", grey=222)
     after = index_of(voc_set)
     assert after["a"].digest != before["a"].digest
     assert after["é"] == before["é"]
 
 
 def test_images_outside_the_root_keep_their_own_path(voc_set, tmp_path):
-    (voc_set["root"] / "JPEGImages").rename(tmp_path / "photos")
-    index = index_of({**voc_set, "images": str(tmp_path / "photos")})
+    (voc_set.root / "JPEGImages").rename(tmp_path / "photos")
+    index = index_of(replace(voc_set, images=str(tmp_path / "photos")))
     assert index["a"].path == (tmp_path / "photos" / "a.jpg").as_posix()
     assert index.image("a").shape == (4, 6, 3)
 
 
 def test_a_relative_root_is_kept_as_it_is_given(voc_set, monkeypatch):
-    monkeypatch.chdir(voc_set["root"].parent)
-    index = index_of({**voc_set, "root": "voc"})
+    monkeypatch.chdir(voc_set.root.parent)
+    index = index_of(replace(voc_set, root=Path("voc")))
     assert (index.root, index["a"].path) == ("voc", "JPEGImages/a.jpg")
     assert index.path("a") == Path("voc/JPEGImages/a.jpg")
 
 
 def test_all_corrupt_images_are_told_at_once(any_set):
-    paths = sorted(any_set["root"].rglob("*.jp*g"))
+    paths = sorted(any_set.root.rglob("*.jp*g"))
     for path in paths:
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DatasetError) as caught:
@@ -105,14 +107,14 @@ def test_all_corrupt_images_are_told_at_once(any_set):
 
 def test_an_image_that_is_gone_says_to_prepare_again(voc_set):
     index = index_of(voc_set)
-    (voc_set["root"] / "JPEGImages" / "a.jpg").unlink()
+    (voc_set.root / "JPEGImages" / "a.jpg").unlink()
     with pytest.raises(ImageError, match=r"a\.jpg is gone since .*run `dvc repro -f prepare`"):
         index.image("a")
 
 
 def test_an_image_that_changed_its_size_says_to_prepare_again(voc_set, write):
     index = index_of(voc_set)
-    write.photo(voc_set["root"] / "JPEGImages" / "a.jpg", height=6, width=4)
+    write.photo(voc_set.root / "JPEGImages" / "a.jpg", height=6, width=4)
     with pytest.raises(ImageError, match=r"a\.jpg is 6 x 4 pixels, but the index says 4 x 6; run `dvc repro"):
         index.image("a")
 

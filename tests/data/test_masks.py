@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.masks import Masks, open_masks, read_labels
 from wsss_core.data.problems import DatasetError
+from wsss_core.data.source import Source
 
 MAP = np.array([[0, 1, 2], [15, 20, 255]], dtype=np.uint8)  # (2, 3)
 
@@ -22,13 +24,12 @@ COCO_MASK = np.array([[int(digit) for digit in row] for row in COCO_ROWS], dtype
 COCO_COUNTS = "011130MO001000000000O114OL0O0010O020O0O01040N1"
 
 
-def index_of(arguments: dict) -> Index:
-    return build_index(read_listing(**arguments), arguments["root"], format=arguments["format"])
+def index_of(source: Source) -> Index:
+    return build_index(read_listing(source), source)
 
 
-def masks_of(arguments: dict, index: Index | None = None) -> Masks:
-    keys = ("format", "root", "masks", "train", "val")
-    return open_masks(**{key: arguments[key] for key in keys}, index=index or index_of(arguments))
+def masks_of(source: Source) -> Masks:
+    return open_masks(source, index_of(source))
 
 
 def in_colours() -> Image.Image:
@@ -109,8 +110,8 @@ def test_a_mask_of_a_strange_mode_is_named(tmp_path):
 
 def test_voc_masks_are_found_by_id(voc_set, write):
     expected = np.full((4, 6), 255)
-    write.labels(voc_set["root"] / "SegmentationClass" / "b c.d.png", expected)
-    (voc_set["root"] / "SegmentationClass" / "a.png").unlink()
+    write.labels(voc_set.root / "SegmentationClass" / "b c.d.png", expected)
+    (voc_set.root / "SegmentationClass" / "a.png").unlink()
     masks = masks_of(voc_set)
     np.testing.assert_array_equal(masks.read("b c.d"), expected)
     assert not masks.available("a")
@@ -120,24 +121,24 @@ def test_voc_masks_are_found_by_id(voc_set, write):
 
 def test_folder_masks_lie_in_the_same_sub_folders(folder_set, write):
     assert not masks_of(folder_set).available("sub/b c.d")
-    write.labels(folder_set["root"] / "masks" / "sub" / "b c.d.png", np.full((4, 6), 2))
+    write.labels(folder_set.root / "masks" / "sub" / "b c.d.png", np.full((4, 6), 2))
     assert masks_of(folder_set).read("sub/b c.d").max() == 2
 
 
 def test_any_format_takes_a_folder_of_masks(any_set, write):
-    write.labels(any_set["root"] / "truth" / "a.png", np.full((4, 6), 2))
-    masks = masks_of({**any_set, "masks": "truth"})
+    write.labels(any_set.root / "truth" / "a.png", np.full((4, 6), 2))
+    masks = masks_of(replace(any_set, masks="truth"))
     assert masks.available("a")
     assert masks.read("a").min() == 2
 
 
 def test_a_folder_of_masks_that_is_named_must_be_there(any_set):
     with pytest.raises(DatasetError, match=r"truth: there is no such folder; correct dataset.masks"):
-        masks_of({**any_set, "masks": "truth"})
+        masks_of(replace(any_set, masks="truth"))
 
 
 def test_a_mask_of_another_size_is_named_with_its_image(voc_set, write):
-    write.labels(voc_set["root"] / "SegmentationClass" / "a.png", np.zeros((6, 4)))
+    write.labels(voc_set.root / "SegmentationClass" / "a.png", np.zeros((6, 4)))
     with pytest.raises(
         DatasetError, match=r"a\.png is 6 x 4 pixels .* its image JPEGImages/a\.jpg is 4 x 6; scale"
     ):
@@ -145,7 +146,7 @@ def test_a_mask_of_another_size_is_named_with_its_image(voc_set, write):
 
 
 def test_two_masks_of_one_image_are_named(voc_set, write):
-    write.labels(voc_set["root"] / "SegmentationClass" / "a.bmp", np.zeros((4, 6)))
+    write.labels(voc_set.root / "SegmentationClass" / "a.bmp", np.zeros((4, 6)))
     with pytest.raises(DatasetError, match=r"a\.bmp and .*a\.png are both the mask of a"):
         masks_of(voc_set)
 
@@ -160,19 +161,14 @@ def test_coco_polygons_fill_the_pixels_whose_centres_they_hold(coco_set):
     assert masks.available("é")
 
 
-def test_coco_masks_need_a_file(coco_set):
-    with pytest.raises(ValueError, match="pass train and val, or masks"):
-        masks_of({**coco_set, "train": ""}, index=index_of(coco_set))
-
-
 def test_a_json_of_masks_serves_the_images_it_names(coco_set):
-    masks = masks_of({**coco_set, "masks": coco_set["val"]})
+    masks = masks_of(replace(coco_set, masks=coco_set.val))
     assert masks.available("é")
     assert not masks.available("a")
 
 
 def test_coco_boxes_without_outlines_are_no_masks(coco_set):
-    path = coco_set["root"] / coco_set["train"]
+    path = coco_set.root / coco_set.train
     content = json.loads(path.read_text())
     content["annotations"][0]["segmentation"] = []
     path.write_text(json.dumps(content))
@@ -182,7 +178,7 @@ def test_coco_boxes_without_outlines_are_no_masks(coco_set):
 
 
 def test_a_broken_annotation_names_file_and_image(coco_set):
-    path = coco_set["root"] / coco_set["train"]
+    path = coco_set.root / coco_set.train
     content = json.loads(path.read_text())
     content["annotations"][0]["segmentation"] = {"size": [4, 6], "counts": [3, 4]}
     path.write_text(json.dumps(content))
@@ -193,7 +189,7 @@ def test_a_broken_annotation_names_file_and_image(coco_set):
 
 
 def test_coco_size_that_is_not_the_images_is_named(coco_set):
-    path = coco_set["root"] / coco_set["train"]
+    path = coco_set.root / coco_set.train
     path.write_text(path.read_text().replace('"width": 6', '"width": 7'))
     with pytest.raises(DatasetError, match="mask of a is 4 x 7 pixels"):
         masks_of(coco_set).read("a")

@@ -1,5 +1,6 @@
 """What no format may hold, and what all readers share."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,59 +8,60 @@ import pytest
 from wsss_core import voc
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError
+from wsss_core.data.source import Source
 
 VOC12_MINI = Path(__file__).parents[3] / "shared" / "voc12-mini"
 
 
-def remove_image(arguments: dict) -> None:
-    next(arguments["root"].rglob("b c.d.jpg")).unlink()
+def remove_image(source: Source) -> None:
+    next(source.root.rglob("b c.d.jpg")).unlink()
 
 
 def test_a_missing_image_is_named(any_set):
     remove_image(any_set)
     with pytest.raises(DatasetError, match=r"image (sub/)?b c\.d has no file in .*; add it or take it out"):
-        read_listing(**any_set)
+        read_listing(any_set)
 
 
 def test_an_image_missing_from_the_tags_is_named(voc_set, folder_set, write):
-    (voc_set["root"] / "Annotations" / "a.xml").unlink()
-    write.change(folder_set["root"] / "labels.csv", "a,dog,train\n", "")
-    for arguments in (voc_set, folder_set):
+    (voc_set.root / "Annotations" / "a.xml").unlink()
+    write.change(folder_set.root / "labels.csv", "a,dog,train\n", "")
+    for source in (voc_set, folder_set):
         with pytest.raises(DatasetError, match="image a is missing from the tags; add it"):
-            read_listing(**arguments)
+            read_listing(source)
 
 
 def test_a_tag_that_is_no_class_is_named_with_a_suggestion(voc_set, folder_set, write):
-    write.annotation(voc_set["root"] / "Annotations" / "a.xml", "persn")
+    write.annotation(voc_set.root / "Annotations" / "a.xml", "persn")
     with pytest.raises(
         DatasetError, match=r"a\.xml: tag 'persn' of image a is no class; did you mean 'person'"
     ):
-        read_listing(**voc_set)
+        read_listing(voc_set)
     with pytest.raises(
         DatasetError, match=r"labels\.csv: tag 'dog' of image a is no class; did you mean 'Dog'"
     ):
-        read_listing(**{**folder_set, "classes": ["cat", "Dog"]})
+        read_listing(replace(folder_set, classes=["cat", "Dog"]))
 
 
 def test_an_empty_train_split_is_an_error_and_an_empty_val_one_for_voc(voc_set, folder_set, write):
-    (voc_set["root"] / "ImageSets/Segmentation/val.txt").write_text("\n")
-    write.change(folder_set["root"] / "labels.csv", "train", "test")
+    (voc_set.root / "ImageSets/Segmentation/val.txt").write_text("\n")
+    write.change(folder_set.root / "labels.csv", "train", "test")
     with pytest.raises(DatasetError, match=r"split val of .* is empty; set dataset.val"):
-        read_listing(**voc_set)
+        read_listing(voc_set)
     with pytest.raises(DatasetError, match=r"split train of .* is empty; set dataset.train"):
-        read_listing(**folder_set)
+        read_listing(folder_set)
 
 
 @pytest.mark.parametrize("name", ["voc_set", "coco_set"])
 def test_val_may_be_left_out_by_name(name, request):
-    assert read_listing(**{**request.getfixturevalue(name), "val": ""}).splits["val"] == ()
+    assert read_listing(replace(request.getfixturevalue(name), val="")).splits["val"] == ()
 
 
 def test_all_problems_come_at_once_but_only_twenty_are_spelled_out(folder_set, write):
     rows = [f"x{number:02},dog,train" for number in range(30)]
-    write.text(folder_set["root"] / "labels.csv", "image,labels,split", *rows)
+    write.text(folder_set.root / "labels.csv", "image,labels,split", *rows)
     with pytest.raises(DatasetError) as caught:
-        read_listing(**folder_set)
+        read_listing(folder_set)
     error = caught.value
     assert len(error.problems) == 30 + 3
     assert str(error).startswith("33 problems in data set")
@@ -77,33 +79,25 @@ def test_all_problems_come_at_once_but_only_twenty_are_spelled_out(folder_set, w
 )
 def test_impossible_classes_are_refused(folder_set, classes, message):
     with pytest.raises(DatasetError, match=message):
-        read_listing(**{**folder_set, "classes": classes})
+        read_listing(replace(folder_set, classes=classes))
 
 
 def test_a_missing_root_names_the_parameter(voc_set, tmp_path):
     with pytest.raises(DatasetError, match=r"nowhere: there is no such folder; set dataset.root"):
-        read_listing(**{**voc_set, "root": tmp_path / "nowhere"})
+        read_listing(replace(voc_set, root=tmp_path / "nowhere"))
     with pytest.raises(DatasetError, match=r"no train split is named; set dataset.train"):
-        read_listing(**{**voc_set, "train": ""})
+        read_listing(replace(voc_set, train=""))
 
 
 def test_an_unknown_format_names_those_that_exist(voc_set):
-    with pytest.raises(ValueError, match="choose scenes, voc, folder or coco"):
-        read_listing(**{**voc_set, "format": "ade20k"})
+    with pytest.raises(ValueError, match="choose scenes, voc, folder, coco"):
+        read_listing(replace(voc_set, format="ade20k"))
 
 
 @pytest.mark.skipif(not VOC12_MINI.is_dir(), reason="voc12-mini is not beside this repository")
 def test_voc12_mini_is_read():
-    listing = read_listing(
-        format="voc",
-        root=VOC12_MINI,
-        classes=None,
-        train="train",
-        val="val",
-        labels=None,
-        images=None,
-        masks=None,
-    )
+    source = Source("voc", VOC12_MINI, classes=None, train="train", val="val", labels=None, images=None, masks=None)
+    listing = read_listing(source)
     assert (len(listing.splits["train"]), len(listing.splits["val"])) == (647, 202)
     assert listing.classes == voc.CLASSES
     assert listing.supervision == "tags"

@@ -1,6 +1,7 @@
 """VOC devkits: lists, XML annotations, CSV tags, and classes."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,47 +12,47 @@ from wsss_core.data.problems import DatasetError
 
 
 def test_voc_reads_splits_images_and_tags(voc_set):
-    listing = read_listing(**voc_set)
+    listing = read_listing(voc_set)
     assert listing.classes == voc.CLASSES
     assert listing.splits == {"train": ("a", "b c.d"), "val": ("é",)}
-    assert listing.images["b c.d"] == voc_set["root"] / "JPEGImages" / "b c.d.jpg"
+    assert listing.images["b c.d"] == voc_set.root / "JPEGImages" / "b c.d.jpg"
     assert listing.tags == {"a": ("dog", "person"), "b c.d": (), "é": ("cat",)}
     assert listing.supervision == "tags"
 
 
 def test_voc_takes_object_names_and_never_part_names(voc_set, write):
-    write.annotation(voc_set["root"] / "Annotations" / "a.xml", "dog", "dog", part="person")
-    assert read_listing(**voc_set).tags["a"] == ("dog",)
+    write.annotation(voc_set.root / "Annotations" / "a.xml", "dog", "dog", part="person")
+    assert read_listing(voc_set).tags["a"] == ("dog",)
 
 
 def test_voc_lists_may_hold_two_paths_blanks_and_no_last_newline(voc_set):
     lines = "/JPEGImages/a.jpg /SegmentationClassAug/a.png\r\n\n  b c.d  \nJPEGImages/b c.d.jpg x/b c.d.png"
-    (voc_set["root"] / "ImageSets/Segmentation/train.txt").write_text(lines, encoding="utf-8")
-    assert read_listing(**voc_set).splits["train"] == ("a", "b c.d")
+    (voc_set.root / "ImageSets/Segmentation/train.txt").write_text(lines, encoding="utf-8")
+    assert read_listing(voc_set).splits["train"] == ("a", "b c.d")
 
 
 def test_voc_images_may_have_any_known_suffix(voc_set, write):
-    (voc_set["root"] / "JPEGImages" / "a.jpg").unlink()
-    write.photo(voc_set["root"] / "JPEGImages" / "a.PNG")
-    assert read_listing(**voc_set).images["a"].name == "a.PNG"
+    (voc_set.root / "JPEGImages" / "a.jpg").unlink()
+    write.photo(voc_set.root / "JPEGImages" / "a.PNG")
+    assert read_listing(voc_set).images["a"].name == "a.PNG"
 
 
 def test_voc_names_agree_across_unicode_forms(voc_set, write):
-    write.text(voc_set["root"] / "ImageSets/Segmentation/val.txt", "e\u0301")
-    assert read_listing(**voc_set).splits["val"] == ("\u00e9",)
+    write.text(voc_set.root / "ImageSets/Segmentation/val.txt", "e\u0301")
+    assert read_listing(voc_set).splits["val"] == ("\u00e9",)
 
 
 def test_voc_takes_the_csv_for_images_without_xml(voc_set, write):
-    (voc_set["root"] / "Annotations" / "é.xml").unlink()
-    write.text(voc_set["root"] / "image_labels.csv", "image,labels", "a,sheep", "é,car;bus")
-    tags = read_listing(**voc_set).tags
+    (voc_set.root / "Annotations" / "é.xml").unlink()
+    write.text(voc_set.root / "image_labels.csv", "image,labels", "a,sheep", "é,car;bus")
+    tags = read_listing(voc_set).tags
     assert tags["a"] == ("dog", "person")
     assert tags["é"] == ("bus", "car")
 
 
 def test_voc_takes_a_csv_that_is_named_before_the_xml(voc_set, write):
-    write.text(voc_set["root"] / "mine.csv", "image,labels", "a,sheep", "b c.d,", "é,cow")
-    assert read_listing(**{**voc_set, "labels": "mine.csv"}).tags == {
+    write.text(voc_set.root / "mine.csv", "image,labels", "a,sheep", "b c.d,", "é,cow")
+    assert read_listing(replace(voc_set, labels="mine.csv")).tags == {
         "a": ("sheep",),
         "b c.d": (),
         "é": ("cow",),
@@ -59,21 +60,21 @@ def test_voc_takes_a_csv_that_is_named_before_the_xml(voc_set, write):
 
 
 def test_voc_takes_tags_from_masks_only_where_nothing_else_names_them_and_says_so(voc_set, caplog, write):
-    root = voc_set["root"]
+    root = voc_set.root
     (root / "Annotations").rename(root / "gone")
     write.labels(root / "SegmentationClass" / "a.png", np.array([[0, 255], [12, 15]]))
     with caplog.at_level(logging.WARNING):
-        listing = read_listing(**voc_set)
+        listing = read_listing(voc_set)
     assert listing.supervision == "pixels"
     assert listing.tags == {"a": ("dog", "person"), "b c.d": (), "é": ()}
     assert "pixel supervised" in caplog.text
 
 
 def test_voc_classes_may_come_from_a_file_or_from_the_parameters(voc_set, write):
-    write.text(voc_set["root"] / "classes.txt", "person", "cat", "dog")
-    assert read_listing(**voc_set).classes == ("person", "cat", "dog")
-    assert read_listing(**voc_set).tags["a"] == ("person", "dog")
-    assert read_listing(**{**voc_set, "classes": ["dog", "cat", "person"]}).classes == (
+    write.text(voc_set.root / "classes.txt", "person", "cat", "dog")
+    assert read_listing(voc_set).classes == ("person", "cat", "dog")
+    assert read_listing(voc_set).tags["a"] == ("person", "dog")
+    assert read_listing(replace(voc_set, classes=["dog", "cat", "person"])).classes == (
         "dog",
         "cat",
         "person",
@@ -81,15 +82,15 @@ def test_voc_classes_may_come_from_a_file_or_from_the_parameters(voc_set, write)
 
 
 def test_scenes_are_read_as_voc(voc_set):
-    assert read_listing(**{**voc_set, "format": "scenes"}) == read_listing(**voc_set)
+    assert read_listing(replace(voc_set, format="scenes")) == read_listing(voc_set)
 
 
 def test_voc_list_that_is_missing_names_those_that_are_there(voc_set):
     with pytest.raises(DatasetError, match=r"train_aug\.txt: there is no such list; .* any of: train, val"):
-        read_listing(**{**voc_set, "train": "train_aug"})
+        read_listing(replace(voc_set, train="train_aug"))
 
 
 def test_voc_broken_xml_is_named(voc_set, write):
-    write.text(voc_set["root"] / "Annotations" / "a.xml", "<annotation><object>")
+    write.text(voc_set.root / "Annotations" / "a.xml", "<annotation><object>")
     with pytest.raises(DatasetError, match=r"a\.xml is no valid XML .*; replace the file"):
-        read_listing(**voc_set)
+        read_listing(voc_set)

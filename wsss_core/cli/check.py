@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from wsss_core import layout
-from wsss_core.cli.stage import PATH, telling_errors
-from wsss_core.data import scenes
+from wsss_core.cli.stage import PATH, open_source, telling_errors
 from wsss_core.data.check import check_dataset
 from wsss_core.data.problems import Problem
 from wsss_core.params import Params, load_params
@@ -21,12 +20,8 @@ from wsss_core.training import environment
 def check(params_file: Path) -> None:
     """Check params.yaml, the files and the data set it names; exit code 1 if something is wrong."""
     params = load_params(params_file)
-    dataset = params.dataset
     click.echo(f"{params_file}: parameters are valid")
-    if dataset.format == "scenes":
-        scenes.ensure(Path(dataset.root), **dataset.scenes.model_dump())
-    keys = dataset.model_dump(exclude={"scenes"})
-    report = check_dataset(**keys, prepared=layout.INDEX, workers=environment.workers())
+    report = check_dataset(open_source(params), prepared=layout.INDEX, workers=environment.workers())
     report = replace(report, problems=(*_unknown_backbones(params), *_missing_weights(params), *report.problems))
     click.echo(report.text())
     if not report.ok:

@@ -14,6 +14,7 @@ import click
 from wsss_core import artifacts, layout
 from wsss_core.data import scenes
 from wsss_core.data.index import Index
+from wsss_core.data.source import Source
 from wsss_core.params import Params, ParamsError, load_params
 
 PATH = click.Path(path_type=Path)
@@ -82,11 +83,19 @@ def _raised_in(error: Exception) -> str:
     return frame.f_globals.get("__name__", "")
 
 
+def open_source(params: Params) -> Source:
+    """The data set that `params` describe; generated images that are not there are made."""
+    dataset = params.dataset
+    root = Path(dataset.root)
+    if dataset.format == "scenes":
+        scenes.ensure(root, **dataset.scenes.model_dump())
+    return Source(**dataset.model_dump(exclude={"scenes", "root"}), root=root)
+
+
 def open_index(params: Params) -> Index:
     """The index that `prepare` wrote. Generated images that were cleaned away are made again."""
     index = Index.open(layout.INDEX)
-    if params.dataset.format == "scenes":
-        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
+    open_source(params)
     return index
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import Masks, open_masks
 from wsss_core.data.pool import map_in_order
 from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.data.source import Source
 
 _SHOWN = 20  # problems of one kind that the text spells out
 
@@ -96,59 +96,40 @@ class Report:
         return lines
 
 
-def check_dataset(
-    *,
-    format: str,
-    root: Path | str,
-    classes: Sequence[str] | None,
-    train: str,
-    val: str,
-    labels: str | None,
-    images: str | None,
-    masks: str | None,
-    prepared: Path | None = None,
-    workers: int = 0,
-) -> Report:
+def check_dataset(source: Source, *, prepared: Path | None = None, workers: int = 0) -> Report:
     """Read lists, tags, all images and all masks, and report instead of stopping.
 
     Masks are looked at for their size and values only. Images are decoded by the code that `prepare` uses,
     and lists and tags are read by it, so what is an error here stops `prepare` or the stage that needs the
     mask.
 
-    Args: as `listing.read_listing`; prepared: the index that `prepare` wrote, warned of where it is outdated;
-        workers: processes, 0 or 1 works in this one.
+    Args:
+        source: the data set.
+        prepared: the index that `prepare` wrote; warned of where it is outdated.
+        workers: processes; 0 or 1 works in this one.
 
     Raises:
         ValueError: no such format.
     """
     try:
-        listing, problems = scan_listing(
-            format=format,
-            root=root,
-            classes=classes,
-            train=train,
-            val=val,
-            labels=labels,
-            images=images,
-            masks=masks,
-        )
+        listing, problems = scan_listing(source)
     except DatasetError as error:
-        return Report(format, str(root), error.problems)
-    records, unreadable = examine_images(listing, root, workers=workers)
-    index = make_index(listing, records, root, format=format)
+        return Report(source.format, str(source.root), error.problems)
+    records, unreadable = examine_images(listing, source.root, workers=workers)
+    index = make_index(listing, records, source)
     problems += unreadable
     problems += _same_content(records)
     problems += _outdated(prepared, index) if prepared else []
     with_mask: set[str] = set()
     try:
-        truth = open_masks(format=format, root=root, masks=masks, index=index, train=train, val=val)
+        truth = open_masks(source, index)
         with_mask = {name for name in records if truth.available(name)}
         problems += _mask_problems(truth, sorted(with_mask), workers=workers)
     except DatasetError as error:
         problems += error.problems
     return Report(
-        format=format,
-        root=str(root),
+        format=source.format,
+        root=str(source.root),
         problems=tuple(sorted(set(problems), key=lambda found: (found.severity, found.kind, found.message))),
         classes=listing.classes,
         splits={split: _report_split(index, split, with_mask) for split in SPLITS},

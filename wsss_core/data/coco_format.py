@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wsss_core.data.contents import Contents
 from wsss_core.data.images import find_images, normalise
 from wsss_core.data.problems import Problem, layout_error, suggestion
+from wsss_core.data.source import Source
 from wsss_core.data.tables import read_text
 
 _NUMBER, _TEXT, _KEY = (int, float), (str,), (int, str)
@@ -95,9 +95,7 @@ def _shown(name: str, place: int, entry: object) -> str:
     return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {number})"
 
 
-def read_coco(
-    *, root: Path, classes: Sequence[str] | None, train: str, val: str, images: str | None
-) -> Contents:
+def read_coco(source: Source) -> Contents:
     """What the instances files root/<train> and root/<val> say.
 
     Class ids follow the categories of the train file by their number, without its gaps. With `classes`,
@@ -105,12 +103,13 @@ def read_coco(
     root, there in the folder that bears the JSON's name (train2017 for instances_train2017.json), in the
     JSON's own, or at the top.
 
-    Args, Raises: see `listing.read_listing`.
+    Raises: see `listing.read_listing`.
     """
-    sets = {split: read_instances(root / name) for split, name in (("train", train), ("val", val)) if name}
-    folder = root / images if images else root / "images"
+    root, classes, lists = source.root, source.classes, {"train": source.train, "val": source.val}
+    sets = {split: read_instances(root / name) for split, name in lists.items() if name}
+    folder = root / (source.images or "images")
     if not folder.is_dir():
-        if images:
+        if source.images:
             raise layout_error(folder, "there is no such folder; correct dataset.images")
         folder = root
     names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(normalise, classes))

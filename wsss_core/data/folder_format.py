@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core.data.contents import Contents, row_missing
 from wsss_core.data.images import find_images, normalise
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.problems import Problem, layout_error
+from wsss_core.data.source import Source
 from wsss_core.data.tables import read_id_list, read_tag_table, repeated_rows
 
 TAG_TABLES = ("labels.csv", "image_labels.csv")
 
 
-def read_folder(
-    *,
-    root: Path,
-    classes: Sequence[str] | None,
-    train: str,
-    val: str,
-    labels: str | None,
-    images: str | None,
-    masks: str | None,
-) -> Contents:
+def read_folder(source: Source) -> Contents:
     """What a folder of images and a CSV `image,labels` say.
 
     An image's id is its path below the images' folder without the suffix. Images are searched in
@@ -31,11 +22,12 @@ def read_folder(
     Splits come from the CSV's column `split`, else from root/<train>.txt and root/<val>.txt; without
     those every image is in train.
 
-    Args, Raises: see `listing.read_listing`.
+    Raises: see `listing.read_listing`.
     """
-    folder = _images_folder(root, images)
-    files = find_images(folder, skip=[mask_folder(format="folder", root=root, masks=masks)])
-    path = _table_path(root, labels)
+    root, classes = source.root, source.classes
+    folder = _images_folder(root, source.images)
+    files = find_images(folder, skip=[mask_folder(source)])
+    path = _table_path(root, source.labels)
     names = None if classes is None else tuple(normalise(name) for name in classes)
     table = read_tag_table(path, known=files, images=folder, classes=names)
     if names is None:
@@ -49,7 +41,7 @@ def read_folder(
         tag_files=dict.fromkeys(table.tags, path),
         problems=repeated_rows(table, path),
     )
-    lists = {"train": train, "val": val}
+    lists = {"train": source.train, "val": source.val}
     if table.splits is None:
         _split_by_lists(contents, root, lists)
     else:

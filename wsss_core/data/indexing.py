@@ -12,31 +12,31 @@ from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
 from wsss_core.data.pool import map_in_order
 from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.data.source import Source
 
 
-def build_index(listing: Listing, root: Path | str, *, format: str, workers: int = 0) -> Index:
+def build_index(listing: Listing, source: Source, *, workers: int = 0) -> Index:
     """Decode every image of the listing once and note its size and content.
 
     Args:
         listing: from `listing.read_listing`.
-        root: the data set's folder, kept in the index as it is given.
-        format: the data set's format.
+        source: of the listing; the index keeps its format, and its root as it is given.
         workers: processes; 0 or 1 works in this one.
 
     Raises:
         DatasetError: images that cannot be decoded, all of them, each with the reason and the remedy.
     """
-    records, problems = examine_images(listing, root, workers=workers)
+    records, problems = examine_images(listing, source.root, workers=workers)
     if problems:
-        raise DatasetError(problems, root)
-    return make_index(listing, records, root, format=format)
+        raise DatasetError(problems, source.root)
+    return make_index(listing, records, source)
 
 
-def make_index(listing: Listing, records: dict[str, Record], root: Path | str, *, format: str) -> Index:
+def make_index(listing: Listing, records: dict[str, Record], source: Source) -> Index:
     """The index of these records; ids of the listing that have none are left out of its splits."""
     return Index(
-        format=format,
-        root=Path(root).as_posix(),
+        format=source.format,
+        root=source.root.as_posix(),
         classes=listing.classes,
         splits={
             split: tuple(name for name in ids if name in records) for split, ids in listing.splits.items()
@@ -46,9 +46,7 @@ def make_index(listing: Listing, records: dict[str, Record], root: Path | str, *
     )
 
 
-def examine_images(
-    listing: Listing, root: Path | str, *, workers: int
-) -> tuple[dict[str, Record], list[Problem]]:
+def examine_images(listing: Listing, root: Path, *, workers: int) -> tuple[dict[str, Record], list[Problem]]:
     """Decode every image; returns the records of the sound ones and a problem for each other."""
     ids = {name: place for place, name in enumerate(listing.classes, start=1)}
     records, problems = {}, []
@@ -60,7 +58,7 @@ def examine_images(
             continue
         height, width, digest = result
         tags = tuple(ids[tag] for tag in listing.tags[name])
-        records[name] = Record(name, _below(path, Path(root)), tags, height, width, digest)
+        records[name] = Record(name, _below(path, root), tags, height, width, digest)
     return records, problems
 
 

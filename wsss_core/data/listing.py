@@ -7,15 +7,22 @@ returns a `Listing` with every `Problem` found. `prepare` stops at the errors, `
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core.data import coco_format, folder_format, voc_format
 from wsss_core.data.contents import Contents, Supervision, check_classes, contradictions
 from wsss_core.data.problems import DatasetError, Problem, layout_error
+from wsss_core.data.source import Source
 
 _log = logging.getLogger(__name__)
+
+_READERS = {
+    "scenes": voc_format.read_voc,
+    "voc": voc_format.read_voc,
+    "folder": folder_format.read_folder,
+    "coco": coco_format.read_coco,
+}
 
 
 @dataclass(frozen=True)
@@ -37,87 +44,40 @@ class Listing:
     supervision: Supervision
 
 
-def read_listing(
-    *,
-    format: str,
-    root: Path | str,
-    classes: Sequence[str] | None,
-    train: str,
-    val: str,
-    labels: str | None,
-    images: str | None,
-    masks: str | None,
-) -> Listing:
-    """The data set that the `dataset` section of params.yaml describes.
-
-    Args:
-        format: "scenes" and "voc" (VOCdevkit layout), "folder" (images and a CSV), "coco" (instances JSON).
-        root: the data set's folder; the paths below are relative to it.
-        classes: names in the order of their ids from 1; None = the format's own.
-        train, val: names of the lists (coco: paths of the JSON files); val may be "".
-        labels: a CSV of tags; None = where the format keeps them.
-        images: the folder of the images; None = where the format keeps them.
-        masks: the folder or JSON of the masks; read here only where a voc set names its tags nowhere else.
+def read_listing(source: Source) -> Listing:
+    """What the data set holds.
 
     Raises:
         DatasetError: all that makes the data set unusable, each with its file and the remedy. What does
             not, such as splits that overlap, is logged as a warning.
         ValueError: no such format.
     """
-    listing, problems = scan_listing(
-        format=format,
-        root=root,
-        classes=classes,
-        train=train,
-        val=val,
-        labels=labels,
-        images=images,
-        masks=masks,
-    )
+    listing, problems = scan_listing(source)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        raise DatasetError(errors, root)
+        raise DatasetError(errors, source.root)
     for problem in problems:
         _log.warning("%s", problem.message)
     return listing
 
 
-def scan_listing(
-    *,
-    format: str,
-    root: Path | str,
-    classes: Sequence[str] | None,
-    train: str,
-    val: str,
-    labels: str | None,
-    images: str | None,
-    masks: str | None,
-) -> tuple[Listing, list[Problem]]:
+def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     """As `read_listing`, with the problems beside what is left without them.
 
     Raises:
         DatasetError: a file without which there is no data set (a list, a table, the folder itself).
     """
-    root = Path(root)
+    root, format = source.root, source.format
     if not root.is_dir():
         remedy = "run prepare, which makes it" if format == "scenes" else "set dataset.root to the data set"
         raise layout_error(root, f"there is no such folder; {remedy}")
-    if not train:
+    if not source.train:
         raise layout_error(root, "no train split is named; set dataset.train")
-    if format in ("voc", "scenes"):
-        contents = voc_format.read_voc(
-            root=root, classes=classes, train=train, val=val, labels=labels, images=images, masks=masks
-        )
-    elif format == "folder":
-        contents = folder_format.read_folder(
-            root=root, classes=classes, train=train, val=val, labels=labels, images=images, masks=masks
-        )
-    elif format == "coco":
-        contents = coco_format.read_coco(root=root, classes=classes, train=train, val=val, images=images)
-    else:
-        raise ValueError(f"dataset.format is {format!r}; choose scenes, voc, folder or coco")
+    if format not in _READERS:
+        raise ValueError(f"dataset.format is {format!r}; choose {', '.join(_READERS)}")
+    contents = _READERS[format](source)
     check_classes(contents.classes, root)
-    may_lack_val = format in ("folder", "scenes") or not val
+    may_lack_val = format in ("folder", "scenes") or not source.val
     problems = [*contents.problems, *contradictions(contents, root=root, may_lack_val=may_lack_val)]
     return _usable(contents), problems
 

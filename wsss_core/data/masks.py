@@ -13,6 +13,7 @@ from wsss_core.data import coco_masks
 from wsss_core.data.coco_format import Instances, read_instances
 from wsss_core.data.images import ImageError, find_images, opened, read_bytes
 from wsss_core.data.problems import DatasetError, Problem, layout_error
+from wsss_core.data.source import Source
 
 if TYPE_CHECKING:  # the readers of tags, on which the index builds, import this module
     from wsss_core.data.index import Index
@@ -36,45 +37,37 @@ class Masks(Protocol):
         """
 
 
-def open_masks(
-    *, format: str, root: Path | str, masks: str | None, index: Index, train: str = "", val: str = ""
-) -> Masks:
-    """The masks that the `dataset` section of params.yaml describes; nothing is decoded yet.
+def open_masks(source: Source, index: Index) -> Masks:
+    """The masks of a data set; nothing is decoded yet.
 
     Args:
-        format, root: as in `listing.read_listing`.
-        masks: a folder of label images (of any format), or an instances JSON; None = where the format keeps
-            them: SegmentationClass, masks, or for coco the JSON files `train` and `val`.
+        source: where they lie.
         index: names the classes and the sizes that masks must have.
-        train, val: the instances files, as in `listing.read_listing`; needed for coco without `masks`.
 
     Raises:
-        DatasetError: a folder or file named by `masks` is not there.
-        ValueError: neither `masks` nor `train` is given for coco.
+        DatasetError: a folder or file named by `source.masks` is not there.
     """
-    root = Path(root)
+    root, masks = source.root, source.masks
     if masks is not None and masks.lower().endswith(".json"):
         return OutlineMasks([read_instances(root / masks)], index)
-    if format == "coco" and masks is None:
-        if not train:
-            raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
-        return OutlineMasks([read_instances(root / name) for name in (train, val) if name], index)
-    return LabelFiles(find_masks(format=format, root=root, masks=masks), index)
+    if source.format == "coco" and masks is None:
+        return OutlineMasks([read_instances(root / name) for name in (source.train, source.val) if name], index)
+    return LabelFiles(find_masks(source), index)
 
 
-def mask_folder(*, format: str, root: Path, masks: str | None) -> Path:
+def mask_folder(source: Source) -> Path:
     """The folder in which label images are searched; it need not exist."""
-    return root / (masks or _FOLDERS[format])
+    return source.root / (source.masks or _FOLDERS[source.format])
 
 
-def find_masks(*, format: str, root: Path, masks: str | None) -> dict[str, Path]:
+def find_masks(source: Source) -> dict[str, Path]:
     """id -> its label image; empty where the format's own folder is missing.
 
     Raises:
-        DatasetError: the folder named by `masks` is missing, or an id has two files.
+        DatasetError: the folder named by `source.masks` is missing, or an id has two files.
     """
-    folder = mask_folder(format=format, root=root, masks=masks)
-    if masks is not None and not folder.is_dir():
+    folder = mask_folder(source)
+    if source.masks is not None and not folder.is_dir():
         raise layout_error(folder, "there is no such folder; correct dataset.masks, or set it to null")
     found = find_images(folder)
     for name, paths in found.items():

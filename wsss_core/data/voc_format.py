@@ -13,6 +13,7 @@ from wsss_core.data.contents import Contents
 from wsss_core.data.images import find_images, normalise
 from wsss_core.data.masks import find_masks, read_labels
 from wsss_core.data.problems import DatasetError, Problem, layout_error
+from wsss_core.data.source import Source
 from wsss_core.data.tables import read_id_list, read_tag_table, read_text, repeated_rows
 
 ANNOTATIONS = "Annotations"
@@ -20,39 +21,31 @@ TAG_TABLE = "image_labels.csv"
 CLASS_NAMES = "classes.txt"
 
 
-def read_voc(
-    *,
-    root: Path,
-    classes: Sequence[str] | None,
-    train: str,
-    val: str,
-    labels: str | None,
-    images: str | None,
-    masks: str | None,
-) -> Contents:
+def read_voc(source: Source) -> Contents:
     """What a folder in VOC's layout says: JPEGImages, ImageSets/Segmentation, Annotations.
 
     Classes are `classes`, else the lines of classes.txt, else VOC's twenty. Tags are those of the CSV
     `labels` where one is named; else of each image's XML, and of image_labels.csv for images without; of
     the masks only where the set has neither.
 
-    Args, Raises: see `listing.read_listing`.
+    Raises: see `listing.read_listing`.
     """
-    folder = root / (images or "JPEGImages")
+    root = source.root
+    folder = root / (source.images or "JPEGImages")
     if not folder.is_dir():
         raise layout_error(folder, "there is no such folder; set dataset.images or dataset.format")
     files = find_images(folder)
-    splits = {"train": _read_split(root, train, files, folder)}
-    splits["val"] = _read_split(root, val, files, folder) if val else []
-    contents = Contents(_read_classes(root, classes), splits, folder, files, tags={}, tag_files={})
-    table = root / (labels or TAG_TABLE)
+    splits = {"train": _read_split(root, source.train, files, folder)}
+    splits["val"] = _read_split(root, source.val, files, folder) if source.val else []
+    contents = Contents(_read_classes(root, source.classes), splits, folder, files, tags={}, tag_files={})
+    table = root / (source.labels or TAG_TABLE)
     annotations = root / ANNOTATIONS
-    if labels is None and annotations.is_dir():
+    if source.labels is None and annotations.is_dir():
         _tags_from_xml(contents, annotations)
-    if labels is not None or table.is_file():
+    if source.labels is not None or table.is_file():
         _tags_from_table(contents, table)
     elif not annotations.is_dir():
-        _tags_from_masks(contents, root=root, masks=masks)
+        _tags_from_masks(contents, source)
     return contents
 
 
@@ -101,8 +94,8 @@ def _tags_from_table(contents: Contents, path: Path) -> None:
     contents.problems += repeated_rows(table, path)
 
 
-def _tags_from_masks(contents: Contents, *, root: Path, masks: str | None) -> None:
-    found = find_masks(format="voc", root=root, masks=masks)
+def _tags_from_masks(contents: Contents, source: Source) -> None:
+    found = find_masks(source)
     contents.supervision = "pixels"
     for name in contents.used():
         if name not in found:
@@ -115,6 +108,6 @@ def _tags_from_masks(contents: Contents, *, root: Path, masks: str | None) -> No
             present = np.array([], dtype=np.uint8)
         ids = [label for label in present.tolist() if label not in (voc.BACKGROUND, voc.IGNORE_INDEX)]
         contents.tags[name] = tuple(contents.classes[label - 1] for label in ids)
-    missing = f"{root} has neither {ANNOTATIONS} nor {TAG_TABLE}"
+    missing = f"{source.root} has neither {ANNOTATIONS} nor {TAG_TABLE}"
     message = f"{missing}: tags come from the masks, so results are pixel supervised; add a CSV of tags"
-    contents.problems.append(Problem("pixel supervision", str(root), message, "warning"))
+    contents.problems.append(Problem("pixel supervision", str(source.root), message, "warning"))
