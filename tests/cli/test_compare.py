@@ -10,7 +10,7 @@ from workspace import Workspace, run_graph, told
 from wsss_core import layout
 from wsss_core.cli.main import main
 
-ALL = ["AffinityNet", "RRM", "RRM, two steps", "AA&LR", "SSNet", "AuxSegNet", "full supervision (true masks)"]
+ALL = ["AffinityNet + DeepLab", "RRM", "RRM, two steps", "AA&LR", "SSNet", "AuxSegNet", "full supervision (true masks)"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_figures_are_those_that_the_graphs_wrote(compared):
         return json.loads((workspace.folder / layout.METRICS / f"{name}.json").read_text(encoding="utf-8"))
 
     assert float(found["RRM"]["val"]) == metrics("rrm")["miou"]
-    assert float(found["AffinityNet"]["labels"]) == metrics("pseudo_labels")["miou"]
+    assert float(found["AffinityNet + DeepLab"]["labels"]) == metrics("pseudo_labels")["miou"]
     assert float(found["AuxSegNet"]["labels"]) == metrics("auxsegnet_rounds/round_3")["miou"], "what round 4 learnt"
     assert float(found["SSNet"]["max_f"]) == metrics("ssnet_saliency")["max_f"]
     bound = metrics("full_supervision")["miou"]
@@ -56,7 +56,7 @@ def test_no_figure_is_missing_where_there_should_be_one(compared):
     for row in rows(compared[0]):
         assert all(row[name] for name in ("val", "share", "seconds", "parameters", "supervision"))
         assert float(row["seconds"]) > 0 and int(row["parameters"]) > 1000
-        assert bool(row["max_f"]) == bool(row["mae"]) == (row["title"] in ("AffinityNet", "SSNet", "AuxSegNet"))
+        assert bool(row["max_f"]) == bool(row["mae"]) == (row["title"] in ("AffinityNet + DeepLab", "SSNet", "AuxSegNet"))
         without = ("RRM", "AA&LR", "full supervision (true masks)")
         assert bool(row["labels"]) == (row["title"] not in without)
 
@@ -74,7 +74,7 @@ def test_what_a_method_was_told_beside_the_tags_is_named(compared):
     found = {row["title"]: row["supervision"] for row in rows(compared[0])}
     assert found["RRM"] == "none"
     assert found["SSNet"] == "saliency masks of data/raw/scenes_tiny/Saliency/Image"
-    assert found["AuxSegNet"] == found["AffinityNet"] == "none (weight-free saliency: rbd)"
+    assert found["AuxSegNet"] == found["AffinityNet + DeepLab"] == "none (weight-free saliency: rbd)"
     assert found["full supervision (true masks)"] == "every pixel"
 
 

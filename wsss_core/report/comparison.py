@@ -98,7 +98,7 @@ def _line(method: Method, params: Params, bound: float | None) -> Line:
     val = _figure(method.name, "miou")
     network, _ = checkpoint.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
-        title="AffinityNet" if method.name == "deeplab" else tables.title(method.name),
+        title="AffinityNet + DeepLab" if method.name == "deeplab" else tables.title(method.name),
         labels=_figure(method.labels, "miou"),
         val=val,
         share=val / bound if val is not None and bound else None,
