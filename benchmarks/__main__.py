@@ -10,6 +10,7 @@ from benchmarks import (
     energy,
     rrm_step,
     threshold_sweep,
+    training_memory,
     walk_vs_dense,
 )
 from benchmarks.measure import Row
@@ -25,6 +26,7 @@ CLAIMS = {
         rrm_step,
         cam_inference,
         threshold_sweep,
+        training_memory,
     )
 }
 
@@ -43,7 +45,7 @@ def main(names: tuple[str, ...], device: str | None) -> None:
     for name in names or CLAIMS:
         measured = CLAIMS[name].rows(place)
         if not measured:
-            click.echo(f"{name}: not measured, its reference is not installed")
+            click.echo(f"{name}: not measured: its reference is not installed, or it is nothing for this device")
         for row in measured:
             rows.append(row)
             times = f"{row.ours_s:>9.4f} {row.reference_s:>12.4f} {row.ratio:>7.2f} {row.floor_s:>9.4f}"

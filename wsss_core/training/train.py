@@ -17,6 +17,7 @@ from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.journal import Journal, content_digest
 from wsss_core.training.loop import History, Losses, fit
+from wsss_core.training.memory import keep_freed_memory
 from wsss_core.training.optim import build_optimizer, poly_schedule
 from wsss_core.training.snapshots import Snapshots
 
@@ -59,6 +60,8 @@ def train(
         snapshots: labels to make and keep on the way.
     """
     fabric = distribution.launch(seed=seed)
+    if fabric.device.type == "cpu":
+        keep_freed_memory()
     steps = max(1, round(epochs * len(samples) / batch))
     model = checkpoint.build(description)
     initialise(model)
