@@ -32,7 +32,7 @@ def main(params: Params, number: int) -> None:
         salient = [artifacts.read_grey(saliency, i) for i in ids]
         rule = {"rule": "dual_xor", **p.labels.model_dump()}
         return [
-            fusion.fuse(maps.clip(0, 1), np.asarray(own, dtype=np.uint8), s, **rule).label
+            fusion.fuse(maps, np.asarray(own, dtype=np.uint8), s, **rule).label
             for maps, own, s in zip(cams, tags, salient, strict=True)
         ]
 

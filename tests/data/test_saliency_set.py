@@ -168,6 +168,16 @@ def test_both_streams_come_in_one_batch_and_the_tagged_one_counts(folders, index
     assert torch.equal(batch["image"][2], tagged[2]["image"])
 
 
+def test_photographs_beside_themselves_are_other_crops(index, tmp_path):
+    for name in index.ids("train"):
+        artifacts.write_grey(tmp_path / "maps", name, SQUARE / 255)
+    augment = augmentation(**PLAIN | {"scale": (0.7, 1.4), "flip": True})
+    tagged = TrainingSet(index, index.ids("train"), augment, seed=0)
+    both = PairedSet(tagged, SaliencySet(OwnMaps(index, index.ids("train"), tmp_path / "maps"), augment, seed=0))
+    items = [both[position] for position in range(40)]
+    assert not any(torch.equal(item["image"], item["saliency_image"]) for item in items)
+
+
 def test_a_training_set_moves_labels_and_saliency_alike(index):
     random = PLAIN | {"scale": (0.7, 1.4), "flip": True}
     samples = TrainingSet(

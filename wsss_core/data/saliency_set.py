@@ -161,7 +161,7 @@ class OwnMaps:
         return self.index.image(image_id)
 
     def mask(self, image_id: str) -> np.ndarray:
-        """(H, W) uint8, grey, above 127 where the map exceeds its threshold."""
+        """(H, W) uint8, grey, above 127 where the map reaches its threshold."""
         saliency = artifacts.read_grey(self.folder, image_id)
         return np.round(centred(saliency, rule="otsu") * 255).astype(np.uint8)
 
@@ -169,10 +169,12 @@ class OwnMaps:
 class SaliencySet(Shuffled):
     """Photographs and their saliency as crops: `saliency_image` (3, crop, crop) float32, `saliency_mask` (crop, crop)
     float32 in [0, 1] and `saliency_roi` (crop, crop) bool, False on padding.
+
+    A stream of its own: beside the same photographs with their tags it shows others, or other crops, at each step.
     """
 
     def __init__(self, source: SaliencyFolders | OwnMaps, augment: v2.Transform, *, seed: int) -> None:
-        super().__init__(source.ids, seed=seed)
+        super().__init__(source.ids, seed=seed, stream=1)
         self.source, self.augment = source, augment
 
     def sample(self, image_id: str) -> dict:

@@ -23,21 +23,22 @@ class Shuffled(Dataset):
     """Sample number p of an endless shuffled stream, the same for the same seed whoever asks for it.
 
     The image of item p comes from permutation number p // n, and its augmentation is seeded by (seed, p): worker count
-    and restarts change nothing. `sample(id)` makes an item, with random numbers of Python and torch.
+    and restarts change nothing. `sample(id)` makes an item, with random numbers of Python and torch. Two streams of one
+    seed but of different numbers share neither order nor random numbers.
     """
 
-    def __init__(self, ids: Sequence[str], *, seed: int) -> None:
+    def __init__(self, ids: Sequence[str], *, seed: int, stream: int = 0) -> None:
         if not ids:
             raise ValueError("no images to train on; check dataset.train and the labels of the stage before")
-        self.ids, self.seed = list(ids), seed
+        self.ids, self.seed, self.stream = list(ids), seed, stream
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, position: int) -> dict:
         epoch, place = divmod(position, len(self.ids))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.ids))
-        with _seeded(self.seed, position):
+        order = np.random.default_rng([self.seed, epoch, self.stream]).permutation(len(self.ids))
+        with _seeded(self.seed, position, self.stream):
             return self.sample(self.ids[order[place]])
 
     def sample(self, image_id: str) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -61,7 +62,7 @@ class SSNet(nn.Module):
             "seg": logits,                               # (B, C+1, H, W)
             "saliency": aggregated(weights, masks),      # (B, 1, H, W) in [0, 1]
             "background": masks[:, :1],                  # (B, 1, H, W) in [0, 1], H_0
-            "weights": weights,                          # (B, C+1, 1, 1) in (0, 1), v
+            "weights": weights,                          # (B, C+1, 1, 1) in (0, 1), v; 1 without aggregation
             **further,                                   # of the head
         }
 
@@ -105,6 +106,8 @@ class AtrousHead(nn.Module):
         self.aspp = AsppV2(in_channels, num_labels, rates=rates)
         self.full = _upsampling(num_labels, stride)
         self.tags = nn.Linear(in_channels, num_labels - 1)
+        for layer in (*self.aspp.branches, self.tags):
+            _initialise(layer)
 
     def forward(self, taps: Sequence[torch.Tensor], size: torch.Size) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """(B, C+1, H, W) logits of a `size` and, under `logits`, (B, C) those of the tags."""
@@ -114,9 +117,14 @@ class AtrousHead(nn.Module):
 
 def _classifier(in_channels: int, num_labels: int) -> nn.Conv2d:
     layer = nn.Conv2d(in_channels, num_labels, 1)
-    nn.init.normal_(layer.weight, std=0.02)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    _initialise(layer)
     return layer
+
+
+def _initialise(layer: Any) -> None:
+    """As released: N(0, 0.02), no bias."""
+    nn.init.normal_(layer.weight, std=0.02)
+    nn.init.zeros_(layer.bias)
 
 
 def _upsampling(channels: int, factor: int) -> nn.Module:

@@ -65,7 +65,8 @@ def fuse(
     `RULES[rule]` for the published rule without this.
 
     Args:
-        cams: (K, H, W) float in [0, 1], at full size; map k belongs to classes[k]. See `normalise`.
+        cams: (K, H, W) float in [0, 1], at full size; map k belongs to classes[k]. See `normalise`. Maps that
+            an affinity refined may exceed 1; they compare as they are.
         classes: (K,) int, unique ids in 1..254; K = 0 gives BACKGROUND or IGNORE_INDEX only.
         saliency: (H, W) float in [0, 1], 1 = salient; None where there is none.
         rule: a key of RULES.
