@@ -14,7 +14,7 @@ from wsss_core.training import checkpoint, distribution, network_inference
 
 
 @command
-@click.option("--method", default="auxsegnet", show_default=True, help="Which model, and which folder of maps.")
+@click.option("--method", type=click.Choice(["auxsegnet"]), default="auxsegnet", help="Whose affinities.")
 def main(params: Params, method: str) -> None:
     """Write the affinities of one pixel of each training photograph that the report shows."""
     index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}

@@ -43,6 +43,8 @@ def main(
     params: Params, method: str | None, number: int | None, labels: str | None, labels_of_rounds: bool, saliency: bool
 ) -> None:
     """Evaluate all stages of the pipeline, or what one method's graph made."""
+    if labels_of_rounds and (method != "auxsegnet" or labels):
+        raise click.UsageError("--labels-of-rounds goes with --method auxsegnet, and without --labels")
     index, name = open_index(params), layout.round_name(method or "deeplab", number)
     truth = open_truth(params, index)
     snapshots = [layout.SNAPSHOTS / name] if method in METHODS and method not in IN_ROUNDS else []

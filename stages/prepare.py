@@ -1,7 +1,7 @@
 """Read the data set once and write the index that every later stage depends on."""
 
 from wsss_core import layout
-from wsss_core.cli.stage import command, open_source
+from wsss_core.cli.stage import command, ensure_scenes, source_of
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.params import Params
@@ -11,7 +11,8 @@ from wsss_core.training import environment
 @command
 def main(params: Params) -> None:
     """Index the photographs: ids, splits, tags, sizes, content digests."""
-    source = open_source(params)
+    ensure_scenes(params)
+    source = source_of(params)
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
 

@@ -121,6 +121,7 @@ def test_all_errors_are_told_at_once_each_on_its_line():
         ("refine_crf__label_confidence", 1.0),
         ("dataset__format", "imagenet"),
         ("dataset__root", None),
+        ("dataset__train", ""),
         ("seed", -1),
         ("seed", 2**32),
         ("train_deeplab", None),
@@ -199,6 +200,11 @@ def test_the_walk_covers_no_split_without_a_cam():
     values = content(infer_cam__splits=both, random_walk__splits=both)
     assert validate(values, source="p").random_walk.splits == both
     validate(content(infer_cam__splits=both), source="p")  # the walk may cover less
+
+
+def test_a_saliency_set_without_a_name_is_none():
+    text = complaint(ssnet__saliency_set__images="")
+    assert "ssnet.saliency_set: a folder has no name; give both folders, images and masks, or null for both" in text
 
 
 def test_a_folder_of_saliency_maps_needs_its_path():

@@ -181,6 +181,8 @@ class SaliencySource(Section):
     def _both_or_none(self) -> SaliencySource:
         if (self.images is None) != (self.masks is None):
             raise ValueError("give both folders, images and masks, or null for both")
+        if "" in (self.images, self.masks):
+            raise ValueError("a folder has no name; give both folders, images and masks, or null for both")
         return self
 
 

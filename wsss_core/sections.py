@@ -47,7 +47,7 @@ class Dataset(Section):
     format: Literal["scenes", "voc", "folder", "coco"]
     root: str
     classes: list[str] | None
-    train: str
+    train: Annotated[str, Field(min_length=1)]
     val: str
     labels: str | None
     images: str | None

@@ -9,6 +9,8 @@ from workspace import Workspace, run_graph, told
 
 from wsss_core import layout
 from wsss_core.cli.main import main
+from wsss_core.params import load_params
+from wsss_core.report import comparison
 
 ALL = ["AffinityNet + DeepLab", "RRM", "RRM, two steps", "AA&LR", "SSNet", "AuxSegNet", "full supervision (true masks)"]
 
@@ -69,6 +71,18 @@ def test_times_are_those_of_all_trainings_of_a_method(compared):
     assert found["RRM, two steps"] == pytest.approx(times["train_cam"] + times["rrm"] + times["rrm_two_step"])
     rounds = sum(times[f"auxsegnet_round_{number}"] for number in (1, 2, 3, 4))
     assert found["AuxSegNet"] == pytest.approx(times["train_cam"] + rounds)
+
+
+def test_the_cam_network_counts_where_a_training_begins_with_it(compared):
+    params = load_params(compared[0].folder / "params.yaml")
+    without_cam = {"train_deeplab": params.train_deeplab.model_copy(update={"init": "backbone"}),
+                   "rrm": params.rrm.model_copy(update={"schedule": "init"})}  # fmt: skip
+    before, after = (
+        {method.name for method in comparison.methods(p) if "train_cam" in method.trainings}
+        for p in (params, params.model_copy(update=without_cam))
+    )
+    assert before - after == {"rrm", "rrm_two_step", "full_supervision"}
+    assert after == {"deeplab", "aalr", "auxsegnet"}
 
 
 def test_what_a_method_was_told_beside_the_tags_is_named(compared):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from wsss_core.losses.saliency import FORMS, aggregated_saliency_loss, saliency_loss
+from wsss_core.models.saliency_aggregation import aggregated
 
 
 def maps(*values: float) -> torch.Tensor:
@@ -50,6 +51,16 @@ def test_a_map_of_zeros_and_ones_has_a_finite_loss_and_gradient():
     value.backward()
     assert value.item() == pytest.approx(-math.log(1e-6) / 2, rel=1e-3)
     assert torch.isfinite(saliency.grad).all()
+
+
+def test_classes_that_are_not_salient_cost_nothing_where_nothing_is():
+    logits = torch.randn(2, 4, 8, 8, requires_grad=True)
+    masks, nothing = logits.softmax(dim=1), torch.zeros(2, 8, 8)
+    saliency = aggregated(torch.zeros(2, 4, 1, 1), masks)
+    value = aggregated_saliency_loss(saliency, masks[:, :1], torch.zeros(2, 1, 1, 1), nothing, nothing == 0, form="bce")
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-5)
+    assert not logits.grad.any()
 
 
 @pytest.mark.parametrize("form", FORMS)

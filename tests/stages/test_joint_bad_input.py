@@ -204,6 +204,12 @@ def test_metrics_that_were_not_written_are_asked_for(joint):
     assert "dvc repro" in message
 
 
+@pytest.mark.parametrize("options", [("--method", "rrm"), ("--method", "auxsegnet", "--labels", "rrm"), ()])
+def test_labels_of_rounds_are_asked_of_auxsegnet_alone(pipeline, options):
+    message = pipeline.refusal("evaluate", *options, "--labels-of-rounds", code=2)
+    assert "--labels-of-rounds goes with --method auxsegnet, and without --labels" in message
+
+
 # ---- parameters
 
 

@@ -11,6 +11,7 @@ from workspace import Workspace, run_graph
 
 from wsss_core import artifacts, layout
 from wsss_core.data.index import Index
+from wsss_core.report import tables
 from wsss_core.training import checkpoint
 
 AUX_LABELS = layout.METHOD_LABELS / "auxsegnet"
@@ -60,6 +61,13 @@ def test_round_two_of_auxsegnet_goes_on_from_round_one(joint):
     )
     for (name, before), after in zip(first.named_parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=0, atol=1e-9, msg=name)
+
+
+def test_every_round_of_auxsegnet_begins_with_the_same_rate(joint_finished):
+    histories = [joint_finished.folder / layout.HISTORY / f"auxsegnet_round_{number}.tsv" for number in (1, 2)]
+    first, second = (tables.read_columns(path)["lr"] for path in histories)
+    assert first == second
+    assert first[0] > first[-1], "it falls within a round"
 
 
 def test_labels_of_every_round_have_the_image_s_size_and_its_tags_only(joint_finished, index):

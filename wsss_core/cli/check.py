@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from wsss_core import layout
-from wsss_core.cli.stage import PATH, open_source, telling_errors
+from wsss_core.cli.stage import PATH, ensure_scenes, source_of, telling_errors
 from wsss_core.data.check import check_dataset
 from wsss_core.data.problems import Problem
 from wsss_core.params import Params, load_params
@@ -21,7 +21,8 @@ def check(params_file: Path) -> None:
     """Check params.yaml, the files and the data set it names; exit code 1 if something is wrong."""
     params = load_params(params_file)
     click.echo(f"{params_file}: parameters are valid")
-    report = check_dataset(open_source(params), prepared=layout.INDEX, workers=environment.workers())
+    ensure_scenes(params)
+    report = check_dataset(source_of(params), prepared=layout.INDEX, workers=environment.workers())
     report = replace(report, problems=(*_unknown_backbones(params), *_missing_weights(params), *report.problems))
     click.echo(report.text())
     if not report.ok:

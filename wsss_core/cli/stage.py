@@ -83,19 +83,22 @@ def _raised_in(error: Exception) -> str:
     return frame.f_globals.get("__name__", "")
 
 
-def open_source(params: Params) -> Source:
-    """The data set that `params` describe; generated images that are not there are made."""
+def source_of(params: Params) -> Source:
+    """The data set that `params` describe; it need not be there."""
     dataset = params.dataset
-    root = Path(dataset.root)
-    if dataset.format == "scenes":
-        scenes.ensure(root, **dataset.scenes.model_dump())
-    return Source(**dataset.model_dump(exclude={"scenes", "root"}), root=root)
+    return Source(**dataset.model_dump(exclude={"scenes", "root"}), root=Path(dataset.root))
+
+
+def ensure_scenes(params: Params) -> None:
+    """Make the generated images that are not there, if `params` ask for any."""
+    if params.dataset.format == "scenes":
+        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
 
 
 def open_index(params: Params) -> Index:
     """The index that `prepare` wrote. Generated images that were cleaned away are made again."""
     index = Index.open(layout.INDEX)
-    open_source(params)
+    ensure_scenes(params)
     return index
 
 

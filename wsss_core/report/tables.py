@@ -41,7 +41,8 @@ UPPER_BOUND = "full_supervision"
 COMPARISON_NOTE = (
     "labels: what the network learns, on train; RRM and AA&LR make theirs anew at every step. of full: share"
     " of the val mIoU that the same DeepLab reaches on true masks. max F, MAE: of the method's saliency maps, on val;"
-    " AffinityNet's are the maps that it was given, on train. training: of all its networks, that of the CAMs too."
+    " AffinityNet's are the maps that it was given, on train. training: of all its networks, that of the CAMs too where"
+    " it is used."
 )
 """What a reader of the table of all methods must know."""
 

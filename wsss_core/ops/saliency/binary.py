@@ -22,7 +22,7 @@ def binary(saliency: np.ndarray, *, rule: str) -> np.ndarray:
 
 
 def centred(saliency: np.ndarray, *, rule: str) -> np.ndarray:
-    """(H, W) float32 in (0, 1): the map moved along its logits until its threshold is one half."""
+    """(H, W) float32 in (0, 1]: the map moved along its logits until its threshold is one half."""
     centre = np.clip(threshold(saliency, rule=rule), MARGIN, 1 - MARGIN)
     return expit(logit(np.clip(saliency, SMALLEST, 1 - SMALLEST)) - logit(centre)).astype(np.float32)
 
