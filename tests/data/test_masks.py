@@ -28,8 +28,8 @@ def index_of(source: Source) -> Index:
     return build_index(read_listing(source), source)
 
 
-def masks_of(source: Source) -> Masks:
-    return open_masks(source, index_of(source))
+def masks_of(source: Source, index: Index | None = None) -> Masks:
+    return open_masks(source, index or index_of(source))
 
 
 def in_colours() -> Image.Image:
@@ -159,6 +159,11 @@ def test_coco_polygons_fill_the_pixels_whose_centres_they_hold(coco_set):
     np.testing.assert_array_equal(masks.read("a"), expected)
     np.testing.assert_array_equal(masks.read("b c.d"), np.zeros((4, 6)))
     assert masks.available("é")
+
+
+def test_coco_masks_need_a_file(coco_set):
+    with pytest.raises(ValueError, match="pass train and val, or masks"):
+        masks_of(replace(coco_set, train=""), index=index_of(coco_set))
 
 
 def test_a_json_of_masks_serves_the_images_it_names(coco_set):

@@ -90,7 +90,7 @@ def test_a_missing_root_names_the_parameter(voc_set, tmp_path):
 
 
 def test_an_unknown_format_names_those_that_exist(voc_set):
-    with pytest.raises(ValueError, match="choose scenes, voc, folder, coco"):
+    with pytest.raises(ValueError, match="choose scenes, voc, folder or coco"):
         read_listing(replace(voc_set, format="ade20k"))
 
 

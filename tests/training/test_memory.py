@@ -34,5 +34,7 @@ def test_another_system_is_left_alone(monkeypatch):
     from wsss_core.training import memory
 
     monkeypatch.setattr(memory.sys, "platform", "darwin")
-    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    opened: list[object] = []
+    monkeypatch.setattr(memory.ctypes, "CDLL", opened.append)
     memory.keep_freed_memory()
+    assert opened == []

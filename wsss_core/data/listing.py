@@ -74,7 +74,7 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     if not source.train:
         raise layout_error(root, "no train split is named; set dataset.train")
     if format not in _READERS:
-        raise ValueError(f"dataset.format is {format!r}; choose {', '.join(_READERS)}")
+        raise ValueError(f"dataset.format is {format!r}; choose scenes, voc, folder or coco")
     contents = _READERS[format](source)
     check_classes(contents.classes, root)
     may_lack_val = format in ("folder", "scenes") or not source.val

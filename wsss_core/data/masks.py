@@ -46,11 +46,14 @@ def open_masks(source: Source, index: Index) -> Masks:
 
     Raises:
         DatasetError: a folder or file named by `source.masks` is not there.
+        ValueError: neither `masks` nor `train` is given for coco.
     """
     root, masks = source.root, source.masks
     if masks is not None and masks.lower().endswith(".json"):
         return OutlineMasks([read_instances(root / masks)], index)
     if source.format == "coco" and masks is None:
+        if not source.train:
+            raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
         return OutlineMasks([read_instances(root / name) for name in (source.train, source.val) if name], index)
     return LabelFiles(find_masks(source), index)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from wsss_core.voc import IGNORE_INDEX
 logger = logging.getLogger(__name__)
 
 
-class Shuffled(Dataset):
+class Shuffled(Dataset, ABC):
     """Sample number p of an endless shuffled stream, the same for the same seed whoever asks for it.
 
     The image of item p comes from permutation number p // n, and its augmentation is seeded by (seed, p): worker count
@@ -41,9 +42,9 @@ class Shuffled(Dataset):
         with _seeded(self.seed, position, self.stream):
             return self.sample(self.ids[order[place]])
 
+    @abstractmethod
     def sample(self, image_id: str) -> dict:
         """The augmented item of an image."""
-        raise NotImplementedError
 
 
 class TrainingSet(Shuffled):

@@ -24,12 +24,17 @@ class SaliencyAggregation(nn.Module):
         super().__init__()
         self.grid = grid
         self.weigh = nn.Conv2d(in_channels, num_labels, grid)
-        nn.init.normal_(self.weigh.weight, std=0.02)
-        nn.init.zeros_(self.weigh.bias)  # type: ignore[arg-type]
+        initialise(self.weigh)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F, h, w) to (B, C+1, 1, 1) in (0, 1)."""
         return self.weigh(F.adaptive_avg_pool2d(features, self.grid)).float().sigmoid()
+
+
+def initialise(layer: nn.Conv2d | nn.Linear) -> None:
+    """The initial weights of all new layers of SSNet, as released: N(0, 0.02), and biases of 0."""
+    nn.init.normal_(layer.weight, std=0.02)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 def aggregated(weights: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import AsppV2, scaled_rate
-from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated
+from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated, initialise
 from wsss_core.models.three_taps import ThreeTaps
 from wsss_core.models.upsampling import Upsampling
 
@@ -107,7 +106,7 @@ class AtrousHead(nn.Module):
         self.full = _upsampling(num_labels, stride)
         self.tags = nn.Linear(in_channels, num_labels - 1)
         for layer in (*self.aspp.branches, self.tags):
-            _initialise(layer)
+            initialise(layer)
 
     def forward(self, taps: Sequence[torch.Tensor], size: torch.Size) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """(B, C+1, H, W) logits of a `size` and, under `logits`, (B, C) those of the tags."""
@@ -117,14 +116,8 @@ class AtrousHead(nn.Module):
 
 def _classifier(in_channels: int, num_labels: int) -> nn.Conv2d:
     layer = nn.Conv2d(in_channels, num_labels, 1)
-    _initialise(layer)
+    initialise(layer)
     return layer
-
-
-def _initialise(layer: Any) -> None:
-    """As released: N(0, 0.02), no bias."""
-    nn.init.normal_(layer.weight, std=0.02)
-    nn.init.zeros_(layer.bias)
 
 
 def _upsampling(channels: int, factor: int) -> nn.Module:

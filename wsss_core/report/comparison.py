@@ -39,20 +39,21 @@ def methods(params: Params) -> list[Method]:
     """All of them, the upper bound last."""
     rounds = len(params.auxsegnet.rounds)
     aux = tuple(layout.round_name("auxsegnet", number) for number in range(1, rounds + 1))
-    rrm = (*_cam(params.rrm.schedule == "cls" or params.train_deeplab.init == "cam"), "rrm")
+    rrm, aalr = params.rrm.schedule == "cls", params.aalr.schedule == "cls"
+    deeplab = params.train_deeplab.init == "cam"
     return [
         Method("deeplab", "pseudo_labels", "saliency", ("train_cam", "train_affinity", "deeplab")),
-        Method("rrm", None, None, (*_cam(params.rrm.schedule == "cls"), "rrm")),
-        Method("rrm_two_step", "rrm_pseudo_labels", None, (*rrm, "rrm_two_step")),
-        Method("aalr", None, None, (*_cam(params.aalr.schedule == "cls"), "aalr")),
+        Method("rrm", None, None, (*_cam(rrm), "rrm")),
+        Method("rrm_two_step", "rrm_pseudo_labels", None, (*_cam(rrm or deeplab), "rrm", "rrm_two_step")),
+        Method("aalr", None, None, (*_cam(aalr), "aalr")),
         Method("ssnet", "ssnet_pseudo_labels", "ssnet_saliency", ("ssnet_round_1", "ssnet_round_2")),
         Method("auxsegnet", f"auxsegnet_rounds/round_{rounds - 1}", "auxsegnet_saliency", ("train_cam", *aux)),
-        Method(tables.UPPER_BOUND, None, None, (*_cam(params.train_deeplab.init == "cam"), tables.UPPER_BOUND)),
+        Method(tables.UPPER_BOUND, None, None, (*_cam(deeplab), tables.UPPER_BOUND)),
     ]
 
 
 def _cam(used: bool) -> tuple[str, ...]:
-    """The training that others begin with, where they do."""
+    """The training that others begin with, where one of a method's does."""
     return ("train_cam",) if used else ()
 
 
