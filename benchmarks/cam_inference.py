@@ -16,8 +16,9 @@ from benchmarks.photographs import NAMES, photograph
 from wsss_core.models import inference
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.ops import cam
+from wsss_core.ops import cam, grids
 from wsss_core.ops.images import resized
+from wsss_core.ops.network_cells import class_maps_on_grid
 
 SCALES = (0.5, 1.0, 1.5, 2.0)
 HEIGHT, WIDTH = 375, 500
@@ -76,14 +77,16 @@ def _network(backbone: str) -> Any:
 
 
 def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) -> np.ndarray:
-    total = torch.zeros(len(TAGS), *cam.grid_size((HEIGHT, WIDTH), stride=4), device=device)
+    total = torch.zeros(len(TAGS), *grids.grid_size((HEIGHT, WIDTH), stride=4), device=device)
     for scale in SCALES:
         for mirrored in (False, True):
             image = _decode(file)
             view = resized(image, (round(HEIGHT * scale), round(WIDTH * scale)))[None].to(device)
-            maps = F.relu(model.cams(view.flip(-1) if mirrored else view))
-            maps = F.interpolate(maps, size=total.shape[1:], mode="bilinear", align_corners=False)[0]
-            total += (maps.flip(-1) if mirrored else maps)[[tag - 1 for tag in TAGS]]
+            maps = F.relu(model.cams(view.flip(-1) if mirrored else view))[:, [tag - 1 for tag in TAGS]]
+            total += class_maps_on_grid(
+                maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), centre=model.centre, store_stride=4,
+                mirrored=mirrored,
+            )[0]
     return cam.normalise(total.cpu().numpy())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.saliency_maps import log_failed
-from wsss_core.ops import cam, fusion
+from wsss_core.ops import fusion, grids
 from wsss_core.params import Params
 from wsss_core.sections import DualXor
 from wsss_core.training import environment, per_image
@@ -14,7 +14,7 @@ from wsss_core.training import environment, per_image
 
 def label(image_id: str, folder: Path, *, cams: Path, saliency: Path, p: DualXor) -> None:
     scores = artifacts.read_scores(cams, image_id)
-    maps = cam.upsample(scores.scores, scores.size)
+    maps = grids.read(scores.scores, scores.size)
     salient = artifacts.read_grey(saliency, image_id)
     fused = fusion.fuse(maps, scores.classes, salient, rule="dual_xor", **p.model_dump())
     artifacts.write_labels(folder, image_id, fused.label)

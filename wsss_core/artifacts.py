@@ -39,8 +39,7 @@ class Scores:
 
     Attributes:
         classes: (K,) uint8, strictly ascending class ids; 0 first where the background has a map.
-        scores: (K, h, w) float16 in [0, 1]; map k belongs to classes[k]. One cell covers f x f pixels, where
-            h = ceil(H / f) and w = ceil(W / f).
+        scores: (K, h, w) float16 in [0, 1]; map k belongs to classes[k]. Their grid: `ops.grids`.
         size: (H, W) of the photograph.
     """
 

@@ -15,6 +15,8 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Stride = Literal[8, 16, 32]
+StoreStride = Literal[1, 2, 4, 8, 16, 32]
+"""Powers of two, so that a stored grid tells its stride."""
 Range = tuple[Positive, Positive]
 Scales = Annotated[list[Positive], Field(min_length=1)]
 Split = Literal["train", "val"]
@@ -122,7 +124,7 @@ class InferCam(Section):
     scales: Scales
     flip: bool
     sqrt: bool
-    store_stride: Count
+    store_stride: StoreStride
     splits: Splits
     max_pixels: Count
 
@@ -183,7 +185,7 @@ class RandomWalk(Section):
     beta: Positive
     log2_steps: Annotated[int, Field(ge=0, le=12)]
     background_exponent: Positive
-    store_stride: Count
+    store_stride: StoreStride
     splits: Splits
     max_pixels: Count
 
@@ -247,7 +249,7 @@ class Soft(Section):
 class Fuse(Section):
     rule: Literal["soft", "dual_xor", "oaa", "icd", "harmonic", "const_bg"]
     norm: Literal["max", "minmax", "none"]
-    store_stride: Count
+    store_stride: StoreStride
     soft: Soft
     dual_xor: DualXor
     oaa: Oaa

@@ -52,14 +52,20 @@ def test_a_weight_is_0_before_its_ramp_and_rises_linearly(start, length, joint, 
     assert risen(joint, Ramp(start=start, length=length)) == pytest.approx(expected)
 
 
-def test_cells_take_the_nearest_label_and_the_mean_confidence_of_those_that_are_labelled():
+def test_cells_take_label_and_confidence_of_the_pixel_in_their_middle():
     made = SelfLabels(
         torch.tensor([[[0, 0, 255, 2], [0, 0, 255, 2], [3, 3, 1, 255], [3, 3, 255, 255]]]),
         torch.tensor([[[0.2, 0.4, 0.0, 0.9], [0.6, 0.8, 0.0, 0.9], [1.0, 1.0, 0.8, 0.0], [1.0, 1.0, 0.0, 0.0]]]),
     )
     cells = on_grid(made, torch.Size([2, 2]))
-    assert cells.labels.tolist() == [[[0, 255], [3, 1]]]
-    torch.testing.assert_close(cells.confidence, torch.tensor([[[0.5, 0.0], [1.0, 0.2]]]))
+    assert cells.labels.tolist() == [[[0, 2], [3, 255]]]
+    torch.testing.assert_close(cells.confidence, torch.tensor([[[0.8, 0.9], [1.0, 0.0]]]))
+
+
+def test_the_last_cell_of_a_crop_that_ends_before_its_middle_takes_the_last_pixel():
+    rows = torch.arange(17).view(1, 17, 1).expand(1, 17, 17)
+    cells = on_grid(SelfLabels(rows, rows / 17), torch.Size([3, 3]))
+    assert cells.labels[0, :, 0].tolist() == [4, 12, 16]
 
 
 def test_labels_on_their_own_grid_pass_unchanged():

@@ -1,5 +1,7 @@
 """One photograph through networks whose answers are known: stubs that read the picture's own colours."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch.nn.functional as F
 
 from wsss_core.artifacts import Scores
 from wsss_core.models import inference
-from wsss_core.ops import cam
+from wsss_core.ops import cam, grids
 from wsss_core.ops.images import MEAN, STD
 
 CPU = torch.device("cpu")
@@ -29,6 +31,8 @@ class Stub:
 
     def __init__(self, answer, stride=4):
         self.answer, self.stride, self.sizes = answer, stride, []
+        self.centre = (stride - 1) / 2
+        self.backbone = SimpleNamespace(output_stride=stride)
 
     def cams(self, images):
         self.sizes.append(tuple(images.shape))
@@ -65,9 +69,10 @@ def test_cams_are_of_the_tagged_classes_each_with_a_peak_of_1():
     scores = cams_of(Stub(lambda c: c), red_and_green(), (1, 2), **CAM)
     assert scores.classes.tolist() == [1, 2]
     assert (scores.scores.shape, scores.size) == ((2, 16, 24), (64, 96))
-    expected = np.zeros((2, 16, 24))
-    expected[0, :, :8] = expected[1, :, 16:] = 1
-    np.testing.assert_allclose(scores.scores, expected, atol=1e-4)
+    at_pixels = np.zeros((2, 64, 96))
+    at_pixels[0, :, :32] = at_pixels[1, :, 64:] = 1
+    between_cells = grids.read(grids.store(at_pixels, stride=4), (64, 96))
+    np.testing.assert_allclose(scores.scores, grids.store(between_cells, stride=4), atol=1e-4)
     assert scores.scores.max() <= 1
 
 
@@ -135,8 +140,8 @@ def test_odd_photographs_go_through_all_three(size):
     stub = Stub(lambda c: c)
     cams = cams_of(stub, image, (1, 3), **CAM | {"scales": [1.0, 0.5], "flip": True})
     walk = walk_of(stub, image, cams, **WALK)
-    assert cams.scores.shape == (2, *cam.grid_size(size, stride=4))
-    assert walk.scores.shape == (3, *cam.grid_size(size, stride=8))
+    assert cams.scores.shape == (2, *grids.grid_size(size, stride=4))
+    assert walk.scores.shape == (3, *grids.grid_size(size, stride=8))
     assert labels_of(stub, image, crf=None, **OPTIONS).shape == size
     assert np.isfinite(walk.scores).all()
 
@@ -163,8 +168,8 @@ def test_without_links_the_walk_returns_the_pooled_maps_with_the_power_taken_bef
         return 1e4 * torch.arange(c[0, 0].numel()).view(1, 1, *c.shape[-2:]).expand_as(c).float()
 
     walk = walk_of(Stub(all_different, stride=8), image, cams, **WALK | {"store_stride": 1})
-    full = cam.with_background(cam.upsample(cams.scores, cams.size), exponent=4.0)
-    np.testing.assert_allclose(walk.scores, cam.upsample(cam.pool(full, stride=8), (62, 95)), atol=1e-5)
+    full = cam.with_background(grids.read(cams.scores, cams.size), exponent=4.0)
+    np.testing.assert_allclose(walk.scores, grids.read(grids.store(full, stride=8), (62, 95)), atol=1e-5)
 
 
 def test_a_photograph_above_the_limit_walks_on_a_smaller_grid_and_is_stored_on_its_own():

@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_core.ops.grids import grid_size
 from wsss_core.ops.images import normalise
 from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.network_cells import at_pixels, class_maps_on_cells
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.training.self_labelling import MAX_EPSILON, SelfLabels, multi_scale_cams, self_labels
 from wsss_core.voc import IGNORE_INDEX
@@ -21,9 +23,11 @@ RULE = Reliability(
 class Network(nn.Module):
     """Class maps of stride 8 that are known for each size of its input: `known(size)`, else their height."""
 
-    def __init__(self, known=lambda size: torch.full((1, NUM_CLASSES, 1, 1), float(size[0]))) -> None:
+    def __init__(
+        self, known=lambda size: torch.full((1, NUM_CLASSES, 1, 1), float(size[0])), centre: float = 3.5
+    ) -> None:
         super().__init__()
-        self.known, self.calls = known, []
+        self.known, self.calls, self.centre = known, [], centre  # 3.5 is the middle of its cells
 
     def forward(self, images: torch.Tensor, *, segment: bool) -> dict[str, torch.Tensor]:
         assert not segment
@@ -81,7 +85,7 @@ TAGS = [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
 )
 def test_views_have_their_scale_s_size_and_scale_1_is_not_computed_again(size, expected):
     network = Network()
-    images, cams = torch.randn(2, 3, *size), torch.zeros(2, NUM_CLASSES, 5, 6)
+    images, cams = torch.randn(2, 3, *size), torch.zeros(2, NUM_CLASSES, *grid_size(size, stride=8))
     multi_scale_cams(network, images, cams, scales=[0.5, 1.0, 1.5, 2.0], eval_mode=True)
     assert [tuple(view.shape[-2:]) for view, _, _ in network.calls] == expected
     for view, _, _ in network.calls:
@@ -101,7 +105,9 @@ def test_maps_of_other_scales_are_brought_to_the_grid_of_scale_1():
              (128, 144): torch.rand(2, NUM_CLASSES, 16, 18, generator=generator)}  # fmt: skip
     cams = torch.rand(2, NUM_CLASSES, 8, 9, generator=generator)
     maps = multi_scale_cams(Network(known.get), torch.zeros(2, 3, 64, 72), cams, scales=[0.5, 1, 2], eval_mode=True)
-    others = [F.interpolate(other, size=(8, 9), mode="bilinear", align_corners=False) for other in known.values()]
+    others = [
+        class_maps_on_cells(other, view=view, size=(64, 72), centre=3.5, cells=(8, 9)) for view, other in known.items()
+    ]
     torch.testing.assert_close(maps, (cams + sum(others)) / 3)
 
 
@@ -132,7 +138,7 @@ def test_make_gets_the_maps_of_the_tags_at_full_size_each_divided_by_its_maximum
     outputs = outputs_of(batch)
     label(batch, outputs, make=make)
     assert [own.tolist() for own in make.tags] == [[1, 3], [2]]
-    full = F.interpolate(outputs["cam"], size=(40, 48), mode="bilinear", align_corners=False)
+    full = at_pixels(outputs["cam"], (40, 48))
     for given, maps, places in zip(make.cams, full, ([0, 2], [1]), strict=True):
         expected = torch.stack([maps[c] / (maps[c].max() + MAX_EPSILON) for c in places])
         torch.testing.assert_close(given, expected)
@@ -229,7 +235,8 @@ def test_padding_has_no_label_and_no_influence_on_those_inside(at):
     def make(*given):
         return reliable_labels(*given, RULE)
 
-    plain, around = label(batch, outputs, make=make), label(canvas, shouting, make=make)
+    by_pixel = Network(centre=0.0)
+    plain, around = (label(*given, make=make, model=by_pixel) for given in ((batch, outputs), (canvas, shouting)))
     assert torch.equal(around.labels[:, *part], plain.labels)
     assert torch.equal(around.confidence[:, *part], plain.confidence)
     assert (around.labels[~canvas["roi"]] == IGNORE_INDEX).all()
@@ -241,7 +248,7 @@ def test_each_image_has_its_own_padding():
     batch, make = batch_of(noise(height=48, width=48), TAGS), Maker()
     batch["roi"][0, 40:] = False
     batch["roi"][1, :, :8] = False
-    made = label(batch, make=make)
+    made = label(batch, outputs_of(batch, grid=(6, 6)), make=make)
     assert [picture.shape for picture in make.images] == [(40, 48, 3), (48, 40, 3)]
     assert [maps.shape for maps in make.cams] == [(2, 40, 48), (1, 48, 40)]
     assert torch.equal(made.labels != IGNORE_INDEX, batch["roi"])

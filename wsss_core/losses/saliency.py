@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
+from wsss_core.ops.network_cells import at_pixels
+
 SMALLEST = 1e-6
 """Bounds the logarithms of probabilities: SSNet's sums of products reach 0 and 1."""
 
@@ -48,13 +50,13 @@ def saliency_loss(logits: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor
     """Mean binary cross entropy over the valid pixels; 0 (with a graph) without any.
 
     Args:
-        logits: (B, 1, h, w) float; upsampled bilinearly to the truth.
+        logits: (B, 1, h, w) float; read at the truth's pixels (`network_cells.at_pixels`).
         truth: (B, H, W) float in [0, 1].
         valid: (B, H, W) bool, False on padding.
 
     Xu et al., ICCV 2021, sec. 3.2. DEVIATION: the released code supervises padding as not salient.
     """
-    full = F.interpolate(logits.float(), size=truth.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    full = at_pixels(logits.float(), truth.shape[-2:])[:, 0]
     return _mean(F.binary_cross_entropy_with_logits(full, truth.float(), reduction="none"), valid)
 
 

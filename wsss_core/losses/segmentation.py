@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from wsss_core.ops.network_cells import at_pixels
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 
@@ -12,13 +13,13 @@ def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tenso
     """Mean cross entropy over the labelled pixels, at the labels' resolution.
 
     Args:
-        logits: (B, C+1, h, w) float; upsampled bilinearly to the labels.
+        logits: (B, C+1, h, w) float; read at the labels' pixels (`network_cells.at_pixels`).
         labels: (B, H, W) int64, 0..C or IGNORE_INDEX.
 
     Returns:
         a scalar; 0 (with a graph) when every pixel is ignored, where a plain mean would be NaN.
     """
-    logits = _at(logits.float(), labels.shape[-2:])
+    logits = at_pixels(logits.float(), labels.shape[-2:])
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="sum")
     return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
 
@@ -27,7 +28,7 @@ def balanced_segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> di
     """Two mean cross entropies, of the background's pixels and of the objects': the ratio is 1:1 by construction.
 
     Args:
-        logits: (B, C+1, h, w) float; upsampled bilinearly to the labels.
+        logits: (B, C+1, h, w) float; read at the labels' pixels (`network_cells.at_pixels`).
         labels: (B, H, W) int64, 0..C or IGNORE_INDEX.
 
     Returns:
@@ -36,7 +37,7 @@ def balanced_segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> di
 
     Zhang et al., AAAI 2020, released code: background outnumbers objects many times over.
     """
-    logits = _at(logits.float(), labels.shape[-2:])
+    logits = at_pixels(logits.float(), labels.shape[-2:])
     losses = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")  # (B, H, W)
     background = labels == BACKGROUND
     parts = {"background": background, "foreground": ~background & (labels != IGNORE_INDEX)}
@@ -49,7 +50,7 @@ def bootstrapped_loss(
     """Cross entropy on labels of which a share gives way to what the network itself thinks, among the image's tags.
 
     Args:
-        logits: (B, C+1, h, w) float; upsampled bilinearly to the labels.
+        logits: (B, C+1, h, w) float; read at the labels' pixels (`network_cells.at_pixels`).
         labels: (B, H, W) int64, 0..C or IGNORE_INDEX.
         tags: (B, C) float, 0 or 1.
         share: of the network's own labels, in [0, 1] (SSNet: 0.1); they need no gradient.
@@ -60,15 +61,8 @@ def bootstrapped_loss(
     Reed et al., ICLR 2015, "hard"; Zeng et al., ICCV 2019, released code. DEVIATION: absent classes cannot win; there,
     logits are multiplied by the tags, and the 0 of an absent class beats a negative logit of a present one.
     """
-    logits = _at(logits.float(), labels.shape[-2:])
+    logits = at_pixels(logits.float(), labels.shape[-2:])
     absent = F.pad(tags, (1, 0), value=1.0)[:, :, None, None] == 0                             # (B, C+1, 1, 1)
     own = logits.detach().masked_fill(absent, -torch.inf).argmax(dim=1)
     own = own.masked_fill(labels == IGNORE_INDEX, IGNORE_INDEX)
     return (1 - share) * segmentation_loss(logits, labels) + share * segmentation_loss(logits, own)
-
-
-def _at(logits: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    """Upsampled bilinearly; the same where they have the size already, which a copy would cost a whole map."""
-    if logits.shape[-2:] == size:
-        return logits
-    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from wsss_core.joint_sections import AdaptiveAffinity, LabelReassign, Ramp
@@ -16,11 +15,11 @@ from wsss_core.losses.label_reassign import label_reassign_loss, share_reassigne
 from wsss_core.methods import two_branch
 from wsss_core.methods.recipe import Recipe
 from wsss_core.methods.two_branch import Objective
+from wsss_core.ops.grids import stride_of
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
 from wsss_core.training.self_labelling import SelfLabels, self_labels
-from wsss_core.voc import IGNORE_INDEX
 
 
 def recipe(params: Params) -> Recipe:
@@ -125,7 +124,11 @@ def risen(joint: float, ramp: Ramp) -> float:
 
 
 def on_grid(made: SelfLabels, grid: torch.Size) -> SelfLabels:
-    """Labels of the cells, nearest, and their confidences, bilinear."""
-    labels = F.interpolate(made.labels[:, None].float(), size=grid, mode="nearest")[:, 0].long()
-    confidence = F.interpolate(made.confidence[:, None], size=grid, mode="bilinear", align_corners=False)[:, 0]
-    return SelfLabels(labels, confidence * (labels != IGNORE_INDEX))
+    """Label and confidence of each cell: of the pixel in its middle, or of the last one where that lies beyond."""
+    size = made.labels.shape[-2:]
+    stride = stride_of(grid, size)
+    rows, columns = (
+        (torch.arange(cells, device=made.labels.device) * stride + stride // 2).clamp(max=side - 1)
+        for cells, side in zip(grid, size, strict=True)
+    )
+    return SelfLabels(*(maps[:, rows[:, None], columns] for maps in (made.labels, made.confidence)))

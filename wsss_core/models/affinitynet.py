@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from wsss_core.models.backbones import Backbone
+from wsss_core.ops.network_cells import at_pixels
 
 INITIAL_GAIN = 4.0
 """Spreads the first distances, so that affinities do not all start near 1 (released code)."""
@@ -45,9 +46,8 @@ class AffinityNet(nn.Module):
         reductions = (self.f8_3, self.f8_4, self.f8_5)
         reduced = [F.elu(reduce(tap)) for reduce, tap in zip(reductions, taps, strict=True)]
         size = reduced[0].shape[-2:]
-        aligned = [F.interpolate(r, size=size, mode="bilinear", align_corners=False) if r.shape[-2:] != size else r
-                   for r in reduced]
-        return {"affinity_features": F.elu(self.f9(torch.cat(aligned, dim=1)))}            # (B, sum widths, h, w)
+        aligned = torch.cat([at_pixels(maps, size) for maps in reduced], dim=1)
+        return {"affinity_features": F.elu(self.f9(aligned))}                              # (B, sum widths, h, w)
 
 
 def _ascending(taps: Sequence[int], count: int, name: str) -> list[int]:

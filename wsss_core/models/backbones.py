@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from wsss_core.models import resnet38d
 from wsss_core.models.dilation import remove_dilation, set_output_stride
+from wsss_core.models.receptive import centre_of_first_cell, pads_by_size
 from wsss_core.models.weights import load_weights, read_state_dict
 
 RESNET38D = "resnet38d"
@@ -40,10 +41,12 @@ class Backbone(nn.Module):
     Attributes:
         num_features: F, channels of `forward_features`.
         taps_channels, taps_strides: of each tap, shallow to deep.
+        centre: the pixel that the first cell of `forward_features` lies around (`receptive`).
 
     A parameter that neither the features nor a tap depends on (timm keeps some for its classifier) does not
     train. Maps have ceil(side / stride) cells for every image of at least 1x1; networks that round down
-    (ConvNeXt's patches) get their images padded with zeros on the right and at the bottom.
+    (ConvNeXt's patches), or whose own padding changes with the size (TensorFlow's), get their images padded with zeros
+    on the right and at the bottom.
     """
 
     net: Any  # nn.Module of timm's protocol, which no type of timm describes
@@ -55,7 +58,7 @@ class Backbone(nn.Module):
         self.output_stride = output_stride
         self.batch_norm = batch_norm
         self.eval()
-        self._pads = not self._rounds_up()
+        self._pads = pads_by_size(net) or not self._rounds_up()
         image = torch.zeros(1, 3, 2 * output_stride, 2 * output_stride)
         with torch.enable_grad():
             features = net.forward_features(image)
@@ -63,6 +66,7 @@ class Backbone(nn.Module):
         if features.shape[-2:] != (2, 2) or taps[-1].shape[-2:] != (2, 2):
             raise _unsupported_stride(name, output_stride)
         self.num_features = features.shape[1]
+        self.centre = centre_of_first_cell(net, image)
         self.taps_channels = tuple(tap.shape[1] for tap in taps)
         self.taps_strides = tuple(2 * output_stride // tap.shape[-1] for tap in taps)
         behind_taps, behind_any = _parameters_behind(taps), _parameters_behind([features, *taps])

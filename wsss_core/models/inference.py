@@ -14,12 +14,10 @@ import torch.nn.functional as F
 from wsss_core.artifacts import Scores
 from wsss_core.models.affinitynet import AffinityNet
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.ops import cam, pairs, random_walk
+from wsss_core.ops import cam, grids, network_cells, pairs, random_walk
 from wsss_core.ops.crf import dense_crf
 from wsss_core.ops.images import limited_size, pad_to_multiple, resized
 from wsss_core.ops.refinement import ids_of
-
-COARSEST_STRIDE = 32
 
 
 def views(
@@ -66,15 +64,18 @@ def class_activation_maps(
     Ahn & Kwak, CVPR 2018, sec. 3.1, as released: normalisation follows the sum, so scales weigh as they respond.
     """
     size = (images[0].shape[0], images[0].shape[1])
-    grid = cam.grid_size(size, stride=store_stride)
+    grid = grids.grid_size(size, stride=store_stride)
     wanted = sorted({tag for of_image in tags for tag in of_image})
     channels = torch.tensor([tag - 1 for tag in wanted], dtype=torch.long, device=device)
     total = torch.zeros(len(images), len(wanted), *grid, device=device)
     inputs = views(images, scales=scales, flip=flip, max_pixels=max_pixels, device=device)
     for view in inputs if wanted else ():
         maps = F.relu(model.cams(view).float()[:, channels])
-        maps = F.interpolate(maps.sqrt() if sqrt else maps, size=grid, mode="bilinear", align_corners=False)
-        total += unflipped(maps, flip=flip)
+        for mirrored, part in enumerate((maps.sqrt() if sqrt else maps).split(len(images))):
+            total += network_cells.class_maps_on_grid(
+                part, view=(view.shape[-2], view.shape[-1]), size=size, centre=model.centre,
+                store_stride=store_stride, mirrored=bool(mirrored),
+            )  # fmt: skip
     place = {tag: channel for channel, tag in enumerate(wanted)}
     return [
         Scores(np.asarray(own, dtype=np.uint8), cam.normalise(maps[[place[tag] for tag in own]]), size)
@@ -105,20 +106,22 @@ def random_walk_scores(
         beta: exponent of the affinities.
         log2_steps: the walk takes 2**log2_steps steps.
         background_exponent: of the background's score, taken at full resolution, then averaged over each cell
-            (its exponent makes the order matter).
+            (its exponent makes the order matter). DEVIATION from PSA, which pads with zeros and so weakens the last
+            row and column: cells beyond the image repeat its edge.
         store_stride, max_pixels: as for `class_activation_maps`.
 
     Returns:
         background first, then the classes of each image's CAMs.
 
-    Ahn & Kwak, CVPR 2018, sec. 3.3: single scale, no mirror.
+    Ahn & Kwak, CVPR 2018, sec. 3.3: single scale, no mirror; images are padded to the network's stride, as released.
     """
     size = (images[0].shape[0], images[0].shape[1])
     work = limited_size(size, scale=1.0, max_pixels=max_pixels)
-    padded = torch.stack([pad_to_multiple(resized(image, work), COARSEST_STRIDE) for image in images]).to(device)
+    multiple = model.backbone.output_stride
+    padded = torch.stack([pad_to_multiple(resized(image, work), multiple) for image in images]).to(device)
     features = model(padded)["affinity_features"].float()
     stride = padded.shape[-1] // features.shape[-1]
-    rows, columns = cam.grid_size(work, stride=stride)
+    rows, columns = grids.grid_size(work, stride=stride)
     links = pairs.affinities(features[..., :rows, :columns], radius=radius)
     transition = random_walk.transition_matrix(links, height=rows, width=columns, beta=beta)
 
@@ -126,20 +129,18 @@ def random_walk_scores(
     most = max(map(len, starts))
     padded_starts = np.stack([np.pad(maps, ((0, most - len(maps)), (0, 0), (0, 0))) for maps in starts])
     walked = random_walk.propagate(torch.from_numpy(padded_starts).to(device), transition, log2_steps=log2_steps)
-    grid = cam.grid_size(size, stride=store_stride)
     results = []
     for maps, start, own in zip(walked.cpu().numpy(), starts, cams, strict=True):
-        stored = np.stack([cam.resize(plane, grid) for plane in cam.upsample(maps[: len(start)], work)])
-        results.append(Scores(np.concatenate([[0], own.classes]).astype(np.uint8), stored, size))
+        full = grids.stretch(grids.read(maps[: len(start)], work), size)
+        classes = np.concatenate([[0], own.classes]).astype(np.uint8)
+        results.append(Scores(classes, grids.store(full, stride=store_stride), size))
     return results
 
 
 def _walk_start(cams: Scores, work: tuple[int, int], *, exponent: float, stride: int) -> np.ndarray:
     """(K+1, h, w) background and CAMs on the walk's grid."""
-    maps = cam.with_background(cam.upsample(cams.scores, cams.size), exponent=exponent)
-    if work != cams.size:
-        maps = np.stack([cam.resize(plane, work) for plane in maps])
-    return cam.pool(maps, stride=stride)
+    maps = cam.with_background(grids.read(cams.scores, cams.size), exponent=exponent)
+    return grids.store(grids.stretch(maps, work), stride=stride)
 
 
 def segmentation_probabilities(model: torch.nn.Module, images: Sequence[np.ndarray], **options) -> np.ndarray:
@@ -153,11 +154,11 @@ def saliency_maps(model: torch.nn.Module, images: Sequence[np.ndarray], **option
 
 
 def _class_probabilities(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
-    return F.interpolate(outputs["seg"].float(), size=size, mode="bilinear", align_corners=False).softmax(dim=1)
+    return network_cells.at_pixels(outputs["seg"].float(), size).softmax(dim=1)
 
 
 def _saliency(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
-    return F.interpolate(outputs["saliency"].float(), size=size, mode="bilinear", align_corners=False)
+    return network_cells.at_pixels(outputs["saliency"].float(), size)
 
 
 def averaged(

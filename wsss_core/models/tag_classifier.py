@@ -26,6 +26,11 @@ class TagClassifier(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
 
+    @property
+    def centre(self) -> float:
+        """The pixel that the first cell of the class maps lies around."""
+        return self.backbone.centre
+
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F, h, w) features to (B, C) logits."""
         return self.fc8(self.dropout(features).mean(dim=(2, 3), keepdim=True)).flatten(1)

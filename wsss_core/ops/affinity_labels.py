@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsss_core.artifacts import Scores
-from wsss_core.ops import cam
+from wsss_core.ops import cam, grids
 from wsss_core.ops.crf import dense_crf
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -35,7 +35,7 @@ def confident_labels(
     Ahn & Kwak, CVPR 2018, sec. 3.2.
     """
     exponents = (background_exponent_low, background_exponent_high)
-    full = [cam.upsample(scores.scores, scores.size) for scores in cams]
+    full = [grids.read(scores.scores, scores.size) for scores in cams]
     unaries = [np.stack([cam.with_background(maps, exponent=exponent) for exponent in exponents]) for maps in full]
     runs = dense_crf(images, unaries, **crf)                                               # (2, K+1, H, W) each
     labels = [q.argmax(axis=1) for q in runs]

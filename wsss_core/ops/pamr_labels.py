@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from wsss_core.ops.cam import grid_size
+from wsss_core.ops.grids import grid_size
+from wsss_core.ops.network_cells import at_pixels
 from wsss_core.ops.pamr import pamr
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -81,12 +82,15 @@ def _refined(
 ) -> torch.Tensor:
     """(K+1, H, W) masks after PAMR on the grid of `stride`."""
     height, width = image.shape[-2:]
-    grid = grid_size((height, width), stride=stride)
     # In float64: float32 leaves rounding errors in flat regions, which PAMR, blind to scale, takes for edges.
-    small = _resized(image.double(), grid)
-    refined = pamr(small[None], _resized(masks, grid)[None], dilations=dilations, iterations=iterations)[0]
-    return _resized(refined, (height, width)).clamp(max=1)
+    small = _on_cells(image.double(), stride=stride)
+    refined = pamr(small[None], _on_cells(masks, stride=stride)[None], dilations=dilations, iterations=iterations)
+    return at_pixels(refined, (height, width))[0].clamp(max=1)
 
 
-def _resized(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    return F.interpolate(maps[None], size=size, mode="bilinear", align_corners=False)[0]
+def _on_cells(maps: torch.Tensor, *, stride: int) -> torch.Tensor:
+    """(K, H, W) maps in the middle of each cell of a grid, bilinear; beyond the image its edge repeats."""
+    (height, width), (rows, columns) = maps.shape[-2:], grid_size(maps.shape[-2:], stride=stride)
+    beyond = (0, columns * stride - width, 0, rows * stride - height)
+    whole = F.pad(maps[None], beyond, mode="replicate")
+    return F.interpolate(whole, size=(rows, columns), mode="bilinear", align_corners=False)[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsss_core.artifacts import Scores
-from wsss_core.ops import cam
+from wsss_core.ops import cam, grids
 from wsss_core.ops.crf import dense_crf
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -16,7 +16,7 @@ def cam_crf_labels(
     images: Sequence[np.ndarray], cams: Sequence[Scores], *, background_exponent: float, **crf
 ) -> list[np.ndarray]:
     """(H, W) uint8 labels each of a dense CRF on the CAMs alone: what every affinity method has to beat."""
-    full = [cam.upsample(scores.scores, scores.size) for scores in cams]
+    full = [grids.read(scores.scores, scores.size) for scores in cams]
     runs = dense_crf(images, [cam.with_background(maps, exponent=background_exponent) for maps in full], **crf)
     return [ids_of(scores.classes)[q.argmax(axis=0)] for q, scores in zip(runs, cams, strict=True)]
 
@@ -62,7 +62,7 @@ def refined_labels(
 
 def _unary(scores: Scores, ids: np.ndarray, fused: np.ndarray | None, *, confidence: float) -> np.ndarray:
     """(L, H, W) probabilities at every pixel."""
-    unary = normalised(cam.upsample(scores.scores, scores.size))
+    unary = normalised(grids.read(scores.scores, scores.size))
     return unary if fused is None else _override(unary, ids, fused, confidence=confidence)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from wsss_core.artifacts import Scores
-from wsss_core.ops import cam, fusion
+from wsss_core.ops import fusion, grids
 
 
 def foreground(walk: Scores, *, norm: str) -> np.ndarray:
@@ -13,7 +13,7 @@ def foreground(walk: Scores, *, norm: str) -> np.ndarray:
 
     A walk averages, so its peaks lie below 1; the rules expect each class to peak near 1.
     """
-    return fusion.normalise(cam.upsample(walk.scores[1:], walk.size), kind=norm)
+    return fusion.normalise(grids.read(walk.scores[1:], walk.size), kind=norm)
 
 
 def fused_label(walk: Scores, saliency: np.ndarray, *, norm: str, rule: str, **parameters) -> np.ndarray:
@@ -23,7 +23,6 @@ def fused_label(walk: Scores, saliency: np.ndarray, *, norm: str, rule: str, **p
 
 
 def soft_fusion(walk: Scores, saliency: np.ndarray, *, norm: str, store_stride: int, **parameters) -> Scores:
-    """The probabilities behind rule `soft`, background first, at one value for store_stride x store_stride pixels."""
+    """The probabilities behind rule `soft`, background first, on a grid of `store_stride`."""
     full = fusion.soft_scores(foreground(walk, norm=norm), saliency, **parameters)
-    grid = cam.grid_size(walk.size, stride=store_stride)
-    return Scores(walk.classes, np.stack([cam.resize(plane, grid) for plane in full]), walk.size)
+    return Scores(walk.classes, grids.store(full, stride=store_stride), walk.size)

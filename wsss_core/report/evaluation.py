@@ -16,7 +16,7 @@ from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
-from wsss_core.ops import cam
+from wsss_core.ops import grids
 from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.ops.refinement import ids_of
 from wsss_core.ops.saliency.evaluation import THRESHOLDS, SaliencyScores
@@ -66,7 +66,7 @@ class Scorer:
         sweeps = {group: ThresholdSweep(len(self.index.classes), bins) for group in self._groups(ids, "train")}
         for image_id, groups in _progress(self._members(ids, "train"), "cam"):
             scores, mask = artifacts.read_scores(folder, image_id), self.truth.read(image_id)
-            maps = cam.upsample(scores.scores, scores.size)
+            maps = grids.read(scores.scores, scores.size)
             for group in groups:
                 sweeps[group].add(maps, scores.classes, mask)
         thresholds, curve = sweeps["all"].curve()
@@ -161,12 +161,12 @@ def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray
 
 def strongest(scores: Scores) -> np.ndarray:
     """(H, W) uint8: the class with the highest score of maps whose first is the background's."""
-    return scores.classes[cam.upsample(scores.scores, scores.size).argmax(axis=0)].astype(np.uint8)
+    return scores.classes[grids.read(scores.scores, scores.size).argmax(axis=0)].astype(np.uint8)
 
 
 def thresholded(scores: Scores, threshold: float) -> np.ndarray:
     """(H, W) uint8: the class with the highest score above `threshold`, else background."""
-    maps = cam.upsample(scores.scores, scores.size)
+    maps = grids.read(scores.scores, scores.size)
     constant = np.full((1, *scores.size), threshold, dtype=np.float32)
     return ids_of(scores.classes)[np.concatenate([constant, maps]).argmax(axis=0)]
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from wsss_core import voc
 from wsss_core.artifacts import Scores
-from wsss_core.ops import cam
+from wsss_core.ops import grids
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 MAX_HEIGHT, MAX_WIDTH = 200, 320
@@ -66,9 +66,9 @@ class Canvas:
         self._check("a score map", tuple(scores.size))
         if not len(scores.classes):
             return _as_bytes(self._faded)
-        maps = cam.upsample(scores.scores, scores.size)  # (K, H, W)
+        maps = grids.read(scores.scores, scores.size)  # (K, H, W)
         strongest = self._nearest(scores.classes[maps.argmax(axis=0)])
-        opacity = _HEAT_OPACITY * np.clip(cam.resize(maps.max(axis=0), self.shape), 0, 1)[..., None]
+        opacity = _HEAT_OPACITY * np.clip(grids.resize(maps.max(axis=0), self.shape), 0, 1)[..., None]
         return _as_bytes((1 - opacity) * self._faded + opacity * PALETTE[strongest])
 
     def grey(self, values: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ class Canvas:
             ValueError: it has another size than the photograph.
         """
         self._check("a grey map", values.shape)
-        return _as_bytes(np.repeat(255 * cam.resize(values, self.shape)[..., None], 3, axis=-1))
+        return _as_bytes(np.repeat(255 * grids.resize(values, self.shape)[..., None], 3, axis=-1))
 
     def _nearest(self, values: np.ndarray) -> np.ndarray:
         """(H, W) values at the centres of the (h, w) pixels."""

@@ -8,6 +8,7 @@ from torch import nn
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.ops.grids import stride_of
 from wsss_core.training.loop import Terms
 
 
@@ -35,7 +36,7 @@ def pool_majority(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     DEVIATION from PSA, which pools soft posteriors and takes their argmax: label maps are 40 GB smaller on VOC.
     """
     batch, height, width = labels.shape
-    stride = max(-(-height // size[0]), -(-width // size[1]))
+    stride = stride_of(size, (height, width))
     padded = torch.full((batch, size[0] * stride, size[1] * stride), -1, dtype=labels.dtype, device=labels.device)
     padded[:, :height, :width] = labels
     cells = padded.view(batch, size[0], stride, size[1], stride).permute(0, 1, 3, 2, 4).flatten(3)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from wsss_core.ops.images import SMALLEST_SIDE, photograph
+from wsss_core.ops.network_cells import class_maps_at_pixels, class_maps_on_cells
 from wsss_core.voc import IGNORE_INDEX
 
 MAX_EPSILON = 1e-5
@@ -53,7 +54,7 @@ def self_labels(
     """Label a batch from the class maps at several scales.
 
     Args:
-        model: called as model(images, segment=False), gives `cam`.
+        model: called as model(images, segment=False), gives `cam`, whose first cell lies around pixel `model.centre`.
         batch: `image`, `tags` and `roi` of `TrainingSet`; padding is cut off before anything is made, so that neither
             the maps' maxima nor the CRF see it. DEVIATION: the released code labels padding.
         outputs: of the step's own forward pass: `cam` (B, C, h, w), the maps at scale 1, and `logits` (B, C).
@@ -72,8 +73,7 @@ def self_labels(
     with torch.autocast(device.type, enabled=False):
         present = (batch["tags"] > 0) & (outputs["logits"].float().sigmoid() >= least_presence)
         size = batch["image"].shape[-2:]
-        full = [F.interpolate(m[own][None], size=size, mode="bilinear", align_corners=False)[0] if own.any()
-                else m.new_zeros(0, *size) for m, own in zip(maps, present, strict=True)]
+        full = [class_maps_at_pixels(m[own], size, centre=model.centre) for m, own in zip(maps, present, strict=True)]
         parts = [_rectangle(inside) for inside in batch["roi"]]
         pictures = photograph(batch["image"]).permute(0, 2, 3, 1)
         cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
@@ -103,10 +103,12 @@ def multi_scale_cams(
         if scale == 1:
             total += cams
             continue
-        size = [max(SMALLEST_SIDE, floor(side * scale)) for side in images.shape[-2:]]
-        view = F.interpolate(images, size=size, mode="bilinear", align_corners=False)
-        maps = model(view, segment=False)["cam"].float()
-        total += F.interpolate(maps, size=cams.shape[-2:], mode="bilinear", align_corners=False)
+        height, width = (max(SMALLEST_SIDE, floor(side * scale)) for side in images.shape[-2:])
+        view = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False)
+        total += class_maps_on_cells(
+            model(view, segment=False)["cam"].float(),
+            view=(height, width), size=images.shape[-2:], centre=model.centre, cells=cams.shape[-2:],
+        )  # fmt: skip
     model.train(was_training)
     return total / len(scales)
 
