@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
+from wsss_core.data.masks import open_masks
 from wsss_core.data.problems import DatasetError
 
 
@@ -93,3 +95,27 @@ def test_coco_entry_that_is_none_is_named(coco_set, entry):
     path.write_text(json.dumps({**json.loads(path.read_text()), "categories": [entry]}))
     with pytest.raises(DatasetError, match=r"the id of categories\[0\] is null, not a number; repair the file"):
         read_listing(coco_set)
+
+
+@pytest.mark.parametrize(
+    "written", ["images/a.jpg", "images\\\\a.jpg", "images/1/a.jpg", "./a.jpg", "/home/x/images/train/a.jpg"]
+)
+def test_coco_names_with_folders_are_found(coco_set, write, written):
+    path = coco_set.root / coco_set.train
+    write.change(path, '"a.jpg"', f'"{written}"')
+    listing = read_listing(coco_set)
+    assert coco_set.root / "images/train/a.jpg" in listing.images.values()
+    masks = open_masks(coco_set, build_index(listing, coco_set))
+    (image_id,) = set(listing.splits["train"]) - {"b c.d"}
+    assert masks.read(image_id).max() == 2
+
+
+def test_coco_names_never_leave_the_artifacts_folder(coco_set, write):
+    write.change(coco_set.root / coco_set.train, '"a.jpg"', '"../../train/a.jpg"')
+    assert set(read_listing(coco_set).images) == {"train/a", "b c.d", "é"}
+
+
+def test_coco_outlines_of_another_set_are_found_by_name(coco_set, folder_set, write):
+    write.change(coco_set.root / coco_set.train, '"a.jpg"', '"images/a.png"')
+    source = replace(folder_set, masks=str(coco_set.root / coco_set.train), classes=["bird", "cat", "dog"])
+    assert open_masks(source, build_index(read_listing(source), source)).read("a").max() == 3

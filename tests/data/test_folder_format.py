@@ -138,3 +138,37 @@ def test_folder_without_a_table_is_told(folder_set):
     (folder_set.root / "labels.csv").unlink()
     with pytest.raises(DatasetError, match=r"labels\.csv: there is no table of tags; add it"):
         read_listing(folder_set)
+
+
+def test_folder_names_may_have_any_folders_in_front(folder_set, write, caplog):
+    rows = ["images\\1\\a.png,dog,train", "photos/sub/b c.d.jpg,dog;cat,train", "/home/x/é.jpg,,val"]
+    write.text(folder_set.root / "labels.csv", "image,labels,split", *rows)
+    with caplog.at_level(logging.WARNING):
+        listing = read_listing(folder_set)
+    assert listing.splits == {"train": ("a", "sub/b c.d"), "val": ("é",)}
+    assert "3 images were found by the ends of their paths only (a, sub/b c.d, é)" in caplog.text
+
+
+def test_folder_base_name_of_several_images_names_them(folder_set, write):
+    write.photo(folder_set.root / "images/other/b c.d.jpg", grey=9)
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", "b c.d.jpg,cat", "é,")
+    with pytest.raises(DatasetError, match=r"b c\.d has no file .*; found .*other/b c\.d\.jpg, .*sub/b c\.d\.jpg"):
+        read_listing(folder_set)
+
+
+def test_folder_lists_and_table_may_write_names_differently(folder_set, write):
+    root = folder_set.root
+    write.text(root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "é,")
+    write.text(root / "train.txt", "/content/set/a.png", "/content/set/sub/b c.d.jpg")
+    write.text(root / "val.txt", "images/é.jpeg")
+    assert read_listing(folder_set).splits == {"train": ("a", "sub/b c.d"), "val": ("é",)}
+
+
+def test_folder_splits_of_other_names_are_told(folder_set, write, caplog):
+    write.change(folder_set.root / "labels.csv", ",val", ",valid")
+    with caplog.at_level(logging.WARNING):
+        read_listing(folder_set)
+    assert "split val" in caplog.text
+    assert "unless you set dataset.val to any of: train, valid" in caplog.text
+    with pytest.raises(DatasetError, match=r"split train of .* is empty; set dataset\.train to any of: train, valid"):
+        read_listing(replace(folder_set, train="training"))

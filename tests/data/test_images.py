@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from wsss_core.data import images
-from wsss_core.data.images import ImageError, find_images, image_size, read_image
-from wsss_core.data.problems import DatasetError
+from wsss_core.data.images import ImageError, image_size, read_image
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 STRIPES = np.array([[0, 90, 255], [10, 100, 200]], dtype=np.uint8)  # (2, 3)
@@ -183,42 +182,3 @@ def test_100_megapixels_pass_without_a_warning_and_more_is_refused(tmp_path, mon
 
 def test_pillow_knows_the_limit():
     assert Image.MAX_IMAGE_PIXELS == images.MAX_PIXELS == 100_000_000
-
-
-def test_found_ids_are_paths_without_suffix(tmp_path):
-    for name in (
-        "a.JPG",
-        "sub/b c.d.png",
-        ".hidden.png",
-        "._a.jpg",
-        ".thumbs/x.png",
-        "notes.txt",
-        "skipped/y.png",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = find_images(tmp_path, skip=[tmp_path / "skipped"])
-    assert found == {"a": [tmp_path / "a.JPG"], "sub/b c.d": [tmp_path / "sub" / "b c.d.png"]}
-
-
-def test_what_is_skipped_is_skipped_behind_a_link_too(tmp_path):
-    for name in ("photos/a.jpg", "photos/masks/a.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "link").symlink_to(tmp_path / "photos")
-    assert list(find_images(tmp_path / "photos", skip=[tmp_path / "link" / "masks"])) == ["a"]
-
-
-def test_accents_are_one_id_however_they_are_coded(tmp_path):
-    decomposed = "e\u0301.jpg"
-    (tmp_path / decomposed).touch()
-    assert find_images(tmp_path) == {"\u00e9": [tmp_path / decomposed]}
-
-
-def test_a_name_that_is_not_utf8_is_told(tmp_path):
-    try:
-        (tmp_path / "caf\udce9.jpg").touch()
-    except OSError:
-        pytest.skip("this file system keeps UTF-8 names only")
-    with pytest.raises(DatasetError, match=r"caf\\udce9\.jpg: its name is not UTF-8; rename"):
-        find_images(tmp_path)

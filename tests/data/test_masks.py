@@ -132,6 +132,17 @@ def test_any_format_takes_a_folder_of_masks(any_set, write):
     assert masks.read("a").min() == 2
 
 
+def test_masks_in_one_folder_are_found_by_base_name_if_no_other_image_has_it(folder_set, write, caplog):
+    write.labels(folder_set.root / "masks" / "b c.d.png", np.full((4, 6), 2))
+    assert masks_of(folder_set).read("sub/b c.d").max() == 2
+    assert "1 images were found by the ends of their paths only (b c.d)" in caplog.text
+    write.photo(folder_set.root / "images/other/b c.d.jpg", grey=9)
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "other/b c.d,cat", "é,")
+    masks = masks_of(folder_set)
+    assert not masks.available("sub/b c.d")
+    assert not masks.available("other/b c.d")
+
+
 def test_a_folder_of_masks_that_is_named_must_be_there(any_set):
     with pytest.raises(DatasetError, match=r"truth: there is no such folder; correct dataset.masks"):
         masks_of(replace(any_set, masks="truth"))

@@ -1,11 +1,14 @@
 """What no format may hold, and what all readers share."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from wsss_core import voc
+from wsss_core.data.check import check_dataset
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError
 from wsss_core.data.source import Source
@@ -21,6 +24,54 @@ def test_a_missing_image_is_named(any_set):
     remove_image(any_set)
     with pytest.raises(DatasetError, match=r"image (sub/)?b c\.d has no file in .*; add it or take it out"):
         read_listing(any_set)
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPEG", ".webp"])
+def test_an_image_of_another_kind_stands_for_the_one_that_is_named(any_set, suffix):
+    path = next(any_set.root.rglob("b c.d.jpg"))
+    Image.open(path).save(path.with_suffix(suffix), format="WEBP" if suffix == ".webp" else "JPEG")
+    path.unlink()
+    assert read_listing(any_set).images[_only(any_set, "b c.d")] == path.with_suffix(suffix)
+
+
+def test_an_image_that_cannot_be_opened_is_named_with_the_remedy(any_set):
+    path = next(any_set.root.rglob("b c.d.jpg"))
+    path.rename(path.with_suffix(".heic"))
+    with pytest.raises(DatasetError, match=r"b c\.d has no file in .*; found .*b c\.d\.heic, .*convert to JPEG, or "):
+        read_listing(any_set)
+
+
+def test_an_image_in_another_folder_of_the_set_is_named(voc_set):
+    path = voc_set.root / "JPEGImages/a.jpg"
+    (voc_set.root / "more").mkdir()
+    path.rename(voc_set.root / "more/a.jpg")
+    with pytest.raises(DatasetError, match=r"image a has no file in .*JPEGImages; found .*more/a\.jpg"):
+        read_listing(voc_set)
+
+
+def test_an_image_whose_name_differs_in_case_is_named(any_set):
+    path = next(any_set.root.rglob("b c.d.jpg"))
+    path.rename(path.with_name("B C.D.jpg"))
+    with pytest.raises(DatasetError, match=r"b c\.d has no file in .*; found .*B C\.D\.jpg, so write the name as it"):
+        read_listing(any_set)
+
+
+def test_what_is_passed_over_is_told_in_the_log_of_prepare_and_by_check(any_set, caplog):
+    folder = next(any_set.root.rglob("b c.d.jpg")).parent
+    for name in ("x.heic", "y.heic"):
+        (folder / name).touch()
+    with caplog.at_level(logging.WARNING):
+        read_listing(any_set)
+    assert "2 are passed over, for Pillow alone does not open .heic" in caplog.text
+    assert "y.heic" in caplog.text
+    report = check_dataset(any_set)
+    assert report.ok
+    assert "2 are passed over" in report.text()
+
+
+def _only(source: Source, base: str) -> str:
+    (name,) = (name for name in read_listing(source).images if name.endswith(base))
+    return name
 
 
 def test_an_image_missing_from_the_tags_is_named(voc_set, folder_set, write):

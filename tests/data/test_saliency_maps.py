@@ -42,6 +42,30 @@ def test_missing_maps_are_named_and_counted(tmp_path, index):
         SaliencyMaps.open(tmp_path, index, IDS, otherwise="choose saliency.method: rbd")
 
 
+def test_maps_are_found_as_photographs_are(tmp_path, index):
+    write(tmp_path, "maps/a")
+    Image.new("L", (6, 4), 51).save(tmp_path / "b c.d.jpg")
+    write(tmp_path, "e\u0301")
+    (tmp_path / "é.jpg").write_bytes(b"the photograph, beside its map")
+    maps = SaliencyMaps.open(tmp_path, index, IDS, otherwise="choose rbd")
+    assert [path.name for path in maps.paths.values()] == ["a.png", "b c.d.jpg", "e\u0301.png"]
+
+
+def test_two_maps_of_one_image_are_told(tmp_path, index):
+    for name in ("a.jpg", "a.bmp"):
+        Image.new("L", (6, 4)).save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"several maps for 1 images \(a\); leave one of each"):
+        SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd")
+
+
+def test_a_map_that_cannot_be_opened_is_named(tmp_path, index):
+    (tmp_path / "a.npy").touch()
+    with pytest.raises(ValueError, match=r"lacks .* \(a\); found .*a\.npy, for '\.npy' is no suffix of an image;"):
+        SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd")
+    with pytest.raises(ValueError, match=r"nowhere is no folder; put the saliency maps there, or choose rbd"):
+        SaliencyMaps.open(tmp_path / "nowhere", index, ["a"], otherwise="choose rbd")
+
+
 def test_many_missing_maps_are_named_in_part(tmp_path, index):
     ids = [f"i{n}" for n in range(30)]
     with pytest.raises(ValueError, match=r"30 of 30 images \(i0, .*i9, \.\.\.\)") as caught:

@@ -9,6 +9,7 @@ import pytest
 from wsss_core import voc
 from wsss_core.data.listing import read_listing
 from wsss_core.data.problems import DatasetError
+from wsss_core.data.source import Source
 
 
 def test_voc_reads_splits_images_and_tags(voc_set):
@@ -93,4 +94,64 @@ def test_voc_list_that_is_missing_names_those_that_are_there(voc_set):
 def test_voc_broken_xml_is_named(voc_set, write):
     write.text(voc_set.root / "Annotations" / "a.xml", "<annotation><object>")
     with pytest.raises(DatasetError, match=r"a\.xml is no valid XML .*; replace the file"):
+        read_listing(voc_set)
+
+
+def test_voc_lists_may_lie_in_main_and_bear_the_labels_of_a_class(voc_set, caplog):
+    lists = voc_set.root / "ImageSets"
+    (lists / "Segmentation").rename(lists / "Main")
+    (lists / "Main/dog_train.txt").write_text("a  1\nb c.d -1\n")
+    assert read_listing(voc_set).splits["train"] == ("a", "b c.d")
+    assert caplog.text == ""
+    with caplog.at_level(logging.WARNING):
+        listing = read_listing(replace(voc_set, train="dog_train"))
+    assert listing.splits["train"] == ("a", "b c.d")
+    assert listing.tags["b c.d"] == ()
+    assert "dog_train.txt gives each image a -1, 0 or 1" in caplog.text
+    assert "all its images are used, whatever the number" in caplog.text
+
+
+def test_voc_images_whose_names_end_in_a_number_are_no_labels(voc_set, write, caplog):
+    for name in ("x 0", "x 1"):
+        write.photo(voc_set.root / "JPEGImages" / f"{name}.jpg", grey=len(name))
+        write.annotation(voc_set.root / "Annotations" / f"{name}.xml", "dog")
+    write.text(voc_set.root / "ImageSets/Segmentation/train.txt", "x 0", "x 1")
+    assert read_listing(voc_set).splits["train"] == ("x 0", "x 1")
+    assert caplog.text == ""
+
+
+def test_voc_annotations_may_lie_beside_their_images(voc_set):
+    for path in (voc_set.root / "Annotations").glob("*.xml"):
+        path.rename(voc_set.root / "JPEGImages" / path.name)
+    (voc_set.root / "Annotations").rmdir()
+    listing = read_listing(voc_set)
+    assert listing.tags == {"a": ("dog", "person"), "b c.d": (), "é": ("cat",)}
+    assert listing.supervision == "tags"
+
+
+@pytest.fixture
+def roboflow_set(tmp_path, write) -> Source:
+    """train/ and valid/ hold images with their XML beside them, and a.jpg each; no list, no JPEGImages."""
+    for grey, (name, tag) in enumerate({"train/a": "dog", "train/b": "cat", "valid/a": "cow"}.items()):
+        write.photo(tmp_path / f"{name}.jpg", grey=60 * grey)
+        write.annotation(tmp_path / f"{name}.xml", tag)
+    write.text(tmp_path / "README.roboflow.txt", "exported")
+    return Source("voc", tmp_path, classes=None, train="train", val="valid", labels=None, images=None, masks=None)
+
+
+def test_roboflows_folders_are_splits(roboflow_set):
+    listing = read_listing(roboflow_set)
+    assert listing.splits == {"train": ("train/a", "train/b"), "val": ("valid/a",)}
+    assert listing.tags == {"train/a": ("dog",), "train/b": ("cat",), "valid/a": ("cow",)}
+
+
+def test_the_remedy_for_a_split_that_is_not_there_is_true(roboflow_set):
+    with pytest.raises(DatasetError, match=r"there is no such list; .* any of: train, valid$"):
+        read_listing(replace(roboflow_set, val="val"))
+
+
+def test_a_set_without_any_list_is_told_to_write_one(voc_set):
+    for path in (voc_set.root / "ImageSets/Segmentation").glob("*.txt"):
+        path.unlink()
+    with pytest.raises(DatasetError, match=r"none of another name; write one, an image's name a line, in "):
         read_listing(voc_set)

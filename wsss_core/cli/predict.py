@@ -1,5 +1,6 @@
 """`wsss predict`: label maps of any photographs by a trained network."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import click
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import PATH, telling_errors
-from wsss_core.data.images import SUFFIXES, ImageError, find_images, read_image
+from wsss_core.data.image_folder import list_images
+from wsss_core.data.images import SUFFIXES, ImageError, read_image
 from wsss_core.params import load_params
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -62,7 +66,10 @@ def _photographs(path: Path, *, out: Path) -> dict[str, Path]:
     if path.is_file():
         found = {path.stem: [path]}
     elif path.is_dir():
-        found = find_images(path, skip=[out])
+        folder = list_images(path, skip=[out])
+        for problem in folder.problems():
+            _log.warning("%s", problem.message)
+        found = folder.files
     else:
         raise ValueError(f"{path} does not exist; pass a photograph or a folder of photographs")
     if not found:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from wsss_core.data.contents import Contents
-from wsss_core.data.images import find_images, normalise
+from wsss_core.data.image_folder import list_images
+from wsss_core.data.names import HERE, Sought, as_id, guesses, normalise
 from wsss_core.data.problems import Problem, layout_error, suggestion
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_text
@@ -48,7 +49,7 @@ def read_instances(path: Path) -> Instances:
         DatasetError: the file is missing, is no JSON, or lacks what an instances file has.
     """
     images, objects, categories = _read_lists(path)
-    numbers = {image["id"]: _id_of(image["file_name"]) for image in images}
+    numbers = {image["id"]: as_id(image["file_name"]) for image in images}
     annotations = defaultdict(list)
     for place, annotation in enumerate(objects):
         if annotation["image_id"] not in numbers:
@@ -113,34 +114,38 @@ def read_coco(source: Source) -> Contents:
             raise layout_error(folder, "there is no such folder; correct dataset.images")
         folder = root
     names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(normalise, classes))
-    contents = Contents(names, {"train": [], "val": []}, folder, files={}, tags={}, tag_files={})
-    found = find_images(folder)
+    images = list_images(folder, skip=[root / source.masks] if source.masks else [])
+    contents = Contents(
+        names, {"train": [], "val": []}, images, files={}, tags={}, tag_files={}, problems=images.problems()
+    )
+    _add_files(contents, sets)
     for split, instances in sets.items():
         contents.splits[split] = list(instances.files)
-        _add_files(contents, instances, found)
         _add_tags(contents, instances, keep=None if classes is None else set(names))
     if classes is not None:
         contents.problems += _category_problems(names, sets["train"])
     return contents
 
 
-def _id_of(file_name: str) -> str:
-    return normalise(PurePosixPath(file_name).with_suffix("").as_posix())
-
-
-def _add_files(contents: Contents, instances: Instances, found: dict[str, list[Path]]) -> None:
-    own = Path(instances.path.parent)
-    places = [instances.path.stem.removeprefix("instances_"), "."]
-    if own.is_relative_to(contents.images):
-        places.insert(1, own.relative_to(contents.images).as_posix())
-    for name, file_name in instances.files.items():
-        keys = [(PurePosixPath(place) / name).as_posix() for place in places]
-        paths = next((found[key] for key in keys if key in found), [])
-        same_suffix = [path for path in paths if path.suffix == PurePosixPath(file_name).suffix] or paths
+def _add_files(contents: Contents, sets: dict[str, Instances]) -> None:
+    """The files that the names of all JSON files mean, in the folders where each of them may lie."""
+    images = contents.images
+    sought: dict[tuple[str, str], Sought] = {}
+    for split, instances in sets.items():
+        own = instances.path.parent
+        places = [instances.path.stem.removeprefix("instances_"), *HERE]
+        if own.is_relative_to(images.path):
+            places.insert(1, own.relative_to(images.path).as_posix())
+        sought |= {(split, name): (file_name, places) for name, file_name in instances.files.items()}
+    matches = images.names.matches(sought)
+    for (split, name), match in matches.items():
+        suffix = Path(sets[split].files[name]).suffix
+        paths = images.files[match.id]
         known = contents.files.setdefault(name, [])
-        known += [path for path in same_suffix if path not in known]
-        if not known:
-            del contents.files[name]
+        known += [path for path in paths if path.suffix == suffix and path not in known] or paths * (not known)
+    for split, instances in sets.items():
+        found = (matches[split, name] for name in instances.files if (split, name) in matches)
+        contents.problems += guesses(found, instances.path)
 
 
 def _add_tags(contents: Contents, instances: Instances, *, keep: set[str] | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from wsss_core import voc
-from wsss_core.data.problems import Problem, layout_error, suggestion
+from wsss_core.data.image_folder import ImageFolder, list_images
+from wsss_core.data.problems import Problem, layout_error, named, suggestion
 
 SPLITS = ("train", "val")
 
@@ -23,20 +24,22 @@ class Contents:
     Attributes:
         classes: as in `Listing`.
         splits: "train" and "val" -> ids as listed, repetitions kept.
-        images: the folder of the images.
+        images: the folder of the images and all that lies there.
         files: id -> its image files in that folder (an id that is used should have one).
         tags: id -> names as written.
         tag_files: id -> the file that names its tags.
+        split_names: what the files call their splits, where `dataset.train` and `dataset.val` choose among such names.
         problems: what the reader met on the way.
         supervision: as in `Listing`.
     """
 
     classes: tuple[str, ...]
     splits: dict[str, list[str]]
-    images: Path
+    images: ImageFolder
     files: dict[str, list[Path]]
     tags: dict[str, tuple[str, ...]]
     tag_files: dict[str, Path]
+    split_names: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     supervision: Supervision = "tags"
 
@@ -59,10 +62,17 @@ def check_classes(classes: tuple[str, ...], root: Path) -> None:
         )
 
 
-def contradictions(contents: Contents, *, root: Path, may_lack_val: bool) -> Iterator[Problem]:
-    """Every way in which splits, files and tags of a data set do not fit together."""
-    yield from _split_problems(contents.splits, root=root, may_lack_val=may_lack_val)
-    yield from _file_problems(contents)
+def contradictions(
+    contents: Contents, *, root: Path, may_lack_val: bool, skip: Sequence[Path] = ()
+) -> Iterator[Problem]:
+    """Every way in which splits, files and tags of a data set do not fit together.
+
+    Args:
+        root: of the data set; where images that are missing may lie instead, but not in the folders `skip`.
+        may_lack_val: whether the val split may be empty.
+    """
+    yield from _split_problems(contents, root=root, may_lack_val=may_lack_val)
+    yield from _file_problems(contents, root=root, skip=skip)
     yield from _tag_problems(contents)
 
 
@@ -72,7 +82,8 @@ def row_missing(name: str) -> Problem:
     return Problem("image without row", name, message)
 
 
-def _split_problems(splits: dict[str, list[str]], *, root: Path, may_lack_val: bool) -> Iterator[Problem]:
+def _split_problems(contents: Contents, *, root: Path, may_lack_val: bool) -> Iterator[Problem]:
+    splits = contents.splits
     for split in SPLITS:
         ids = splits.get(split, [])
         for name, count in Counter(ids).items():
@@ -81,7 +92,10 @@ def _split_problems(splits: dict[str, list[str]], *, root: Path, may_lack_val: b
                 yield Problem("repeated image", name, message, "warning")
         if not ids:
             legal = split == "val" and may_lack_val
-            remedy = "there will be no val scores" if legal else f"set dataset.{split} to a list of images"
+            choice = f"any of: {named(contents.split_names)}" if contents.split_names else "a list of images"
+            remedy = f"set dataset.{split} to {choice}"
+            if legal:
+                remedy = "there will be no val scores" + (f", unless you {remedy}" if contents.split_names else "")
             message = f"split {split} of {root} is empty; {remedy}"
             yield Problem("empty split", split, message, "warning" if legal else "error")
     for name in sorted(set(splits.get("train", ())) & set(splits.get("val", ()))):
@@ -89,11 +103,15 @@ def _split_problems(splits: dict[str, list[str]], *, root: Path, may_lack_val: b
         yield Problem("splits overlap", name, message, "warning")
 
 
-def _file_problems(contents: Contents) -> Iterator[Problem]:
+def _file_problems(contents: Contents, *, root: Path, skip: Sequence[Path]) -> Iterator[Problem]:
+    places = [contents.images]
+    if any(name not in contents.files for name in contents.used()):
+        places.append(list_images(root, skip=[contents.images.path, *skip]))
     for name in contents.used():
         paths = contents.files.get(name, [])
         if not paths:
-            message = f"image {name} has no file in {contents.images}; add it or take it out of the list"
+            found = next((found for place in places if (found := place.instead_of(name))), "")
+            message = f"image {name} has no file in {contents.images.path}{found}; add it or take it out of the list"
             yield Problem("missing image", name, message)
         if len(paths) > 1:
             both = " and ".join(str(path) for path in paths)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsss_core.data.contents import Contents, row_missing
-from wsss_core.data.images import find_images, normalise
+from wsss_core.data.image_folder import list_images
+from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import mask_folder
+from wsss_core.data.names import normalise
 from wsss_core.data.problems import Problem, layout_error
 from wsss_core.data.source import Source
-from wsss_core.data.tables import read_id_list, read_tag_table, repeated_rows
+from wsss_core.data.tables import read_tag_table
 
 TAG_TABLES = ("labels.csv", "image_labels.csv")
 
@@ -25,21 +27,20 @@ def read_folder(source: Source) -> Contents:
     Raises: see `listing.read_listing`.
     """
     root, classes = source.root, source.classes
-    folder = _images_folder(root, source.images)
-    files = find_images(folder, skip=[mask_folder(source)])
+    images = list_images(_images_folder(root, source.images), skip=[mask_folder(source)])
     path = _table_path(root, source.labels)
     names = None if classes is None else tuple(normalise(name) for name in classes)
-    table = read_tag_table(path, known=files, images=folder, classes=names)
+    table = read_tag_table(path, images=images, classes=names)
     if names is None:
         names = tuple(sorted({tag for tags in table.tags.values() for tag in tags}))
     contents = Contents(
         classes=names,
         splits={"train": [], "val": []},
-        images=folder,
-        files=files,
+        images=images,
+        files=images.files,
         tags=table.tags,
         tag_files=dict.fromkeys(table.tags, path),
-        problems=repeated_rows(table, path),
+        problems=[*images.problems(), *table.problems],
     )
     lists = {"train": source.train, "val": source.val}
     if table.splits is None:
@@ -69,6 +70,7 @@ def _table_path(root: Path, labels: str | None) -> Path:
 def _split_by_column(contents: Contents, cells: dict[str, str], names: dict[str, str]) -> None:
     for split, name in names.items():
         contents.splits[split] = [image for image, cell in cells.items() if name and cell == name]
+    contents.split_names = tuple(sorted({cell for cell in cells.values() if cell}))
     others = [image for image, cell in cells.items() if not cell or cell not in names.values()]
     if others:
         first, path = others[0], contents.tag_files[others[0]]
@@ -78,10 +80,11 @@ def _split_by_column(contents: Contents, cells: dict[str, str], names: dict[str,
 
 
 def _split_by_lists(contents: Contents, root: Path, names: dict[str, str]) -> None:
-    known = contents.files.keys() | contents.tags.keys()
     paths = {split: root / f"{name}.txt" for split, name in names.items() if name}
-    for split, path in paths.items():
-        if path.is_file():
-            contents.splits[split] = read_id_list(path, known=known, images=contents.images)
-    if not paths["train"].is_file():
+    there = {split: path for split, path in paths.items() if path.is_file()}
+    ids, problems = read_lists(there, contents.images)
+    contents.splits |= ids
+    contents.problems += problems
+    if "train" not in there:
+        known = contents.files.keys() | contents.tags.keys()
         contents.splits["train"] = sorted(known - set(contents.splits["val"]))

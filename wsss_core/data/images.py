@@ -7,22 +7,60 @@ field. Everything else that a viewer does (palette, alpha, EXIF orientation) is 
 from __future__ import annotations
 
 import io
-import os
+import stat
 import struct
-import unicodedata
 import zlib
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
-from wsss_core.data.problems import layout_error
+with suppress(ImportError):  # Apple's photographs; Pillow itself does not open them
+    import pillow_heif
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
+    pillow_heif.register_heif_opener()
+
+_KINDS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "BMP": (".bmp",),
+    "DIB": (".dib",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "JPEG2000": (".jp2", ".j2k"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
+}
+"""Kinds of image by Pillow's names, and their suffixes."""
+_MISSING = {
+    kind
+    for kind, is_there in {
+        "WEBP": features.check("webp"),
+        "JPEG2000": features.check("jpg_2000"),
+        "AVIF": features.check("avif"),
+        "HEIF": "HEIF" in Image.OPEN,
+    }.items()
+    if not is_there
+}
+_FORMATS = tuple(kind for kind in _KINDS if kind not in _MISSING)  # no other decoder ever sees a user's file
+
+SUFFIXES = tuple(suffix for kind in _FORMATS for suffix in _KINDS[kind])
+"""Of the images that can be opened here."""
+
+FOREIGN_SUFFIXES = (
+    *(suffix for kind in _KINDS if kind in _MISSING for suffix in _KINDS[kind]),
+    ".jxl", ".hif", ".psd", ".svg", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".eps", ".pdf",
+    ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+)  # fmt: skip
+"""Of images that cannot."""
 
 MAX_PIXELS = 100_000_000
+MAX_BYTES = 2_000_000_000
+"""More than MAX_PIXELS take in any kind, even with 16 bits a channel and no compression."""
 
 # Pillow warns of a "decompression bomb" above 89 megapixels and stops above twice that. Phones and scanners
 # deliver up to about 100, which as uint8 RGB is 300 MB and can be worked with; so the warning begins where we
@@ -84,15 +122,30 @@ def _has_colours(image: Image.Image) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content; ImageError where there is none to read."""
+    """The file's content; ImageError where there is none to read. Nothing but a file is opened: a pipe would hang."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path} is {_kind_of(status.st_mode)} and no file; replace it or leave it out")
+        if status.st_size > MAX_BYTES:
+            raise ImageError(f"{path} has {status.st_size / 1e9:.1f} GB, more than any image; leave it out")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ImageError(
-            f"{path} does not exist; put the image back or leave it out"
-        ) from None
+        raise ImageError(f"{path} does not exist; put the image back or leave it out") from None
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); make the file readable") from None
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def why_foreign(suffix: str) -> str:
+    """Why images of this suffix (lower case) cannot be opened, and what helps; empty for other suffixes."""
+    if suffix in _KINDS["HEIF"] and "HEIF" in _MISSING:
+        return f"for Pillow alone does not open {suffix}: convert to JPEG, or `pip install pillow-heif`"
+    return f"for {suffix} cannot be opened here: convert to JPEG or PNG" if suffix in FOREIGN_SUFFIXES else ""
 
 
 def decode_image(content: bytes, path: Path) -> np.ndarray:
@@ -122,7 +175,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def opened(content: bytes, path: Path) -> Iterator[Image.Image]:
     """The image of these bytes, not yet decoded; what goes wrong with it in the block is an `ImageError`."""
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(_too_large(path))
             yield image
@@ -135,48 +188,6 @@ def opened(content: bytes, path: Path) -> Iterator[Image.Image]:
         raise ImageError(
             f"{path} cannot be decoded ({reason}); replace the file or leave it out"
         ) from error
-
-
-def find_images(folder: Path, *, skip: Collection[Path] = ()) -> dict[str, list[Path]]:
-    """All image files below folder, by id: the path from folder, "/" between parts, without the suffix.
-
-    Args:
-        folder: searched with all its sub-folders; hidden files and folders are passed over.
-        skip: folders that are not entered, by whatever path or link they are reached.
-
-    Returns:
-        id (Unicode NFC) -> its files, ascending; more than one where names differ only in the suffix or in
-        how accents are coded.
-
-    Raises:
-        DatasetError: a file's name is not UTF-8, so that no list could name it.
-    """
-    found: dict[str, list[Path]] = {}
-    skipped = {os.path.realpath(path) for path in skip}
-    for parent, folders, names in os.walk(folder, followlinks=True):  # sub-folders are often links
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in skipped
-        ]
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in SUFFIXES and not name.startswith("."):
-                if not _is_utf8(name):
-                    shown = os.path.join(parent, name).encode("utf-8", "backslashreplace").decode()
-                    raise layout_error(Path(shown), "its name is not UTF-8; rename the file")
-                image_id = (Path(parent).relative_to(folder) / stem).as_posix()
-                found.setdefault(normalise(image_id), []).append(Path(parent) / name)
-    return found
-
-
-def normalise(name: str) -> str:
-    """The name with accents in one code: macOS stores "é" as two characters, most text files as one."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _is_utf8(name: str) -> bool:
-    return not any("\udc80" <= character <= "\udcff" for character in name)  # how Python keeps odd bytes
 
 
 def _too_large(path: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wsss_core.data import coco_format, folder_format, voc_format
 from wsss_core.data.contents import Contents, Supervision, check_classes, contradictions
+from wsss_core.data.masks import mask_folder
 from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
 
@@ -78,7 +79,8 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     contents = _READERS[format](source)
     check_classes(contents.classes, root)
     may_lack_val = format in ("folder", "scenes") or not source.val
-    problems = [*contents.problems, *contradictions(contents, root=root, may_lack_val=may_lack_val)]
+    found = contradictions(contents, root=root, may_lack_val=may_lack_val, skip=[mask_folder(source)])
+    problems = [*contents.problems, *found]
     return _usable(contents), problems
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,12 +13,16 @@ from PIL import Image
 from wsss_core import voc
 from wsss_core.data import coco_masks
 from wsss_core.data.coco_format import Instances, read_instances
-from wsss_core.data.images import ImageError, find_images, opened, read_bytes
+from wsss_core.data.image_folder import list_images
+from wsss_core.data.images import ImageError, opened, read_bytes
+from wsss_core.data.names import Names, guesses
 from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
 
 if TYPE_CHECKING:  # the readers of tags, on which the index builds, import this module
     from wsss_core.data.index import Index
+
+_log = logging.getLogger(__name__)
 
 _FOLDERS = {"voc": "SegmentationClass", "scenes": "SegmentationClass", "folder": "masks", "coco": "masks"}
 _COLOURS = np.asarray(voc.palette(), dtype=np.uint32).reshape(256, 3)
@@ -55,7 +61,7 @@ def open_masks(source: Source, index: Index) -> Masks:
         if not source.train:
             raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
         return OutlineMasks([read_instances(root / name) for name in (source.train, source.val) if name], index)
-    return LabelFiles(find_masks(source), index)
+    return LabelFiles(find_masks(source, index.records), index)
 
 
 def mask_folder(source: Source) -> Path:
@@ -63,8 +69,8 @@ def mask_folder(source: Source) -> Path:
     return source.root / (source.masks or _FOLDERS[source.format])
 
 
-def find_masks(source: Source) -> dict[str, Path]:
-    """id -> its label image; empty where the format's own folder is missing.
+def find_masks(source: Source, ids: Iterable[str]) -> dict[str, Path]:
+    """id -> its label image, for the ids that have one; none where the format's own folder is missing.
 
     Raises:
         DatasetError: the folder named by `source.masks` is missing, or an id has two files.
@@ -72,11 +78,16 @@ def find_masks(source: Source) -> dict[str, Path]:
     folder = mask_folder(source)
     if source.masks is not None and not folder.is_dir():
         raise layout_error(folder, "there is no such folder; correct dataset.masks, or set it to null")
-    found = find_images(folder)
-    for name, paths in found.items():
+    if not folder.is_dir():
+        return {}
+    found = list_images(folder)
+    for name, paths in found.files.items():
         if len(paths) > 1:
             raise layout_error(folder, f"{paths[0]} and {paths[1]} are both the mask of {name}; remove one")
-    return {name: paths[0] for name, paths in found.items()}
+    matches = found.names.all_matches(ids)
+    for problem in guesses(matches.values(), folder):
+        _log.warning("%s", problem.message)
+    return {name: found.files[match.id][0] for name, match in matches.items()}
 
 
 class LabelFiles:
@@ -105,8 +116,13 @@ class OutlineMasks:
 
     def __init__(self, files: list[Instances], index: Index) -> None:
         labels = {name: place for place, name in enumerate(index.classes, start=1)}
+        names = Names(index.records, Path(index.root))
         self._index = index
-        self._source = {name: instances for instances in files for name in instances.files if name in index}
+        self._source = {
+            match.id: (instances, name)
+            for instances in files
+            for name, match in names.all_matches(instances.files).items()
+        }
         self._labels = {
             instances.path: {
                 number: labels[name] for number, name in instances.categories.items() if name in labels
@@ -116,18 +132,18 @@ class OutlineMasks:
 
     def available(self, image_id: str) -> bool:
         """Whether the image has a mask."""
-        return image_id in self._source and coco_masks.is_drawable(self._source[image_id], image_id)
+        return image_id in self._source and coco_masks.is_drawable(*self._source[image_id])
 
     def read(self, image_id: str) -> np.ndarray:
         """(H, W) uint8 ids, IGNORE_INDEX where void. Raises DatasetError for a missing or unusable mask."""
         if not self.available(image_id):
             raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
-        instances = self._source[image_id]
-        height, width = instances.sizes[image_id]
+        instances, name = self._source[image_id]
+        height, width = instances.sizes[name]
         _check_size(f"{instances.path}: mask of {image_id}", (height, width), self._index, image_id)
         try:
             return coco_masks.label_map(
-                instances.annotations[image_id],
+                instances.annotations[name],
                 labels=self._labels[instances.path],
                 height=height,
                 width=width,

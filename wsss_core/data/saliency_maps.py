@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from wsss_core import artifacts
+from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey
 from wsss_core.data.index import Index
+from wsss_core.data.names import guesses
 from wsss_core.data.problems import named
 from wsss_core.ops.fusion import MISSING_ABOVE, MISSING_BELOW
 
@@ -26,9 +27,14 @@ INVERTED_MARGIN = 0.1
 
 @dataclass(frozen=True)
 class SaliencyMaps:
-    """`<id>.png`, grey of 8 or 16 bits, white = salient, of the photographs' sizes."""
+    """One picture for each photograph, by its name, grey of 8 or 16 bits, white = salient, of the photograph's size.
 
-    folder: Path
+    Attributes:
+        paths: id -> its map.
+        index: of the photographs.
+    """
+
+    paths: Mapping[str, Path]
     index: Index
 
     @classmethod
@@ -39,15 +45,25 @@ class SaliencyMaps:
             otherwise: what a user can do instead of adding maps that are missing; ends the error's text.
 
         Raises:
-            ValueError: some of `ids` have no map; names them, with the count.
+            ValueError: some of `ids` have no map, or several; names them, with the count.
         """
-        missing = [image_id for image_id in ids if not artifacts.png_path(folder, image_id).exists()]
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder; put the saliency maps there, or {otherwise}")
+        found = list_images(folder)
+        matches = found.names.all_matches(ids)
+        missing = [image_id for image_id in ids if image_id not in matches]
         if missing:
             raise ValueError(
-                f"{folder} lacks the saliency maps of {len(missing)} of {len(ids)} images ({named(missing)});"
-                f" add <id>.png for each, or {otherwise}"
+                f"{folder} lacks the saliency maps of {len(missing)} of {len(ids)} images ({named(missing)})"
+                f"{found.instead_of(missing[0])}; add <id>.png for each, or {otherwise}"
             )
-        return cls(folder, index)
+        for problem in guesses(matches.values(), folder):
+            logger.warning("%s", problem.message)
+        files = {image_id: _pngs(found.files[match.id]) for image_id, match in matches.items()}
+        twice = [image_id for image_id, paths in files.items() if len(paths) > 1]
+        if twice:
+            raise ValueError(f"{folder} has several maps for {len(twice)} images ({named(twice)}); leave one of each")
+        return cls({image_id: paths[0] for image_id, paths in files.items()}, index)
 
     def read(self, image_id: str) -> np.ndarray:
         """(H, W) float32 in [0, 1].
@@ -56,7 +72,7 @@ class SaliencyMaps:
             ImageError: the map cannot be read, or has colours.
             ValueError: its size is not the photograph's.
         """
-        path, record = artifacts.png_path(self.folder, image_id), self.index[image_id]
+        path, record = self.paths[image_id], self.index[image_id]
         saliency = read_grey(path)
         if saliency.shape != (record.height, record.width):
             raise ValueError(
@@ -64,6 +80,11 @@ class SaliencyMaps:
                 " (height x width); resize the map"
             )
         return saliency.astype(np.float32) / 255
+
+
+def _pngs(paths: list[Path]) -> list[Path]:
+    """The PNG where there is one: a photograph may lie beside its map."""
+    return [path for path in paths if path.suffix.lower() == ".png"] or paths
 
 
 def log_failed(ids: Sequence[str], read: Callable[[str], np.ndarray], *, threshold: float) -> None:

@@ -11,8 +11,10 @@ import numpy as np
 from torchvision.transforms import v2
 
 from wsss_core import artifacts
-from wsss_core.data.images import find_images, read_grey, read_image
+from wsss_core.data.image_folder import list_images
+from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
+from wsss_core.data.names import Names, guesses
 from wsss_core.data.problems import named
 from wsss_core.data.saliency_maps import border_mean
 from wsss_core.data.training_set import Shuffled, augmented
@@ -47,14 +49,17 @@ class SaliencyFolders:
             SaliencySetError: a folder is missing or empty, has several files of one name, or photographs lack their
                 masks: names them, with the count.
         """
-        found = {folder: _files(folder) for folder in (images, masks)}
-        missing = sorted(set(found[images]) - set(found[masks]))
+        photographs, found = _files(images), _files(masks)
+        matches = Names(found, masks).all_matches(photographs)
+        missing = sorted(photographs.keys() - matches.keys())
         if missing:
             raise SaliencySetError(
-                f"{masks} lacks the masks of {len(missing)} of {len(found[images])} photographs ({named(missing)});"
+                f"{masks} lacks the masks of {len(missing)} of {len(photographs)} photographs ({named(missing)});"
                 f" add them, or move the photographs out of {images}"
             )
-        return cls(found[images], {name: found[masks][name] for name in found[images]})
+        for problem in guesses(matches.values(), masks):
+            logger.warning("%s", problem.message)
+        return cls(photographs, {name: found[match.id] for name, match in matches.items()})
 
     @property
     def ids(self) -> Sequence[str]:
@@ -127,7 +132,7 @@ class SaliencyFolders:
 
 def _files(folder: Path) -> dict[str, Path]:
     """Name -> the one image of that name."""
-    found = find_images(folder) if folder.is_dir() else {}
+    found = list_images(folder).files if folder.is_dir() else {}
     if not found:
         raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
     twice = [name for name, paths in found.items() if len(paths) > 1]

@@ -1,51 +1,17 @@
-"""Lists of image ids and tables of tags, as people write them."""
+"""Tables of tags, as people write them."""
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from wsss_core.data.images import SUFFIXES, normalise
+from wsss_core.data.image_folder import ImageFolder
+from wsss_core.data.names import guesses, normalise
 from wsss_core.data.problems import Problem, layout_error
 
-_SUFFIX = "|".join(suffix[1:] for suffix in SUFFIXES)
-# A line of the lists of PSA and DeepLab: image path, blanks, mask path.
-_PAIR = re.compile(rf"(.+?\.(?:{_SUFFIX}))\s+\S.*\.(?:{_SUFFIX})", re.IGNORECASE)
 _SEPARATORS = (";", "|", ",")  # of tags within a cell
-
-
-def image_id(name: str, known: Collection[str]) -> str:
-    """The id that a list or table means by name: as it stands if known, else without an image suffix."""
-    name = normalise(name).strip().replace("\\", "/").removeprefix("./")
-    path = PurePosixPath(name)
-    if name not in known and path.suffix.lower() in SUFFIXES:
-        return path.with_suffix("").as_posix()
-    return name
-
-
-def read_id_list(path: Path, *, known: Collection[str], images: Path) -> list[str]:
-    """The ids of a split list, in its order.
-
-    Args:
-        path: one id a line, or PSA's lines of an image path and a mask path; blank lines are passed over.
-        known: ids that exist; a line that is one of them is taken as it stands, blanks and dots included.
-        images: the images' folder; of a path below it only what follows it belongs to the id.
-    """
-    ids = []
-    for line in read_text(path).splitlines():
-        name = normalise(line.strip())
-        if not name:
-            continue
-        pair = _PAIR.fullmatch(name)
-        if name not in known and pair:
-            parts = PurePosixPath(pair[1]).parts
-            start = parts.index(images.name) + 1 if images.name in parts else len(parts) - 1
-            name = "/".join(parts[start:])
-        ids.append(image_id(name, known))
-    return ids
 
 
 def read_text(path: Path) -> str:
@@ -66,24 +32,21 @@ class TagTable:
     Attributes:
         tags: id -> names; the rows of an image that has several are joined.
         splits: id -> the cell of the `split` column; None where there is no such column.
-        repeated: ids that have several rows.
+        problems: what is to be said of its rows.
     """
 
     tags: dict[str, tuple[str, ...]]
     splits: dict[str, str] | None
-    repeated: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
-def read_tag_table(
-    path: Path, *, known: Collection[str], images: Path, classes: Collection[str] | None
-) -> TagTable:
+def read_tag_table(path: Path, *, images: ImageFolder, classes: Collection[str] | None) -> TagTable:
     """Read a CSV with the columns `image`, `labels` and perhaps `split`.
 
     Args:
         path: UTF-8, columns apart by comma, semicolon or tab. Tags of one cell are apart by the first of
             ";", "|", "," that the column holds anywhere, never by blanks; an empty cell means no tags.
-        known: ids that exist; see `image_id`. The image's name may have its suffix or not.
-        images: the images' folder; its name in front of an image's is taken off.
+        images: among which the images' names are looked up.
         classes: names that may hold such a sign themselves; a cell that is one of them is one tag.
 
     Raises:
@@ -92,12 +55,13 @@ def read_tag_table(
     """
     rows = _read_rows(path)
     separator = next((sign for sign in _SEPARATORS if any(sign in row["labels"] for row in rows)), None)
+    matches = images.names.all_matches(row["image"] for row in rows)
     tags: dict[str, tuple[str, ...]] = {}
     splits: dict[str, str] = {}
     repeated = []
     for row in rows:
-        name = _below(images.name, image_id(row["image"], known), known)
-        split = row.get("split", "")
+        match, split = matches.get(row["image"]), row.get("split", "")
+        name = match.id if match else images.names.id_of_missing(row["image"])
         if name in tags:
             repeated.append(name)
             if splits[name] != split:
@@ -105,15 +69,15 @@ def read_tag_table(
                 raise layout_error(path, f"image {name} is in the splits {both}; keep one row")
         splits[name] = split
         tags[name] = (*tags.get(name, ()), *_split_cell(row["labels"], separator, classes))
-    return TagTable(tags, splits if "split" in rows[0] else None, tuple(dict.fromkeys(repeated)))
+    problems = (*guesses(matches.values(), path), *_repeated_rows(repeated, path))
+    return TagTable(tags, splits if "split" in rows[0] else None, problems)
 
 
-def repeated_rows(table: TagTable, path: Path) -> list[Problem]:
+def _repeated_rows(repeated: list[str], path: Path) -> list[Problem]:
     """One warning for all images of a table that have several rows."""
-    if not table.repeated:
+    if not repeated:
         return []
-    count = len(table.repeated)
-    message = f"{path}: {count} images have several rows (first {table.repeated[0]}); their tags are joined"
+    message = f"{path}: {len(set(repeated))} images have several rows (first {repeated[0]}); their tags are joined"
     return [Problem("repeated row", str(path), message, "warning")]
 
 
@@ -144,7 +108,3 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 def _split_cell(cell: str, separator: str | None, classes: Collection[str] | None) -> tuple[str, ...]:
     parts = [cell] if separator is None or (classes and cell in classes) else cell.split(separator)
     return tuple(tag for part in parts if (tag := part.strip()))
-
-
-def _below(folder: str, name: str, known: Collection[str]) -> str:
-    return name if name in known else name.removeprefix(f"{folder}/")

@@ -10,19 +10,23 @@ import numpy as np
 
 from wsss_core import voc
 from wsss_core.data.contents import Contents
-from wsss_core.data.images import find_images, normalise
-from wsss_core.data.masks import find_masks, read_labels
-from wsss_core.data.problems import DatasetError, Problem, layout_error
+from wsss_core.data.image_folder import ImageFolder, list_images
+from wsss_core.data.lists import read_lists
+from wsss_core.data.masks import find_masks, mask_folder, read_labels
+from wsss_core.data.names import Names, normalise
+from wsss_core.data.problems import DatasetError, Problem, layout_error, named
 from wsss_core.data.source import Source
-from wsss_core.data.tables import read_id_list, read_tag_table, read_text, repeated_rows
+from wsss_core.data.tables import read_tag_table, read_text
 
+LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
+"""Where the lists of splits lie, relative to the root; the first that has one of the name counts."""
 ANNOTATIONS = "Annotations"
 TAG_TABLE = "image_labels.csv"
 CLASS_NAMES = "classes.txt"
 
 
 def read_voc(source: Source) -> Contents:
-    """What a folder in VOC's layout says: JPEGImages, ImageSets/Segmentation, Annotations.
+    """What a folder in VOC's layout says: JPEGImages, ImageSets, Annotations, or Roboflow's: train, valid, XML inside.
 
     Classes are `classes`, else the lines of classes.txt, else VOC's twenty. Tags are those of the CSV
     `labels` where one is named; else of each image's XML, and of image_labels.csv for images without; of
@@ -31,22 +35,31 @@ def read_voc(source: Source) -> Contents:
     Raises: see `listing.read_listing`.
     """
     root = source.root
-    folder = root / (source.images or "JPEGImages")
-    if not folder.is_dir():
-        raise layout_error(folder, "there is no such folder; set dataset.images or dataset.format")
-    files = find_images(folder)
-    splits = {"train": _read_split(root, source.train, files, folder)}
-    splits["val"] = _read_split(root, source.val, files, folder) if source.val else []
-    contents = Contents(_read_classes(root, source.classes), splits, folder, files, tags={}, tag_files={})
+    images = _images(source)
+    contents = Contents(
+        _read_classes(root, source.classes), {}, images, images.files, tags={}, tag_files={}, problems=images.problems()
+    )
+    _read_splits(contents, source)
     table = root / (source.labels or TAG_TABLE)
-    annotations = root / ANNOTATIONS
-    if source.labels is None and annotations.is_dir():
+    annotations = _annotations(root / ANNOTATIONS, contents)
+    if source.labels is None:
         _tags_from_xml(contents, annotations)
     if source.labels is not None or table.is_file():
         _tags_from_table(contents, table)
-    elif not annotations.is_dir():
+    elif not annotations and not (root / ANNOTATIONS).is_dir():
         _tags_from_masks(contents, source)
     return contents
+
+
+def _images(source: Source) -> ImageFolder:
+    """The photographs, in the folder of the parameters, in JPEGImages, or anywhere below the root."""
+    folder = source.root / (source.images or "JPEGImages")
+    if not folder.is_dir():
+        images = list_images(source.root, skip=[mask_folder(source)])
+        if source.images or not images.files:
+            raise layout_error(folder, "there is no such folder; set dataset.images or dataset.format")
+        return images
+    return list_images(folder)
 
 
 def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
@@ -55,22 +68,47 @@ def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     return voc.CLASSES if classes is None else tuple(normalise(name) for name in classes)
 
 
-def _read_split(root: Path, name: str, files: dict[str, list[Path]], folder: Path) -> list[str]:
-    lists = root / "ImageSets" / "Segmentation"
-    path = lists / f"{name}.txt"
-    if not path.is_file():
-        there = ", ".join(sorted(other.stem for other in lists.glob("*.txt"))) or "none"
-        raise layout_error(
-            path, f"there is no such list; set dataset.train and dataset.val to any of: {there}"
-        )
-    return read_id_list(path, known=files, images=folder)
+def _read_splits(contents: Contents, source: Source) -> None:
+    """The ids of train and val: a list in ImageSets, or else all images in a folder of the split's name."""
+    names = {split: name for split, name in (("train", source.train), ("val", source.val)) if name}
+    paths = {split: _list_path(source.root, name) for split, name in names.items()}
+    lists = {split: path for split, path in paths.items() if path.is_file()}
+    contents.splits = {"train": [], "val": []}
+    ids, problems = read_lists(lists, contents.images)
+    contents.splits |= ids
+    contents.problems += problems
+    for split in names.keys() - lists.keys():
+        contents.splits[split] = [name for name in contents.files if name.startswith(f"{names[split]}/")]
+        if not contents.splits[split]:
+            raise layout_error(paths[split], _no_list(source.root, contents.images))
 
 
-def _tags_from_xml(contents: Contents, annotations: Path) -> None:
+def _list_path(root: Path, name: str) -> Path:
+    paths = [root / folder / f"{name}.txt" for folder in LISTS]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _no_list(root: Path, images: ImageFolder) -> str:
+    lists = {path.stem for folder in LISTS for path in (root / folder).glob("*.txt")}
+    folders = {name.partition("/")[0] for name in images.files if "/" in name}
+    there = named(sorted(lists | folders))
+    if there:
+        return f"there is no such list; set dataset.train and dataset.val to any of: {there}"
+    return f"there is no such list, and none of another name; write one, an image's name a line, in {root / LISTS[0]}"
+
+
+def _annotations(folder: Path, contents: Contents) -> dict[str, Path]:
+    """id -> its XML, in the folder of annotations or beside the image."""
+    found = list_images(folder).with_suffix(".xml") if folder.is_dir() else {}
+    matches = Names(found, folder).all_matches(contents.used())
+    exact = {name: found[match.id] for name, match in matches.items() if match.is_exact}
+    return {name: found[match.id] for name, match in matches.items()} | contents.images.with_suffix(".xml") | exact
+
+
+def _tags_from_xml(contents: Contents, annotations: dict[str, Path]) -> None:
     """Tags = the names of the objects, difficult ones included; names of their parts (head, hand) are not."""
-    paths = {normalise(path.relative_to(annotations).as_posix()): path for path in annotations.rglob("*.xml")}
     for name in contents.used():
-        path = paths.get(f"{name}.xml")
+        path = annotations.get(name)
         if path is None:
             continue
         try:
@@ -86,16 +124,15 @@ def _tags_from_xml(contents: Contents, annotations: Path) -> None:
 
 def _tags_from_table(contents: Contents, path: Path) -> None:
     """Tags of the images that have none yet."""
-    known = contents.files.keys() | set(contents.used())
-    table = read_tag_table(path, known=known, images=contents.images, classes=contents.classes)
+    table = read_tag_table(path, images=contents.images, classes=contents.classes)
     for name in table.tags.keys() - contents.tags.keys():
         contents.tags[name] = table.tags[name]
         contents.tag_files[name] = path
-    contents.problems += repeated_rows(table, path)
+    contents.problems += table.problems
 
 
 def _tags_from_masks(contents: Contents, source: Source) -> None:
-    found = find_masks(source)
+    found = find_masks(source, contents.used())
     contents.supervision = "pixels"
     for name in contents.used():
         if name not in found:
