@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from wsss_core.data.index import Index, Record
-from wsss_core.data.training_set import TrainingSet, batches
+from wsss_core.data.training_set import Shuffled, TrainingSet, batches
 from wsss_core.data.transforms import augmentation
 from wsss_core.ops.images import normalise
 from wsss_core.voc import IGNORE_INDEX
@@ -128,6 +128,26 @@ def test_a_sample_depends_on_seed_and_position_alone(index):
     positions = [p for p in range(40) if stream(index)[p]["id"] == "a"]
     assert len(positions) == 8
     assert not torch.equal(stream(index)[positions[0]]["image"], stream(index)[positions[1]]["image"])
+
+
+class Draws(Shuffled):
+    """Which item, and a random number of each generator."""
+
+    def sample(self, image_id: str) -> dict:
+        return {"id": image_id, "python": random.random(), "torch": torch.rand(1).item()}
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1, "stream": 0}, {"seed": 0, "stream": 1}], ids=str)
+def test_streams_share_neither_order_nor_random_numbers(changed):
+    ids = [str(number) for number in range(12)]
+    first, same, other = ([draws[p] for p in range(24)] for draws in (
+        Draws(ids, seed=0), Draws(ids, seed=0, stream=0), Draws(ids, **changed)
+    ))  # fmt: skip
+    assert first == same
+    for epoch in (slice(0, 12), slice(12, 24)):
+        assert sum(a["id"] == b["id"] for a, b in zip(first[epoch], other[epoch], strict=True)) < 6
+    for generator in ("python", "torch"):
+        assert all(a[generator] != b[generator] for a, b in zip(first, other, strict=True))
 
 
 def test_the_image_is_augmented_alike_with_and_without_labels(index):

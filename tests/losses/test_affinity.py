@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,6 +55,34 @@ def test_each_kind_is_normalised_over_the_batch_and_not_by_image():
     labels[0, 0, :2], labels[1, 0, :3] = 0, 0
     terms = affinity_loss(features, labels, radius=RADIUS)
     assert terms["affinity_background"].item() == pytest.approx((0 + 1 + 1 + 2) / 4 / 4, abs=1e-4)
+
+
+def by_autograd(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The loss from all pairs of cells at once, with nothing written by hand."""
+    y, x = np.divmod(np.arange(labels[0].numel()), labels.shape[2])
+    near = np.triu((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2 < RADIUS**2, k=1)
+    cells, known = features.flatten(2), labels.flatten(1)
+    affinity = torch.exp(-(cells[..., :, None] - cells[..., None, :]).abs().mean(1))       # (B, N, N)
+    a, b = torch.broadcast_tensors(known[:, :, None], known[:, None, :])
+    pairs = torch.from_numpy(near) & (a != IGNORE_INDEX) & (b != IGNORE_INDEX)
+    attract, repel = -torch.log(affinity + EPSILON), -torch.log(1 + EPSILON - affinity)
+    background, foreground = (attract[pairs & (a == b) & mask].mean() for mask in (a == 0, a != 0))
+    return (background + foreground) / 4 + repel[pairs & (a != b)].mean() / 2
+
+
+def test_the_gradient_is_that_of_a_loss_without_a_hand_written_one():
+    features, labels = random_features().requires_grad_(), random_labels()
+    sum(affinity_loss(features, labels, radius=RADIUS).values()).backward()
+    (expected,) = torch.autograd.grad(by_autograd(features, labels), features)
+    torch.testing.assert_close(features.grad, expected)
+
+
+@pytest.mark.parametrize(("other", "side"), [(3, 1), (11, -1)], ids=["equal labels", "different labels"])
+def test_a_step_downhill_brings_equal_labels_together_and_takes_different_ones_apart(other, side):
+    features = torch.tensor([[[[0.0, 1.0]]]], requires_grad=True)
+    sum(affinity_loss(features, torch.tensor([[[3, other]]]), radius=RADIUS).values()).backward()
+    left, right = (-features.grad).flatten().tolist()
+    assert side * left > 0 > side * right
 
 
 def test_separated_regions_cost_next_to_nothing_and_merged_ones_much():

@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from wsss_core import artifacts
+from wsss_core.data.index import Index, Record
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
 from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.training.optim import parameter_groups
+
+PLAIN = {"long_side": None, "scale": [1.0, 1.0], "flip": False, "color_jitter": [0, 0, 0, 0], "crop": 48}
 
 
 def test_the_loss_is_the_weighted_sum_of_five_terms(build, batch):
@@ -61,6 +67,26 @@ def test_a_round_learns_labels_and_saliency_of_the_round_before(build):
     assert inputs[0] == (Path("data/pseudo_labels/auxsegnet/round_0"), Path("data/saliency"))
     for number, given in enumerate(inputs[1:], start=1):
         assert {path.name for path in given} == {f"round_{number}"}
+
+
+@pytest.mark.parametrize(("number", "salient"), [(1, True), (2, False)])
+def test_faint_maps_of_a_detector_are_cut_by_its_rule_and_those_of_a_network_at_half(
+    build, tmp_path, monkeypatch, number, salient
+):
+    monkeypatch.chdir(tmp_path)
+    recipe = build("auxsegnet", number, first_saliency="otsu", augment=PLAIN).recipe
+    faint = np.zeros((48, 48))
+    faint[:, 20:] = 0.4
+    for folder, write, plane in zip(
+        recipe.inputs, (artifacts.write_labels, artifacts.write_grey), (np.zeros((48, 48), np.uint8), faint),
+        strict=True,
+    ):  # fmt: skip
+        write(folder, "a", plane)
+    Image.fromarray(np.zeros((48, 48, 3), np.uint8)).save("a.png")
+    index = Index("folder", ".", ("cat", "cow", "dog"), {"train": ("a",)},
+                  {"a": Record("a", "a.png", (1,), 48, 48, "")}, "tags")
+    learnt = recipe.samples(index)[0]["saliency"]
+    np.testing.assert_array_equal(learnt, (faint > 0) * salient)
 
 
 def test_every_new_part_learns_at_the_rate_of_new_parts(build):

@@ -79,6 +79,11 @@ def test_first_affinities_do_not_all_start_near_1():
     assert distances[0] > 3 * distances[1]
 
 
+def test_the_mixing_layer_starts_four_times_as_wide_as_xavier_s_rule():
+    widest = 4 * (6 / (448 + 448)) ** 0.5
+    assert build(widths=(64, 128, 256)).f9.weight.abs().max().item() == pytest.approx(widest, rel=1e-3)
+
+
 def test_networks_are_built_by_name_and_unknown_ones_are_refused():
     backbone = {"name": "resnet10t", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
     options = {"taps": (-3, -2, -1), "widths": WIDTHS, "freeze_backbone": True}

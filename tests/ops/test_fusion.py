@@ -203,6 +203,14 @@ def test_soft_background_score_by_hand():
     np.testing.assert_allclose(scores[:, 0, 1], [1, 0])
 
 
+def test_the_saliency_weight_is_the_share_of_saliency_in_the_background_score():
+    # b = .25 * (1 - .5) + .75 * (1 - .5)**4 = .171875 against .5
+    scores = soft_scores(
+        np.array([[[0.5, 0.0]]]), np.array([[0.5, 0.0]]), **PARAMETERS["soft"] | {"saliency_weight": 0.25}
+    )
+    np.testing.assert_allclose(scores[:, 0, 0], np.array([0.171875, 0.5]) / 0.671875, rtol=1e-6)
+
+
 def test_soft_keeps_confident_class_evidence_where_saliency_is_zero():
     cams, saliency = np.array([[[0.95, 0.4, 0.4]]]), np.array([[0.0, 0.0, 1.0]])
     np.testing.assert_array_equal(by_rule("soft", cams, [7], saliency), [[7, 0, 7]])

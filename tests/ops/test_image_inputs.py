@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, photograph, resized
 
 
 def random_image(height=5, width=7) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_the_statistics_are_those_of_published_weights_red_first():
+    assert (MEAN, STD) == (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
 
 
 def test_normalising_is_the_formula_on_each_channel():

@@ -126,6 +126,18 @@ def test_affinities_follow_a_flip_and_a_transposition_of_the_image():
         torch.testing.assert_close(dense(transform(features)), dense(features)[order][:, order])
 
 
+def test_the_hand_written_gradient_is_that_of_the_distances():
+    features = torch.randn(2, 2, 3, 4, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda f: pairs._MeanDistances.apply(f, 3), (features,), fast_mode=True)
+
+
+def test_a_distance_pulls_its_two_cells_together():
+    features = torch.tensor([[[0.0, 1.0]], [[5.0, 3.0]]]).requires_grad_()
+    ((_, affinity),) = [item for item in pairs.affinities(features, radius=2) if item[1].numel()]
+    (-affinity.log().sum()).backward()  # the distance: |0 - 1| / 2 + |5 - 3| / 2
+    torch.testing.assert_close(features.grad, torch.tensor([[[-0.5, 0.5]], [[0.5, -0.5]]]))
+
+
 def test_affinities_of_half_precision_features_are_float32():
     features = torch.randn(2, 3, 6, 7, generator=torch.Generator().manual_seed(0)).bfloat16()
     for offset, affinity in pairs.affinities(features, radius=5):

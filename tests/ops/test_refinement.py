@@ -44,6 +44,16 @@ def test_an_unsure_fused_label_loses_to_nothing_but_certainty():
     assert refine(FUSED, label_confidence=0.2)[0, 0] != 7
 
 
+@pytest.mark.parametrize(("label_confidence", "wins"), [(0.34, True), (0.33, False)])
+def test_the_other_classes_share_what_the_fused_label_leaves(label_confidence, wins):
+    assert bool(refine(FUSED, label_confidence=label_confidence)[0, 0] == 7) is wins  # against (1 - p) / 2 each
+
+
+def test_a_fused_label_of_an_image_without_tags_is_background():
+    untagged = Scores(np.zeros(1, np.uint8), np.ones((1, 1, 4), np.float16), (1, 4))
+    assert not refine(np.zeros((1, 4), np.uint8), untagged).any()
+
+
 def test_ignored_pixels_stay_so_only_when_asked():
     np.testing.assert_array_equal(refine(FUSED, keep_ignore=True), [[7, IGNORE_INDEX, 0, IGNORE_INDEX]])
     assert IGNORE_INDEX not in refine(FUSED)

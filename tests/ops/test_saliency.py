@@ -9,7 +9,14 @@ from wsss_core.ops.saliency import METHODS, PATENT_NOTES, detect
 from wsss_core.ops.saliency.canvas import content_box
 from wsss_core.ops.saliency.manifold_ranking import ranking_matrix
 from wsss_core.ops.saliency.mbd import barrier_distance, border_contrast
-from wsss_core.ops.saliency.rbd import adaptive_scales, boundary_connectivity, optimise, robust_background
+from wsss_core.ops.saliency.rbd import (
+    adaptive_scales,
+    background_probability,
+    background_weighted_contrast,
+    boundary_connectivity,
+    optimise,
+    robust_background,
+)
 from wsss_core.ops.saliency.superpixels import Superpixels, segment
 
 DETECTORS = ["rbd", "mr", "mbd_plus"]
@@ -153,6 +160,27 @@ def test_regions_of_one_colour_are_one_background_to_boundary_connectivity():
         regions, np.array([True, False, False]), regions.colour_distance, clip=0.0, geodesic_sigma=7.0
     )
     np.testing.assert_allclose(connectivity, 1 / np.sqrt(3))
+
+
+def test_the_background_s_probability_by_hand():
+    np.testing.assert_allclose(background_probability(np.array([0.0, 1.0, 2.0])), [0, 1 - np.exp(-0.5), 1 - np.exp(-2)])
+
+
+def test_boundary_connectivity_by_hand():
+    # Steps of 7 and 22 with a reach of 7: exp(-1/2) of the next region counts, nothing beyond three reaches.
+    regions = three_in_a_row([50.0, 57.0, 79.0])
+    connectivity = boundary_connectivity(
+        regions, np.array([True, False, False]), regions.colour_distance, clip=0.0, geodesic_sigma=7.0
+    )
+    near = np.exp(-0.5)
+    np.testing.assert_allclose(connectivity, [1 / np.sqrt(1 + near), near / np.sqrt(1 + near), 0], rtol=1e-6)
+
+
+def test_contrast_to_the_background_by_hand():
+    # To region 0 alone, 1/3 and 2/3 of the image away, at a reach of 1; Otsu parts the first from the others.
+    regions = three_in_a_row([20.0, 50.0, 80.0])
+    contrast = background_weighted_contrast(regions, regions.colour_distance, np.array([1.0, 0.0, 0.0]), sigma=1.0)
+    np.testing.assert_allclose(contrast, [0, 0.5 * np.exp(-1 / 18 + 4 / 18), 1])
 
 
 def test_more_weight_on_the_background_lowers_saliency():

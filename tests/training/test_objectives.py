@@ -1,5 +1,6 @@
 """What the stages minimise."""
 
+import pytest
 import torch
 
 from wsss_core.training.objectives import affinity, classification, pool_majority, segmentation
@@ -18,6 +19,13 @@ def test_pooling_takes_the_majority_of_each_cell_and_the_lower_label_of_a_tie():
 def test_cells_that_stick_out_count_their_pixels_inside():
     labels = torch.tensor([[[3, 3, 3, 3, 8], [3, 3, 3, 3, 8], [6, 6, 5, 5, 8]]])
     assert pool_majority(labels, (1, 2)).tolist() == [[[3, 8]]]
+
+
+@pytest.mark.parametrize("other", [0, 1, IGNORE_INDEX])
+def test_what_lies_outside_the_image_has_no_vote(other):
+    labels = torch.full((1, 4, 5), other)
+    labels[0, 3, 3:] = 8  # two of the last cell's nine pixels are inside
+    assert pool_majority(labels, (2, 2)).tolist() == [[[other, other], [other, 8]]]
 
 
 def test_pooling_matches_loops():

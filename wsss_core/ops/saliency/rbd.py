@@ -78,7 +78,7 @@ def _on_content(
     connectivity = boundary_connectivity(
         regions, boundary, distance, clip=clip, geodesic_sigma=geodesic_sigma
     )
-    background = 1 - np.exp(-(connectivity**2) / 2)
+    background = background_probability(connectivity)
     contrast = background_weighted_contrast(regions, distance, background, sigma=contrast_sigma)
     if not contrast.any():
         return np.zeros(image.shape[:2], np.float32)
@@ -120,6 +120,11 @@ def boundary_connectivity(
     steps = np.where(linked, np.maximum(0, distance - clip) + ZERO_EDGE, 0)
     reached = _gaussian(dijkstra(csr_matrix(steps), directed=False), geodesic_sigma)  # (n, n), 1 on diagonal
     return reached[:, boundary].sum(axis=1) / np.sqrt(reached.sum(axis=1))
+
+
+def background_probability(connectivity: np.ndarray) -> np.ndarray:
+    """1 - exp(-BndCon^2 / 2), in [0, 1): how surely a region of that boundary connectivity is background (eq. 8)."""
+    return 1 - np.exp(-(connectivity**2) / 2)
 
 
 def background_weighted_contrast(
