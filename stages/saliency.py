@@ -1,4 +1,4 @@
-"""How much each pixel stands out: by a weight-free detector, or from maps made elsewhere."""
+"""How much each pixel stands out: by a weight-free detector, by a trained network, or from maps made elsewhere."""
 
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,8 @@ from wsss_core.ops import saliency
 from wsss_core.params import Params
 from wsss_core.training import environment, per_image
 
+NETWORKS = ("u2net", "u2netp", "onnx")
+
 
 def detect(image_id: str, folder: Path, *, index: Index, method: str) -> None:
     artifacts.write_grey(folder, image_id, saliency.detect(index.image(image_id), method=method))
@@ -22,9 +24,19 @@ def adopt(image_id: str, folder: Path, *, maps: SaliencyMaps) -> None:
 
 @command
 def main(params: Params) -> None:
-    """Detect salient objects, or take the maps of a folder."""
+    """Detect salient objects, by a detector or a network, or take the maps of a folder."""
     p, index = params.saliency, open_index(params)
     ids = index.ids("train")
+    options = {"stage": "saliency", "out": layout.SALIENCY, "suffix": ".png", "params": p.model_dump()}
+    if p.method in NETWORKS:
+        from wsss_core.training import network_saliency  # and torch: detectors start without
+
+        file = network_saliency.weights_file(p.method, p.weights or "")
+        network_saliency.run(
+            ids, index=index, method=p.method, file=file, normalise=p.normalise, onnx=p.onnx.model_dump(),
+            inputs=[layout.INDEX, file], **options,
+        )  # fmt: skip
+        return
     if p.method == "folder":
         maps = SaliencyMaps.open(Path(p.folder or ""), index, ids, otherwise="choose saliency.method: rbd")
         log_failed(ids, maps.read, threshold=SAYS_SOMETHING)
@@ -32,15 +44,7 @@ def main(params: Params) -> None:
     else:
         work = partial(detect, index=index, method=p.method)
     per_image.run(
-        ids,
-        per_image.each(work),
-        stage="saliency",
-        out=layout.SALIENCY,
-        suffix=".png",
-        params=p.model_dump(),
-        inputs=[layout.INDEX],
-        sizes=index.size,
-        workers=environment.workers(),
+        ids, per_image.each(work), inputs=[layout.INDEX], sizes=index.size, workers=environment.workers(), **options
     )
 
 

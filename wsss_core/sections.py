@@ -190,15 +190,33 @@ class RandomWalk(Section):
     max_pixels: Count
 
 
+class OnnxSaliency(Section):
+    size: Annotated[int, Field(ge=32)] | None
+    mean: tuple[float, float, float]
+    std: tuple[Positive, Positive, Positive]
+    divide_by: Literal["maximum", 255]
+    output: str | None
+    logits: bool
+
+
 class Saliency(Section):
-    method: Literal["rbd", "mr", "mbd_plus", "mean", "folder"]
+    method: Literal["rbd", "mr", "mbd_plus", "mean", "folder", "u2net", "u2netp", "onnx"]
     folder: str | None
+    weights: str | None
+    normalise: bool
+    onnx: OnnxSaliency
     acknowledge_patents: bool
 
     @model_validator(mode="after")
     def _usable(self) -> Saliency:
         if self.method == "folder" and self.folder is None:
             raise ValueError("method: folder needs `folder`, the path of the maps (<id>.png, 8 bit grey)")
+        if self.method in ("u2net", "u2netp") and self.weights is None:
+            raise ValueError(
+                f"method: {self.method} needs `weights`: auto, or the path of its .pth, .safetensors or .onnx file"
+            )
+        if self.method == "onnx" and self.weights in (None, "auto"):
+            raise ValueError("method: onnx needs `weights`, the path of the network's .onnx file")
         if self.method in ("mr", "mbd_plus", "mean") and not self.acknowledge_patents:
             raise ValueError(
                 f"method: {self.method} is covered by patent notes of its authors (docs/affinitynet.md);"

@@ -273,3 +273,10 @@ def test_presets_apply_and_lead_back_after_an_experiment_rewrote_the_file(params
     assert values(params.read_text()) == values(shipped)
     assert len(params.read_text().splitlines()) == len(shipped.splitlines()), "lists are on one line again"
     assert "at: [0.05, 0.25, 0.5, 1.0] # shares of the run\n" in params.read_text()
+
+
+def test_the_saliency_preset_of_voc12_mini_differs_in_what_uses_saliency_alone():
+    keys, base = keys_of("voc12_mini_saliency"), keys_of("voc12_mini")
+    changed = {key for key in keys | base if keys.get(key) != base.get(key)}
+    assert {key.partition(".")[0] for key in changed} <= {"saliency", "fuse", "ssnet", "auxsegnet"}
+    assert keys["saliency.method"] == "u2netp"

@@ -216,10 +216,12 @@ def build_backbone(
         raise ValueError(f"backbone.output_stride is {output_stride}, expected one of {OUTPUT_STRIDES}")
     make_net = _resnet38d if name == RESNET38D else _timm_net
     net = make_net(name, output_stride=output_stride, dilate=dilate)
+    remedy = f"set backbone.name to the file's architecture or backbone.weights to a file of {name}"
     if weights == "imagenet":
-        load_weights(net, _imagenet_state_dict(name), name=name, source=f"the ImageNet weights of {name}")
+        source = f"the ImageNet weights of {name}"
+        load_weights(net, _imagenet_state_dict(name), name=name, source=source, remedy=remedy)
     elif weights != "none":
-        load_weights(net, read_state_dict(Path(weights)), name=name, source=weights)
+        load_weights(net, read_state_dict(Path(weights)), name=name, source=weights, remedy=remedy)
     backbone = Backbone(net, name=name, output_stride=output_stride, batch_norm=batch_norm)
     if freeze_stem:
         backbone.freeze_stem()

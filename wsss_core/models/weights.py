@@ -80,7 +80,7 @@ def _unreadable(path: Path) -> ValueError:
     )
 
 
-def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, source: str) -> None:
+def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, source: str, remedy: str) -> None:
     """Fill every parameter and buffer of `net` from `state`.
 
     A common prefix of the names (`module.`, `backbone.net.`) is found and taken off. What `net` does not have
@@ -91,6 +91,7 @@ def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, s
         state: its tensors by name, and more.
         name: the architecture, for messages.
         source: where the tensors come from, for messages.
+        remedy: what to do if they are another architecture's; ends the message.
 
     Raises:
         ValueError: a tensor of `net` is missing or has another shape: it is another architecture.
@@ -100,7 +101,8 @@ def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, s
     missing = [key for key in wanted if key not in state and not key.endswith(COUNTER_KEY)]
     misshapen = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
     if missing or misshapen:
-        raise ValueError(_describe_mismatch(wanted, state, missing, misshapen, name=name, source=source))
+        fault = _describe_mismatch(wanted, state, missing, misshapen)
+        raise ValueError(f"{source} does not hold the weights of {name}: {fault}; {remedy}")
     unexpected = [key for key in state if key not in wanted]
     if unexpected:
         logger.info(
@@ -129,9 +131,6 @@ def _describe_mismatch(
     state: dict[str, torch.Tensor],
     missing: list[str],
     misshapen: list[str],
-    *,
-    name: str,
-    source: str,
 ) -> str:
     faults = []
     if missing:
@@ -144,10 +143,7 @@ def _describe_mismatch(
         )
     strangers = next((key for key in state if key not in wanted), None)
     hint = f" (the file has {strangers})" if missing and strangers else ""
-    return (
-        f"{source} does not hold the weights of {name}: {'; '.join(faults)}{hint}; set backbone.name to the"
-        f" file's architecture or backbone.weights to a file of {name}"
-    )
+    return f"{'; '.join(faults)}{hint}"
 
 
 def _shape(tensor: torch.Tensor) -> str:

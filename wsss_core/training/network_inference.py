@@ -21,16 +21,18 @@ def run(
     *,
     index: Index,
     fabric: Fabric,
+    equal_sizes: bool = True,
     **options,
 ) -> None:
-    """Write each id's result, made without gradients, in the fabric's precision and in batches of equal size.
+    """Write each id's result, made without gradients, in the fabric's precision and in batches.
 
     Args:
         ids: the images.
-        results: makes the results of some ids, whose images are of one size.
+        results: makes the results of some ids.
         write: write(folder, id, result).
         index: knows the images' sizes.
         fabric: launched; where and how the network computes.
+        equal_sizes: whether only images of one size go into a batch.
         options: `stage`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
     """
 
@@ -42,6 +44,6 @@ def run(
             write(folder, image_id, result)
 
     per_image.run(
-        ids, work, sizes=index.size, batch_pixels=network_pixels(fabric.device), equal_sizes=True, processes=fabric,
-        **options,
+        ids, work, sizes=index.size, batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes,
+        processes=fabric, **options,
     )  # fmt: skip

@@ -1,0 +1,55 @@
+"""The saliency maps of a network for every photograph of a stage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wsss_core import artifacts
+from wsss_core.data.index import Index
+from wsss_core.models import onnx_saliency, published_weights, saliency_inference
+from wsss_core.models.saliency_inference import SaliencyNetwork, saliency_maps
+from wsss_core.training import distribution, network_inference
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+def weights_file(method: str, weights: str) -> Path:
+    """The file that `saliency.weights` means; a published one is fetched if it is not there."""
+    return published_weights.fetch(method, published_weights.SALIENCY[method]) if weights == AUTO else Path(weights)
+
+
+def open_network(method: str, file: Path, *, onnx: dict, device: torch.device) -> SaliencyNetwork:
+    """The network of `saliency.method`; `onnx` holds further keyword arguments of `open_onnx`."""
+    if method == "onnx":
+        return onnx_saliency.open_onnx(file, device=device, **onnx)
+    return saliency_inference.u2net(file, variant=method, device=device)
+
+
+def run(ids: Sequence[str], *, index: Index, method: str, file: Path, normalise: bool, onnx: dict, **options) -> None:
+    """Write the map of each image as 8 bit grey.
+
+    Args:
+        ids: the images.
+        index: knows them.
+        method: u2net | u2netp | onnx.
+        file: its weights.
+        normalise: as for `saliency_maps`.
+        onnx: as for `open_network`.
+        options: `stage`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
+    """
+    fabric = distribution.launch()
+    network = open_network(method, file, onnx=onnx, device=fabric.device)
+    made = partial(_maps, network=network, index=index, normalise=normalise)
+    network_inference.run(ids, made, artifacts.write_grey, index=index, fabric=fabric, equal_sizes=False, **options)
+
+
+def _maps(batch: Sequence[str], *, network: SaliencyNetwork, index: Index, normalise: bool) -> list[np.ndarray]:
+    return saliency_maps(network, [index.image(image_id) for image_id in batch], normalise=normalise)
