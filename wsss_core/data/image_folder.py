@@ -107,7 +107,7 @@ def list_images(folder: Path, *, skip: Collection[Path] = ()) -> ImageFolder:
 
     Args:
         folder: searched with all its sub-folders, links to folders included, each folder once.
-        skip: folders that are not entered, by whatever path or link they are reached.
+        skip: folders below it that are not entered, by whatever path or link they are reached.
 
     Raises:
         DatasetError: a file's name is not UTF-8, so that no list could name it.
@@ -147,7 +147,7 @@ def _walk(folder: Path, *, skip: Collection[Path]) -> tuple[list[Path], list[Pas
         current = folders.popleft() if folders else links.popleft()
         try:
             identity = _identity(current)
-            if identity in skipped:
+            if identity in skipped and current != folder:
                 continue
             if identity in seen:
                 passed_over.append(PassedOver(current, "a link to a folder that is searched already, or to one above"))
