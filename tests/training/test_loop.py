@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from wsss_core import artifacts
 from wsss_core.training import loop
 from wsss_core.training.loop import DivergedError, History, Terms, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
@@ -184,6 +185,17 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(tmp_path, caplog):
         assert equal(train(tmp_path / "c.pt")[0], whole[0])
         assert "c.pt is damaged: this training starts anew" in caplog.text
         caplog.clear()
+
+
+@pytest.mark.usefixtures("every_step")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, caplog):
+    whole, _ = train(tmp_path / "whole.pt")
+    artifacts.temporary_path(tmp_path / "full.pt").symlink_to("/dev/full")
+    trained, _ = train(tmp_path / "full.pt")
+    assert f"no checkpoint at step 1 ({tmp_path}/full.pt: No space left on device)" in caplog.text
+    assert equal(trained, whole)
+    assert (tmp_path / "full.pt").stat().st_size > 0, "later ones are written again"
 
 
 def test_progress_runs_from_0_to_just_below_1(tmp_path):

@@ -114,7 +114,23 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, resume):
     assert second.made == ["a", "bad", "é"]
     run(tmp_path / "whole")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
-    assert not resume.exists()
+    assert not any(resume.iterdir())
+
+
+def test_a_result_that_is_missing_or_foreign_is_named_and_nothing_is_published(tmp_path):
+    def work(image_id: str, folder: Path) -> None:
+        write_name({"a": "stranger"}.get(image_id, image_id), folder)
+
+    with pytest.raises(artifacts.ArtifactError, match=r"lacks 1 of 5 .* \(a.txt\) and .* \(stranger.txt\): delete"):
+        run(tmp_path / "out", work)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_killed_run_of_other_images_is_not_gone_on_with(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out", Recording(stop="a"))
+    run(tmp_path / "out", ids=["a", "e"])
+    assert set(content(tmp_path / "out")) == {"a.txt", "e.txt", artifacts.MANIFEST}
 
 
 @pytest.mark.parametrize("change", ["params", "inputs"])
@@ -156,6 +172,9 @@ class Rank:
 
     def barrier(self) -> None:
         self.meeting.wait(timeout=20)
+
+    def broadcast(self, obj, src=0):
+        return obj
 
     def work(self, image_id: str, folder: Path) -> None:
         self.made.append(image_id)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from wsss_core.training import placement
+from wsss_core.training.ranks import ALONE
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
 
@@ -14,7 +15,7 @@ def test_without_a_gpu_it_is_a_pool_of_processes_one_image_each(monkeypatch, dev
     monkeypatch.setenv("WSSS_DEVICES", devices)
     monkeypatch.setenv("WSSS_WORKERS", "3")
     where = placement.place(gpu=gpu)
-    assert (where.workers, where.batch_pixels, where.processes, where.device) == (3, 0, None, "cpu")
+    assert (where.workers, where.batch_pixels, where.processes, where.device) == (3, 0, ALONE, "cpu")
 
 
 def test_work_that_cannot_use_a_gpu_asks_for_none(monkeypatch):

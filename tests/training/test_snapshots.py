@@ -12,18 +12,13 @@ from wsss_core import artifacts
 from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
 from wsss_core.training import snapshots as module
+from wsss_core.training.journal import Journal
 from wsss_core.training.snapshots import Album, Snapshots
 from wsss_core.voc import IGNORE_INDEX
 
 SIZES = {"a": (40, 60), "sub/b c.d": (50, 36)}
 TAGS = {"a": (1, 3), "sub/b c.d": ()}
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def resume(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path / "resume"))
-    return tmp_path / "resume"
 
 
 @pytest.fixture
@@ -57,9 +52,10 @@ class Labeller:
         return labels
 
 
-def open_album(index: Index, out: Path, *, at=(0.05, 0.25, 0.5, 1.0), steps=20, key="k", label=None) -> Album:
+def open_album(index: Index, out: Path, *, at=(1.0,), steps=20, key="k", label=None) -> Album:
     kept = Snapshots(index, index.ids("train"), at=at, label=label or Labeller(), out=out)
-    return kept.open(key=key, steps=steps, device=CPU)
+    journal = Journal(out.parent / "resume" / key / "files", out)
+    return kept.open(journal, steps=steps, device=CPU)
 
 
 def names(folder: Path) -> list[str]:
@@ -67,7 +63,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_steps_of_the_moments_get_a_folder_each_with_every_photograph(tmp_path, index):
-    album = open_album(index, tmp_path / "out")
+    album = open_album(index, tmp_path / "out", at=(0.05, 0.25, 0.5, 1.0))
     for steps in range(1, 21):
         album.watch(nn.Identity(), steps)
     album.publish(params={})
@@ -166,10 +162,10 @@ def test_a_tiny_photograph_is_labelled_larger_and_its_labels_are_its_size(tmp_pa
     assert artifacts.read_labels(tmp_path / "out/step_20", "tiny").shape == (6, 9)
 
 
-def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest(tmp_path, index, resume):
+def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest(tmp_path, index):
     out = tmp_path / "out"
     artifacts.write_text(out / "old.txt", "of an earlier run")
-    album = open_album(index, out)
+    album = open_album(index, out, at=(0.25, 1.0))
     album.watch(nn.Identity(), 5)
     assert names(out) == ["old.txt"]
     album.watch(nn.Identity(), 20)
@@ -178,7 +174,13 @@ def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest
     manifest = artifacts.read_json(out / "manifest.json")
     assert (manifest["stage"], manifest["count"]) == ("snapshots", 4)
     assert manifest["params"] == artifacts.digest_of({"lr": 1})
-    assert not resume.exists()
+
+def test_an_album_that_lacks_a_picture_is_not_published(tmp_path, index):
+    album = open_album(index, tmp_path / "out", at=(0.25, 1.0))
+    album.watch(nn.Identity(), 20)
+    with pytest.raises(artifacts.ArtifactError, match=r"lacks 2 of 4 results \(step_05/a.png, .*: delete .*/k and run"):
+        album.publish(params={})
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_manifest_tells_other_labels_apart(tmp_path, index):
@@ -195,8 +197,8 @@ def test_the_manifest_tells_other_labels_apart(tmp_path, index):
 
 
 def test_a_resumed_run_keeps_the_earlier_moments(tmp_path, index):
-    open_album(index, tmp_path / "out").watch(nn.Identity(), 5)
-    resumed = open_album(index, tmp_path / "out")
+    open_album(index, tmp_path / "out", at=(0.25, 1.0)).watch(nn.Identity(), 5)
+    resumed = open_album(index, tmp_path / "out", at=(0.25, 1.0))
     resumed.watch(nn.Identity(), 20)
     resumed.publish(params={})
     assert names(tmp_path / "out") == [
@@ -204,17 +206,9 @@ def test_a_resumed_run_keeps_the_earlier_moments(tmp_path, index):
     ]  # fmt: skip
 
 
-def test_a_run_of_another_key_starts_without_the_earlier_moments(tmp_path, index):
-    open_album(index, tmp_path / "out", key={"lr": 1}).watch(nn.Identity(), 5)
-    other = open_album(index, tmp_path / "out", key={"lr": 2})
-    other.watch(nn.Identity(), 20)
-    other.publish(params={})
-    assert names(tmp_path / "out") == ["manifest.json", *(f"step_20/{name}.png" for name in SIZES)]
-
-
 def test_what_a_killed_run_left_half_written_is_not_published(tmp_path, index):
     album = open_album(index, tmp_path / "out")
     album.watch(nn.Identity(), 20)
-    (album.journal.folder / "step_20/.a.png.4711").write_bytes(b"half")
+    (album.folder / "step_20/.a.png.4711").write_bytes(b"half")
     album.publish(params={})
     assert names(tmp_path / "out") == ["manifest.json", *(f"step_20/{name}.png" for name in SIZES)]

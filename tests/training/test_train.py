@@ -95,7 +95,7 @@ def counting(seen: list):
 def test_a_stage_leaves_its_model_and_its_history_and_nothing_else(tmp_path, index):
     fit(index, tmp_path / "models/cam")
     assert sorted(p.name for p in (tmp_path / "models").rglob("*")) == ["cam", "cam.tsv", "manifest.json", "model.pt"]
-    assert not (tmp_path / "resume").exists()
+    assert not any((tmp_path / "resume").iterdir())
     table = (tmp_path / "models/cam.tsv").read_text().splitlines()
     assert table[0] == "step\tlr\ttags"
     assert len(table) == 1 + STEPS
@@ -144,6 +144,23 @@ def test_a_diverged_training_publishes_nothing_and_keeps_the_older_model(tmp_pat
     with pytest.raises(DivergedError, match=r"loss tags is not finite at step 1, images [abcd], [abcd];"):
         fit(index, out, losses=broken, seed=1)
     assert (out / "model.pt").read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk to write to")
+def test_a_full_disk_at_the_end_names_the_file_and_the_training_goes_on_from_its_checkpoint(tmp_path, index):
+    def filling(model, batch, progress):
+        (folder,) = (tmp_path / "resume").glob("*/*/files")
+        file = artifacts.temporary_path(folder / "model.pt")
+        file.symlink_to("/dev/full") if not file.is_symlink() else None
+        return objectives.classification(model, batch, progress)
+
+    whole, seen = fit(index, tmp_path / "whole/cam"), []
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fit(index, tmp_path / "models/cam", losses=filling)
+    assert caught.value.filename.endswith("/files/model.pt")
+    assert not (tmp_path / "models/cam").exists()
+    assert equal(whole, fit(index, tmp_path / "models/cam", losses=counting(seen)))
+    assert seen == [], "no step is made again"
 
 
 def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
@@ -195,7 +212,7 @@ def test_pictures_of_labels_appear_with_the_model_and_their_restart_changes_noth
     ]
     assert sorted(pictures[0]) == [f"step_{k}/{image_id}.png" for k in (1, 2, 4) for image_id in ("b", "d")]
     assert pictures[0] == pictures[1]
-    assert not (tmp_path / "resume").exists()
+    assert not any((tmp_path / "resume").iterdir())
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])

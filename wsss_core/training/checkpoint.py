@@ -57,8 +57,8 @@ def build(description: Description) -> nn.Module:
 def save(folder: Path, model: nn.Module, description: Description) -> None:
     """Write `folder`/model.pt; loads with `torch.load(weights_only=True)`."""
     content = {**asdict(description), "classes": list(description.classes), "state": model.state_dict()}
-    with artifacts.atomic(folder / FILE) as temporary:
-        torch.save(content, temporary)
+    with artifacts.atomic(folder / FILE) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)  # by path it tells a full disk in its own words
 
 
 def load(path: Path) -> tuple[Any, Description]:

@@ -6,6 +6,8 @@ None of these values is a parameter, so that moving to a larger machine invalida
 import os
 from pathlib import Path
 
+USUAL_RESUME_FOLDER = Path(".wsss")
+
 
 def _number(name: str, default: int, *, least: int) -> int:
     text = os.environ.get(name, "").strip()
@@ -38,4 +40,4 @@ def precision() -> str | None:
 
 def resume_folder() -> Path:
     """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`)."""
-    return Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or ".wsss")
+    return Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or USUAL_RESUME_FOLDER)

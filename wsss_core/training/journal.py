@@ -1,60 +1,219 @@
 """Unfinished work of a stage, kept where DVC does not delete it, so that a killed run goes on.
 
-A journal is one folder for each (output, digest of everything the output depends on). A stage fills it
-file by file and publishes it whole: the output appears complete or not at all, and a run with other
-parameters or inputs never sees what an earlier one left.
+A journal is one folder for each output and each key, that is, everything on which the output's bytes depend. A stage
+fills it file by file and publishes it whole: the output appears complete or not at all, and a run with another key
+never sees what an earlier one left.
+
+    RESUME_FOLDER/OUTPUT/KEY/files/           becomes the output
+    RESUME_FOLDER/OUTPUT/KEY/checkpoint.pt    and other state that is never published
+    RESUME_FOLDER/OUTPUT/KEY.lock             there while a run uses the journal
+
+All of it may be deleted whenever no stage runs.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import platform
 import shutil
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from wsss_core import artifacts
+from wsss_core.data.problems import named
 from wsss_core.training import environment
+from wsss_core.training.ranks import ALONE, Processes
+
+KEPT = 2
+"""Journals of other keys that stay, those used last: whoever goes back to a parameter or to the code before finds the
+work of then. Older ones are deleted when the output's next run begins, unless a run uses them."""
+
+
+class InUseError(RuntimeError):
+    """Another run makes the same output from the same inputs."""
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A folder of unfinished work and the place where its content goes in the end."""
+    """Unfinished work and the place where it goes in the end.
+
+    Attributes:
+        folder: the files made so far; publishing moves all of them.
+        out: where they go.
+    """
 
     folder: Path
     out: Path
 
     @classmethod
-    def open(cls, out: Path, *, key: object) -> Journal:
-        """The journal of `out` for `key` (JSON-like: stage, params, inputs' digests).
+    @contextmanager
+    def open(cls, out: Path, *, key: object, processes: Processes = ALONE) -> Iterator[Journal]:
+        """The journal of `out` for `key`, which no other run uses inside the block.
 
-        Work left by another key is dropped: its parameters or inputs are no longer the current ones.
+        Args:
+            out: relative to the working folder, as a stage names it.
+            key: JSON-like; everything on which the bytes of `out` depend.
+            processes: share the journal; all of them open it.
+
+        Raises:
+            InUseError: another run uses it, on any machine that sees the resume folder.
         """
-        name = "-".join(out.parts[-4:]).strip("/") or "out"
-        base = environment.resume_folder() / name
-        folder = base / artifacts.digest_of(key)
-        if base.is_dir():
-            for other in base.iterdir():
-                if other != folder:
-                    shutil.rmtree(other, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, out)
+        base = environment.resume_folder() / _name_of(out)
+        journal = cls(base / artifacts.digest_of(key) / "files", out)
+        lock = _lock(journal.beside) if processes.global_rank == 0 else None
+        holder = _holder(journal.beside) if processes.global_rank == 0 and lock is None else None
+        if holder := processes.broadcast(holder):
+            raise InUseError(
+                f"another run ({holder}) is making {out} from the same inputs with the same code and parameters;"
+                " wait until it ends, or stop it, and run this again"
+            )
+        try:
+            if lock:
+                journal.folder.mkdir(parents=True, exist_ok=True)
+                _tidy(base, using=journal.beside)
+            processes.barrier()
+            yield journal
+        finally:
+            if lock:
+                _unlock(journal.beside, lock)
+
+    @property
+    def beside(self) -> Path:
+        """The folder of this key: what lies in it and not in `folder` is never published."""
+        return self.folder.parent
 
     def publish(self) -> None:
-        """Move the journal's content to `out`, replacing what was there."""
-        for temporary in artifacts.half_written(self.folder):
-            temporary.unlink()
-        partial = self.out.with_name(f".{self.out.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self.folder, partial)  # a copy where the journal lies on another file system
-        shutil.rmtree(self.out, ignore_errors=True)
-        partial.rename(self.out)
-        _remove_if_empty(self.folder.parent)
-        _remove_if_empty(environment.resume_folder())
+        """Put the files in the place of `out`; what is kept beside them stays until `discard`."""
+        publish(self.folder, self.out)
+
+    def discard(self) -> None:
+        """Forget all of it: the output and everything that belongs to it are in their places."""
+        shutil.rmtree(self.beside, ignore_errors=True)
 
 
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) -> list[Path]:
+    """The finished files below a folder, without a manifest.
+
+    Args:
+        needed: names of files that must be there, relative to the folder.
+        allowed: names of others that may.
+
+    Raises:
+        ArtifactError: files are missing, or some are neither needed nor allowed.
+    """
+    left_out = {folder / artifacts.MANIFEST, *artifacts.half_written(folder)}
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in left_out]
+    names = {path.relative_to(folder).as_posix() for path in paths}
+    missing, foreign = sorted(needed - names), sorted(names - needed - allowed)
+    if missing or foreign:
+        wrong = [f"lacks {len(missing)} of {len(needed)} results ({named(missing)})"] if missing else []
+        wrong += [f"holds {len(foreign)} files that belong to no image ({named(foreign)})"] if foreign else []
+        raise artifacts.ArtifactError(f"{folder} {' and '.join(wrong)}: delete {folder.parent} and run this again")
+    return paths
+
+
+def publish(folder: Path, out: Path) -> None:
+    """Put a finished folder of a journal in the place of `out`, which appears whole or stays as it was."""
+    for temporary in artifacts.half_written(folder):
+        temporary.unlink()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _replace(out, folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = out.with_name(f".{out.name}.{folder.parent.name}.partial")
+        shutil.rmtree(copy, ignore_errors=True)
+        _copy(folder, copy)  # to another file system: the journal stays as it is until the copy is whole
+        _replace(out, copy)
+
+
+def _name_of(out: Path) -> str:
+    """One name for each output: what a reader recognises, and a digest that tells `a-b/c` from `a/b-c`."""
+    readable = "-".join(part for part in out.parts[-3:] if part != out.anchor)
+    return f"{readable[:100]}-{artifacts.digest_of(out.as_posix())[:8]}"
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _lock(folder: Path) -> FileLock | None:
+    """The lock of a key's folder; None where another run holds it."""
+    path = _lock_file(folder)
+    lock = FileLock(path, timeout=0)
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+        except FileNotFoundError:  # a run that ended has just removed the empty folder
+            continue
+        path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        return lock
+
+
+def _unlock(folder: Path, lock: FileLock) -> None:
+    """Release a lock and take away what is empty then, but a resume folder of the user's own."""
+    with suppress(OSError):
+        _lock_file(folder).unlink()  # before the release: who waits for the file sees that it is gone
+    lock.release()
+    with suppress(OSError):
+        folder.parent.rmdir()
+        if environment.resume_folder() == environment.USUAL_RESUME_FOLDER:
+            environment.resume_folder().rmdir()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return _lock_file(folder).read_text(encoding="utf-8") or "just begun"
+    except OSError:
+        return "just ended"
+
+
+def _tidy(base: Path, *, using: Path) -> None:
+    """Delete all but the newest journals of other keys. Whatever stands in the way stays: it harms nothing."""
+    with suppress(OSError):
+        os.utime(using)
+        others = [path for path in base.iterdir() if path.is_dir() and path != using]
+        for folder in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            if lock := _lock(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                _unlock(folder, lock)
+
+
+def _copy(folder: Path, target: Path) -> None:
+    target.mkdir()
+    for path in sorted(folder.rglob("*")):
+        copy = target / path.relative_to(folder)
+        try:
+            copy.mkdir() if path.is_dir() else shutil.copyfile(path, copy)
+        except OSError as error:  # a full disk names the file that is read
+            raise OSError(error.errno, error.strerror, str(copy)) from error
+
+
+def _replace(out: Path, new: Path) -> None:
+    """Rename `new` to `out`. A folder that was there goes aside first, and comes back if the rename fails."""
+    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    while True:
+        if out.is_dir() and not out.is_symlink():
+            out.rename(old)
+        try:
+            new.rename(out)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # else another run has published in between
+                if old.exists():
+                    old.rename(out)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def content_digest(*inputs: Path) -> list[str]:

@@ -181,8 +181,10 @@ def _check_finite(terms: Mapping[str, torch.Tensor], total: torch.Tensor, *, ste
 
 
 def _broken_weights(model: nn.Module) -> list[str]:
-    """Names of parameters that are not finite, or whose size no training means: their squares would overflow."""
-    return [name for name, p in model.named_parameters() if not p.detach().float().abs().amax() < LARGEST]
+    """Names of parameters and of running statistics that are not finite, or whose size no training means: their
+    squares would overflow."""
+    weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return [name for name, values in weights.items() if not values.detach().float().abs().amax() < LARGEST]
 
 
 def _save(path: Path, model, optimizer, scheduler, history: History, step: int) -> None:
@@ -196,8 +198,11 @@ def _save(path: Path, model, optimizer, scheduler, history: History, step: int) 
         "rng": torch.get_rng_state(),
         "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with artifacts.atomic(path) as temporary:
-        torch.save(state, temporary)
+    try:
+        with artifacts.atomic(path) as temporary, temporary.open("wb") as stream:
+            torch.save(state, stream)
+    except OSError as error:
+        logger.warning("no checkpoint at step %d (%s: %s); the training goes on", step, path, error.strerror)
 
 
 def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:

@@ -10,35 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from tqdm import tqdm
 
 from wsss_core import artifacts
 from wsss_core.data.pool import map_in_order
-from wsss_core.training.journal import Journal, content_digest
+from wsss_core.training.journal import Journal, content_digest, whole
+from wsss_core.training.ranks import ALONE, Processes
 
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
 
 Size = tuple[int, int]
-
-
-class Processes(Protocol):
-    """This process's place among several; a launched Fabric is one."""
-
-    @property
-    def global_rank(self) -> int: ...
-    @property
-    def world_size(self) -> int: ...
-    def barrier(self) -> object: ...
-
-
-class _Alone:
-    global_rank, world_size = 0, 1
-
-    def barrier(self) -> None:
-        pass
 
 
 def run(
@@ -54,7 +37,7 @@ def run(
     workers: int = 0,
     batch_pixels: int = 0,
     equal_sizes: bool = False,
-    processes: Processes | None = None,
+    processes: Processes = ALONE,
 ) -> None:
     """Make each id's result once, then publish all of them together, with a manifest, as `out`.
 
@@ -64,7 +47,7 @@ def run(
             of one id. Must pickle when workers > 1.
         stage: shown in the progress bar and written to the manifest.
         out: the folder that appears when the last result is there. Until then results gather in a journal, and a
-            killed run goes on from it as long as `params` and `inputs` stay what they were.
+            killed run goes on from it as long as the ids, `params` and `inputs` stay what they were.
         suffix: ends the file name that shows that an id is done (".png", ".npz").
         params: JSON-like; what the results depend on beside the inputs.
         inputs: files, or folders with a manifest, that the work reads.
@@ -72,25 +55,33 @@ def run(
         workers: processes of a pool; 0 or 1 works in this process.
         batch_pixels: images go into one call as long as they have no more pixels than this together.
         equal_sizes: only images of one size go into one call.
-        processes: where several processes run this very call; None = alone.
+        processes: which of the processes that run this very call is this.
 
     Raises:
         whatever work raises, at once; results made so far stay in the journal.
+        InUseError: another run makes the same.
+        ArtifactError: the results are not those of the ids.
     """
-    here = processes or _Alone()
-    journal = Journal.open(out, key={"params": params, "inputs": content_digest(*inputs)})
-    ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))[here.global_rank::here.world_size]
-    missing = [image_id for image_id in ordered if not (journal.folder / f"{image_id}{suffix}").exists()]
-    batches = _batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
-    with tqdm(total=len(ordered), initial=len(ordered) - len(missing), desc=stage, unit="image",
-              disable=here.global_rank > 0) as bar:
-        for count in map_in_order(partial(_make, work, journal.folder), batches, workers=workers):
-            bar.update(count)
-    here.barrier()
-    if here.global_rank == 0:
-        made = (path for path in journal.folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        artifacts.write_manifest(journal.folder, stage=stage, params=params, paths=made)
-        journal.publish()
+    key = {"params": params, "inputs": content_digest(*inputs), "ids": artifacts.digest_of(sorted(ids))}
+    with Journal.open(out, key=key, processes=processes) as journal:
+        ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))
+        own = ordered[processes.global_rank::processes.world_size]
+        missing = [image_id for image_id in own if not (journal.folder / f"{image_id}{suffix}").exists()]
+        batches = _batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
+        with tqdm(total=len(own), initial=len(own) - len(missing), desc=stage, unit="image",
+                  disable=processes.global_rank > 0) as bar:
+            for count in map_in_order(partial(_make, work, journal.folder), batches, workers=workers):
+                bar.update(count)
+        processes.barrier()
+        if processes.global_rank == 0:
+            made = whole(
+                journal.folder,
+                needed={f"{image_id}{suffix}" for image_id in ids},
+                allowed={f"{image_id}{other}" for image_id in ids for other in (".npz", ".png")},
+            )
+            artifacts.write_manifest(journal.folder, stage=stage, params=params, paths=made)
+            journal.publish()
+            journal.discard()
 
 
 def each(function: Callable[[str, Path], None]) -> Work:

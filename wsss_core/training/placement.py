@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsss_core.training import environment
-from wsss_core.training.per_image import Processes
+from wsss_core.training.ranks import ALONE, Processes
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class Placement:
 
     workers: int
     batch_pixels: int
-    processes: Processes | None
+    processes: Processes
     device: object
 
 
@@ -39,7 +39,7 @@ def place(*, gpu: bool) -> Placement:
 
         fabric = distribution.launch()
         return Placement(0, ARRAY_PIXELS, fabric, fabric.device)
-    return Placement(environment.workers(), 0, None, "cpu")
+    return Placement(environment.workers(), 0, ALONE, "cpu")
 
 
 def network_pixels(device: torch.device) -> int:

@@ -15,7 +15,7 @@ from wsss_core import artifacts
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import tag_vector
 from wsss_core.ops.images import limited_size, resized
-from wsss_core.training.journal import Journal
+from wsss_core.training.journal import Journal, publish, whole
 
 MAX_PIXELS = 500_000
 """Larger photographs are labelled at this size: VOC's have 190,000."""
@@ -41,10 +41,10 @@ class Snapshots:
     label: Label
     out: Path
 
-    def open(self, *, key: object, steps: int, device: torch.device) -> Album:
-        """The pictures taken so far by a run of the same key, and the moments of all."""
+    def open(self, journal: Journal, *, steps: int, device: torch.device) -> Album:
+        """The pictures taken so far by the training of this journal, and the moments of all."""
         moments = {max(1, round(share * steps)) for share in self.at}
-        return Album(self, Journal.open(self.out, key=key), frozenset(moments), len(str(steps)), device)
+        return Album(self, journal.beside / "snapshots", frozenset(moments), len(str(steps)), device)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Album:
     """Snapshots of one run: `watch` it with the loop, `publish` it at its end."""
 
     snapshots: Snapshots
-    journal: Journal
+    folder: Path
     moments: frozenset[int]
     digits: int
     device: torch.device
@@ -63,7 +63,7 @@ class Album:
         if steps not in self.moments:
             return
         model = copy.deepcopy(model).float().eval()
-        folder = self.journal.folder / f"step_{steps:0{self.digits}d}"
+        folder = self.folder / self._name(steps)
         for image_id in self.snapshots.ids:
             size, batch = self._batch(image_id)
             labels = self.snapshots.label(model, batch)
@@ -71,10 +71,18 @@ class Album:
             artifacts.write_labels(folder, image_id, full.cpu().numpy())
 
     def publish(self, *, params: object) -> None:
-        """Move all moments to their place, with a manifest."""
-        made = [path for path in self.journal.folder.rglob("*.png") if not path.name.startswith(".")]
-        artifacts.write_manifest(self.journal.folder, stage="snapshots", params=params, paths=made)
-        self.journal.publish()
+        """Move all moments to their place, with a manifest.
+
+        Raises:
+            ArtifactError: they are not all there, or not alone.
+        """
+        needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.moments for image_id in self.snapshots.ids}
+        made = whole(self.folder, needed=needed)
+        artifacts.write_manifest(self.folder, stage="snapshots", params=params, paths=made)
+        publish(self.folder, self.snapshots.out)
+
+    def _name(self, steps: int) -> str:
+        return f"step_{steps:0{self.digits}d}"
 
     def _batch(self, image_id: str) -> tuple[tuple[int, int], dict]:
         """The photograph's (H, W), and the photograph as a batch of one."""

@@ -70,33 +70,32 @@ def train(
     descent = build_optimizer(model, **options)
     recipe = {"params": description.params, "backbone": description.backbone, "seed": seed}
     key = {**recipe, "inputs": content_digest(*inputs), "steps": steps}
-    journal = Journal.open(out, key=key)
-    checkpoint_file = journal.folder / "checkpoint.pt"
-    album = snapshots.open(key=key, steps=steps, device=fabric.device) if snapshots else None
-    rows = fit(
-        model,
-        batches(samples, batch=batch, steps=steps, workers=environment.workers(),
-                rank=fabric.global_rank, world=fabric.world_size),
-        losses=losses,
-        optimizer=descent,
-        scheduler=(schedule or partial(poly_schedule, **usual))(descent, steps=steps),
-        steps=steps,
-        fabric=fabric,
-        checkpoint=checkpoint_file,
-        name=f"train {description.method}",
-        watch=album.watch if album and fabric.global_rank == 0 else None,
-    )
-    if fabric.global_rank == 0:
-        _warn_of_idle_terms(rows)
-        checkpoint_file.unlink(missing_ok=True)
-        checkpoint.save(journal.folder, model.cpu(), description)
-        artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
-                                 paths=[journal.folder / checkpoint.FILE])
-        if album:
-            album.publish(params=recipe)
-        journal.publish()
-        rows.write(history)
-        _write_time(layout.TIMES / f"{history.stem}.json", rows.seconds, steps=steps, fabric=fabric)
+    with Journal.open(out, key=key, processes=fabric) as journal:
+        album = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
+        rows = fit(
+            model,
+            batches(samples, batch=batch, steps=steps, workers=environment.workers(),
+                    rank=fabric.global_rank, world=fabric.world_size),
+            losses=losses,
+            optimizer=descent,
+            scheduler=(schedule or partial(poly_schedule, **usual))(descent, steps=steps),
+            steps=steps,
+            fabric=fabric,
+            checkpoint=journal.beside / "checkpoint.pt",
+            name=f"train {description.method}",
+            watch=album.watch if album and fabric.global_rank == 0 else None,
+        )
+        if fabric.global_rank == 0:
+            _warn_of_idle_terms(rows)
+            checkpoint.save(journal.folder, model.cpu(), description)
+            artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
+                                     paths=[journal.folder / checkpoint.FILE])
+            rows.write(history)
+            _write_time(layout.TIMES / f"{history.stem}.json", rows.seconds, steps=steps, fabric=fabric)
+            journal.publish()
+            if album:
+                album.publish(params=recipe)
+            journal.discard()  # with the checkpoint, from which a run that failed above goes on
 
 
 def _warn_of_idle_terms(history: History) -> None:
