@@ -7,6 +7,7 @@ import click
 from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.data.index import spread
 from wsss_core.models.affinity_inference import affinities_of_peak
 from wsss_core.params import Params
@@ -31,6 +32,7 @@ def main(params: Params, method: str) -> None:
         maps,
         artifacts.write_scores,
         stage="affinity maps",
+        code=[module_of(__file__), description.code],
         out=layout.AFFINITY_MAPS / method,
         suffix=".npz",
         params=options,

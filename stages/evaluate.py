@@ -12,6 +12,7 @@ from tqdm import tqdm
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
+from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.methods import IN_ROUNDS, METHODS
@@ -19,6 +20,7 @@ from wsss_core.params import Params
 from wsss_core.report import evaluation
 from wsss_core.report.evaluation import Scorer
 from wsss_core.report.tables import PIPELINE, quality_table
+from wsss_core.training.provenance import Provenance
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ def main(
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
         scorer.score_moments(name, folder)
+    Provenance.of([module_of(__file__)]).write(layout.METRICS / name, files=scorer.written)
     logger.info("%s", quality_table(layout.METRICS, [*made, name] if method else PIPELINE))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
+from wsss_core.code_digest import module_of
 from wsss_core.ops import walk_fusion
 from wsss_core.params import Params
 from wsss_core.sections import Fuse
@@ -32,6 +33,7 @@ def main(params: Params) -> None:
         index.ids("train"),
         per_image.each(partial(fuse, walks=walks, saliency=saliency, p=p)),
         stage="fuse",
+        code=[module_of(__file__)],
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),

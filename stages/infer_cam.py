@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.models import inference
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -16,7 +17,8 @@ def main(params: Params) -> None:
     p, index = params.infer_cam, open_index(params)
     fabric = distribution.launch()
     weights = layout.MODELS / "cam" / checkpoint.FILE
-    model = checkpoint.load(weights)[0].to(fabric.device)
+    network, description = checkpoint.load(weights)
+    model = network.to(fabric.device)
 
     def infer(ids: Sequence[str]) -> list[Scores]:
         return inference.class_activation_maps(
@@ -29,6 +31,7 @@ def main(params: Params) -> None:
         infer,
         artifacts.write_scores,
         stage="infer_cam",
+        code=[module_of(__file__), description.code],
         out=layout.CAMS,
         suffix=".npz",
         params=p.model_dump(),

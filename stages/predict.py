@@ -7,6 +7,7 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.models.inference import segment
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -21,7 +22,8 @@ def main(params: Params, method: str, number: int | None) -> None:
     last_or_named = params.last_round(method) if number is None else number
     weights = layout.round_folder(layout.MODELS / method, last_or_named) / checkpoint.FILE
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model = network.to(fabric.device)
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:
         return segment(model, [index.image(i) for i in ids], device=fabric.device, **p.model_dump())
@@ -31,6 +33,7 @@ def main(params: Params, method: str, number: int | None) -> None:
         predict,
         artifacts.write_labels,
         stage=f"predict {method}",
+        code=[module_of(__file__), description.code],
         out=layout.PREDICTIONS / layout.round_name(method, number),
         suffix=".png",
         params=p.model_dump(),

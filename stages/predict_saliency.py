@@ -8,6 +8,7 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.models.inference import saliency_maps
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -36,6 +37,7 @@ def main(params: Params, method: str) -> None:
         predict,
         artifacts.write_grey,
         stage=f"predict saliency {method}",
+        code=[module_of(__file__), description.code],
         out=layout.PREDICTED_SALIENCY / method / "val",
         suffix=".png",
         params=views,

@@ -2,10 +2,12 @@
 
 from wsss_core import layout
 from wsss_core.cli.stage import command, ensure_scenes, source_of
+from wsss_core.code_digest import module_of
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.params import Params
 from wsss_core.training import environment
+from wsss_core.training.provenance import Provenance
 
 
 @command
@@ -15,6 +17,7 @@ def main(params: Params) -> None:
     source = source_of(params)
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
+    Provenance.of([module_of(__file__)]).write(layout.INDEX.parent)
 
 
 if __name__ == "__main__":

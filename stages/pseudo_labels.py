@@ -7,6 +7,7 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.methods import IN_ROUNDS
 from wsss_core.models.inference import segment
 from wsss_core.params import Params
@@ -21,7 +22,8 @@ def main(params: Params, method: str) -> None:
     p = getattr(params, f"{method}_two_step")
     weights = layout.round_folder(layout.MODELS / method, 1 if method in IN_ROUNDS else None) / checkpoint.FILE
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model = network.to(fabric.device)
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:
         images, tags = [index.image(i) for i in ids], [index[i].tags for i in ids]
@@ -32,6 +34,7 @@ def main(params: Params, method: str) -> None:
         label,
         artifacts.write_labels,
         stage=f"pseudo-labels {method}",
+        code=[module_of(__file__), description.code],
         out=layout.METHOD_LABELS / method,
         suffix=".png",
         params=p.model_dump(),

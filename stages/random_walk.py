@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
+from wsss_core.code_digest import module_of
 from wsss_core.models import inference
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -17,7 +18,8 @@ def main(params: Params) -> None:
     cams = require(layout.CAMS, stage="infer_cam")
     fabric = distribution.launch()
     weights = layout.MODELS / "affinity" / checkpoint.FILE
-    model = checkpoint.load(weights)[0].to(fabric.device)
+    network, description = checkpoint.load(weights)
+    model = network.to(fabric.device)
 
     def walk(ids: Sequence[str]) -> list[Scores]:
         images, starts = [index.image(i) for i in ids], [artifacts.read_scores(cams, i) for i in ids]
@@ -30,6 +32,7 @@ def main(params: Params) -> None:
         walk,
         artifacts.write_scores,
         stage="random_walk",
+        code=[module_of(__file__), description.code],
         out=layout.RANDOM_WALK,
         suffix=".npz",
         params=p.model_dump(),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps, log_failed
 from wsss_core.ops import saliency
@@ -27,7 +28,10 @@ def main(params: Params) -> None:
     """Detect salient objects, by a detector or a network, or take the maps of a folder."""
     p, index = params.saliency, open_index(params)
     ids = index.ids("train")
-    options = {"stage": "saliency", "out": layout.SALIENCY, "suffix": ".png", "params": p.model_dump()}
+    options = {
+        "stage": "saliency", "code": [module_of(__file__)], "out": layout.SALIENCY, "suffix": ".png",
+        "params": p.model_dump(),
+    }  # fmt: skip
     if p.method in NETWORKS:
         from wsss_core.training import network_saliency  # and torch: detectors start without
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
+from wsss_core.code_digest import module_of
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
@@ -40,6 +41,7 @@ def main(params: Params) -> None:
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX, labels, *start.inputs],
+        code=[module_of(__file__)],
         out=layout.MODELS / "affinity",
         history=layout.HISTORY / "train_affinity.tsv",
         initialise=start.initialise,

@@ -2,6 +2,7 @@
 
 from wsss_core import layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
@@ -30,6 +31,7 @@ def main(params: Params) -> None:
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX],
+        code=[module_of(__file__)],
         out=layout.MODELS / "cam",
         history=layout.HISTORY / "train_cam.tsv",
     )

@@ -8,6 +8,7 @@ import click
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import PATH, command, open_index, require
 from wsss_core.cli.truth import open_truth
+from wsss_core.code_digest import module_of
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
@@ -52,6 +53,7 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[*inputs, *start.inputs],
+        code=[module_of(__file__)],
         out=layout.MODELS / method,
         history=layout.HISTORY / f"{method}.tsv",
         initialise=start.initialise,

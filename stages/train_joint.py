@@ -4,11 +4,12 @@ import click
 
 from wsss_core import layout
 from wsss_core.cli.stage import command, open_index
+from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index, spread
 from wsss_core.data.training_set import Samples, TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods import IN_ROUNDS, METHODS
-from wsss_core.methods.recipe import Recipe, recipe_of
+from wsss_core.methods.recipe import Recipe, module_of_method, recipe_of
 from wsss_core.params import Params
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.snapshots import Snapshots
@@ -42,6 +43,7 @@ def main(params: Params, method: str, number: int | None) -> None:
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX, *recipe.inputs, *recipe.start.inputs],
+        code=[module_of(__file__), module_of_method(method)],
         out=layout.round_folder(layout.MODELS / method, number),
         history=layout.HISTORY / f"{layout.round_name(method, number)}.tsv",
         initialise=recipe.start.initialise,

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
+from wsss_core.code_digest import module_of
 from wsss_core.models.affinity_inference import refined_cams
 from wsss_core.ops import fusion
 from wsss_core.params import Params
@@ -23,7 +24,8 @@ def main(params: Params, number: int) -> None:
     saliency = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
     require(saliency, stage=layout.graph_of("auxsegnet"))
     fabric = distribution.launch()
-    model = checkpoint.load_segmenter(weights)[0].to(fabric.device)
+    network, description = checkpoint.load_segmenter(weights)
+    model = network.to(fabric.device)
     options: dict[str, Any] = {"renormalise": p.renormalise_cams, "max_pixels": p.max_pixels}
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:
@@ -41,6 +43,7 @@ def main(params: Params, number: int) -> None:
         label,
         artifacts.write_labels,
         stage=f"labels after round {number}",
+        code=[module_of(__file__), description.code],
         out=layout.round_folder(layout.METHOD_LABELS / "auxsegnet", number),
         suffix=".png",
         params={"labels": p.labels.model_dump(), **options},

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
+from wsss_core.code_digest import module_of
 from wsss_core.models.inference import saliency_maps
 from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
@@ -44,6 +45,7 @@ def main(params: Params, number: int) -> None:
         update,
         artifacts.write_grey,
         stage=f"saliency after round {number}",
+        code=[module_of(__file__), description.code],
         out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
         suffix=".png",
         params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},

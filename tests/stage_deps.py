@@ -6,14 +6,12 @@ import io
 import re
 from pathlib import Path
 
-import import_graph
-from import_graph import ROOT
 from ruamel.yaml import YAML
 
-GRAPHS = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]
+from wsss_core import code_digest
+from wsss_core.code_digest import ROOT
 
-VALUES_ARE_PARAMS = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
-"""They declare and check values that DVC tracks as params: a new section must not retrain everything."""
+GRAPHS = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]
 
 NETWORK_OF = {
     "models/cam": "wsss_core.models.cam_network",
@@ -38,8 +36,7 @@ def code_of(stage: dict) -> set[str]:
     """Every project file that a stage's command imports, by statement or by name, but for those that hold params."""
     artifacts = "\n".join([*stage["deps"], *stage.get("outs", ())])
     networks = [module for folder, module in NETWORK_OF.items() if re.search(rf"^{folder}(/|$)", artifacts, re.M)]
-    starts = map(import_graph.path_of, [*named_modules(stage), *networks])
-    return {path.as_posix() for path in set().union(*map(import_graph.reachable, starts)) - VALUES_ARE_PARAMS}
+    return {path.as_posix() for path in code_digest.closure(*named_modules(stage), *networks)}
 
 
 def named_modules(stage: dict) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import import_graph
 import pytest
-from import_graph import ROOT
 from ruamel.yaml import YAML
 from stage_deps import GRAPHS, code_of, listed, named_modules, stages_of
+
+from wsss_core import code_digest, layout
+from wsss_core.code_digest import ROOT
 
 LAYERS = [
     ("stages", "wsss_core.cli"),
@@ -19,7 +20,8 @@ LAYERS = [
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data"),
     ("wsss_core.ops",),
     ("wsss_core.artifacts",),
-    ("wsss_core.voc", "wsss_core.params", "wsss_core.sections", "wsss_core.joint_sections", "wsss_core.layout"),
+    ("wsss_core.voc", "wsss_core.params", "wsss_core.sections", "wsss_core.joint_sections", "wsss_core.layout",
+     "wsss_core.code_digest"),
 ]
 """Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer
 only from its own package."""
@@ -27,7 +29,7 @@ only from its own package."""
 ANYWHERE = {Path("wsss_core/training/environment.py")}
 """Reads environment variables and imports nothing."""
 
-MODULES = sorted(path.relative_to(ROOT) for package in import_graph.PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULES = sorted(path.relative_to(ROOT) for package in code_digest.PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 def _layer(path: Path) -> tuple[int, str]:
@@ -42,7 +44,7 @@ def _layer(path: Path) -> tuple[int, str]:
 @pytest.mark.parametrize("path", [m for m in MODULES if (ROOT / m).stat().st_size], ids=str)
 def test_imports_run_one_way(path):
     depth, package = _layer(path) if path.parts != ("wsss_core", "__init__.py") else (len(LAYERS), "wsss_core")
-    for imported in import_graph.direct(path) - ANYWHERE:
+    for imported in code_digest.direct(path) - ANYWHERE:
         below, other = _layer(imported)
         assert below >= depth, f"{path} imports {imported}, which lies above it"
         if package in LAYERS[4]:
@@ -52,8 +54,8 @@ def test_imports_run_one_way(path):
 def test_no_two_modules_import_each_other():
     for path in MODULES:
         packages = {parent / "__init__.py" for parent in path.parents}  # importing a module runs its packages first
-        for imported in import_graph.direct(path) - packages - {path}:
-            back = import_graph.direct(imported) - {parent / "__init__.py" for parent in imported.parents}
+        for imported in code_digest.direct(path) - packages - {path}:
+            back = code_digest.direct(imported) - {parent / "__init__.py" for parent in imported.parents}
             assert path not in back, f"{path} and {imported} import each other"
 
 
@@ -73,7 +75,7 @@ def test_stage_depends_on_every_module_it_imports_and_on_no_other(graph, name, s
 
 @pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
 def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
-    sources = [(ROOT / path).read_text(encoding="utf-8") for path in map(import_graph.path_of, named_modules(stage))]
+    sources = [(ROOT / path).read_text(encoding="utf-8") for path in map(code_digest.path_of, named_modules(stage))]
     read = {section for source in sources for section in re.findall(r"\bparams\.(\w+)", source)} - {"Params"}
     if "last_round" in read:  # asks the parameters only for the method in rounds that the stage names
         read = read - {"last_round"} | ({"auxsegnet"} if "--method auxsegnet" in stage["cmd"] else set())
@@ -89,3 +91,17 @@ def test_every_output_is_ignored_by_git(graph):
             for out in stage.get(kind, []):
                 path = out if isinstance(out, str) else next(iter(out))
                 assert path.split("/")[0] in ignored, f"{path} would land in Git"
+
+
+@pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
+def test_what_made_an_output_is_recorded_in_a_cached_file_on_which_nothing_depends(graph, name, stage):
+    outs = [out for out in stage.get("outs", []) if isinstance(out, str)]
+    records = [out for out in outs if out.startswith(layout.PROVENANCE.as_posix())]
+    if "stages.report" not in stage["cmd"]:  # a page that tells by itself what made it
+        named = {layout.provenance_of(Path(out)).as_posix() for out in [*outs, *map(_stem, stage.get("metrics", []))]}
+        assert len(records) == 1 and records[0] in named, f"{graph}: {name} must list its record among its outs"
+    assert not [dep for dep in stage["deps"] if dep.startswith(layout.PROVENANCE.as_posix())]
+
+
+def _stem(metrics: str) -> str:
+    return metrics.removesuffix(".json")

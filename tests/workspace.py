@@ -138,10 +138,10 @@ class Workspace:
         return {path.relative_to(base).as_posix(): path.read_bytes() for path in base.rglob("*") if path.is_file()}
 
     def artifacts(self) -> dict[str, bytes]:
-        """What all stages have written, but the data set itself and how long trainings took."""
+        """What all stages have written, but the data set itself, how long trainings took and the records."""
         made = {f"{top}/{name}": content for top in ("data", "models", "reports") for name, content in
                 self.files(top).items()}  # fmt: skip
-        apart = ("data/raw/", f"{layout.TIMES.as_posix()}/")
+        apart = ("data/raw/", f"{layout.TIMES.as_posix()}/", f"{layout.PROVENANCE.as_posix()}/")
         return {name: content for name, content in made.items() if not name.startswith(apart)}
 
     def copied_to(self, folder: Path) -> Workspace:

@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -207,7 +206,6 @@ def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[
             "count": count,
             "content": digest.hexdigest(),
             "params": digest_of(params),
-            "versions": {name: metadata.version(name) for name in ("numpy", "pillow")},
         },
     )
 
@@ -215,6 +213,12 @@ def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[
 def is_empty(folder: Path) -> bool:
     """Whether a stage finished `folder` and had nothing to put there: a network without a saliency task has no maps."""
     return (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["count"] == 0
+
+
+def file_digest(path: Path) -> str:
+    """A digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def digest_of(content: object) -> str:

@@ -22,6 +22,7 @@ REPORTS = Path("reports")
 METRICS = REPORTS / "metrics"
 HISTORY = REPORTS / "history"
 TIMES = REPORTS / "times"
+PROVENANCE = REPORTS / "provenance"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
 
@@ -43,6 +44,11 @@ def made_by(path: Path) -> str:
         if found and inside and folder == MODELS:
             return f"dvc repro train_{name}"
     return "dvc repro train_deeplab" if path.suffix == ".pt" else "dvc repro"
+
+
+def provenance_of(out: Path) -> Path:
+    """Where it is recorded what made an artifact."""
+    return PROVENANCE / f"{out.relative_to(out.anchor).as_posix()}.json"
 
 
 def round_folder(folder: Path, number: int | None) -> Path:

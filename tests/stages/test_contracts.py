@@ -92,7 +92,7 @@ def test_folders_hold_one_result_an_image_and_a_manifest_that_counts_them(finish
     manifest = json.loads(found.pop("manifest.json"))
     assert {name.rpartition(".")[0] for name in found} == set(ids_in(folder, index))
     assert manifest["count"] == len(found)
-    assert {"stage", "params", "versions", "content"} <= manifest.keys()
+    assert {"stage", "params", "content"} <= manifest.keys()
 
 
 @pytest.mark.parametrize("method", ["cam", "affinity", "deeplab"])

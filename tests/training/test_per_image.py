@@ -1,27 +1,32 @@
 """The per-image runner: resumes, publishes all or nothing, the same for any number of processes."""
 
+import dataclasses
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from per_image_work import write_name, write_name_but_of_bad
 
-from wsss_core import artifacts
+from wsss_core import artifacts, layout
 from wsss_core.training import per_image
+from wsss_core.training.provenance import Provenance
 
 IDS = ("a", "sub/b c.d", "é", "bad", "e")
+CODE = ["wsss_core.artifacts"]
 SIZES = {"a": (3, 1), "sub/b c.d": (1, 5), "é": (1, 1), "bad": (1, 2), "e": (2, 2)}
 
 
 @pytest.fixture(autouse=True)
 def resume(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path / "resume"))
     return tmp_path / "resume"
 
 
 def run(out: Path, work=write_name, *, ids=IDS, **changes) -> None:
-    settings = {"stage": "s", "suffix": ".txt", "params": {"beta": 8}, "inputs": [], "sizes": SIZES.get}
+    settings = {"stage": "s", "code": CODE, "suffix": ".txt", "params": {"beta": 8}, "inputs": [], "sizes": SIZES.get}
     per_image.run(ids, per_image.each(work), out=out, **settings | changes)
 
 
@@ -76,7 +81,7 @@ def batches(folder: Path, **settings) -> list[list[str]]:
         seen.append(list(ids))
         per_image.each(write_name)(ids, out)
 
-    options = {"stage": "s", "suffix": ".txt", "params": {}, "inputs": [], "sizes": SIZES.get}
+    options = {"stage": "s", "code": CODE, "suffix": ".txt", "params": {}, "inputs": [], "sizes": SIZES.get}
     per_image.run(IDS, work, out=folder / "out", **options | settings)
     assert {f"{i}.txt" for i in IDS} < set(content(folder / "out"))
     return seen
@@ -143,6 +148,30 @@ def test_a_killed_run_starts_anew_when_parameters_or_inputs_changed(tmp_path, ch
     source.write_text("2" if change == "inputs" else "1")
     run(tmp_path / "out", second, inputs=[source], params={"beta": 9 if change == "params" else 8})
     assert len(second.made) == 5
+
+
+@pytest.mark.parametrize(
+    ("attribute", "other"),
+    [("code", {"a.py": "1"}), ("packages", {"numpy": "1.0"}), ("device", "cuda"), ("precision", "bf16-mixed")],
+)
+def test_a_killed_run_starts_anew_when_what_makes_the_results_has_changed(tmp_path, monkeypatch, attribute, other):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "out", Recording(stop="a"))
+    changed = dataclasses.replace(Provenance.of(CODE), **{attribute: other})
+    monkeypatch.setattr(Provenance, "of", lambda *arguments: changed)
+    second = Recording()
+    run(tmp_path / "out", second)
+    assert len(second.made) == 5
+
+
+def test_what_made_the_results_is_recorded_beside_the_times_and_not_in_their_folder(tmp_path):
+    run(Path("data/out"))
+    record = artifacts.read_json(layout.PROVENANCE / "data/out.json")
+    assert record["code"]["files"] == Provenance.of(CODE).code
+    assert record["packages"]["numpy"] == np.__version__
+    assert (record["device"], record["precision"], record["processes"]) == ("cpu", "32-true", 1)
+    assert record["environment"] == {"WSSS_RESUME_DIR": str(tmp_path / "resume")}
+    assert set(artifacts.read_json(Path("data/out") / artifacts.MANIFEST)) == {"stage", "count", "content", "params"}
 
 
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):

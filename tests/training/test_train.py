@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts
+from wsss_core import artifacts, code_digest
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
-from wsss_core.training import checkpoint, loop, objectives, train
+from wsss_core.training import checkpoint, loop, objectives, provenance, train
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import DivergedError, Terms
 from wsss_core.training.optim import two_phase_schedule
@@ -32,6 +32,7 @@ STEPS = 4
 
 @pytest.fixture(autouse=True)
 def _environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path / "resume"))
     monkeypatch.setenv("WSSS_DEVICES", "cpu")
     monkeypatch.setenv("WSSS_WORKERS", "0")
@@ -64,7 +65,7 @@ def fit(index: Index, out: Path, *, losses=objectives.classification, seed=0, **
     """Train two epochs of two steps; returns the weights."""
     settings = {
         "batch": 2, "epochs": 2.0, "optimizer": OPTIMIZER, "seed": seed, "inputs": [Path(index.root) / "index.json"],
-        "out": out, "history": out.parent / f"{out.name}.tsv",
+        "code": ["wsss_core.training.objectives"], "out": out, "history": out.parent / f"{out.name}.tsv",
     }  # fmt: skip
     samples = TrainingSet(index, index.ids("train"), augmentation(**AUGMENT), seed=seed)
     train.train(description(), samples, losses, **settings | changes)
@@ -119,6 +120,29 @@ def test_a_killed_training_ends_with_the_weights_of_one_never_stopped(tmp_path, 
     assert seen == [2, 3]
     assert equal(whole, resumed)
     assert (tmp_path / "whole/cam.tsv").read_text() == (tmp_path / "killed/cam.tsv").read_text()
+
+
+def test_a_killed_training_starts_anew_when_its_code_changed(tmp_path, index, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        fit(index, tmp_path / "models/cam", losses=killed_at(2))
+    digests, seen = code_digest.digests, []
+    monkeypatch.setattr(
+        code_digest, "digests", lambda *modules: {**digests(*modules), "wsss_core/losses/classification.py": "other"}
+    )
+    fit(index, tmp_path / "models/cam", losses=counting(seen))
+    assert seen[0] == 0
+
+
+def test_what_made_a_model_is_recorded_with_the_digests_of_its_figures(tmp_path, index):
+    fit(index, Path("models/cam"), history=Path("reports/history/cam.tsv"))
+    record = artifacts.read_json(Path("reports/provenance/models/cam.json"))
+    assert {"wsss_core/losses/classification.py", "wsss_core/models/cam_network.py"} < set(record["code"]["files"])
+    assert set(record["files"]) == {"reports/history/cam.tsv", "reports/times/cam.json"}
+    provenance.check(Path("reports/history/cam.tsv"))
+    with Path("reports/history/cam.tsv").open("a") as file:
+        file.write("5\t0.1\t0.2\n")
+    with pytest.raises(artifacts.ArtifactError, match=r"cam.tsv is not what its stage wrote: .*; `dvc repro` makes it"):
+        provenance.check(Path("reports/history/cam.tsv"))
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 1.5}, {}], ids=["seed", "epochs", "inputs"])

@@ -49,4 +49,9 @@ class Recipe:
 
 def recipe_of(method: str) -> Callable[..., Recipe]:
     """The function `recipe` of a method's module: recipe(params), of a method in rounds recipe(params, number)."""
-    return import_module(f"wsss_core.methods.{method}").recipe
+    return import_module(module_of_method(method)).recipe
+
+
+def module_of_method(method: str) -> str:
+    """The module that holds a method."""
+    return f"wsss_core.methods.{method}"

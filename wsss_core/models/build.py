@@ -34,9 +34,17 @@ def build_network(kind: str, *, num_classes: int, backbone: dict, options: dict)
         backbone: keyword arguments of `build_backbone`.
         options: further keyword arguments of the network.
     """
-    if kind not in NETWORKS:
-        raise ValueError(f"unknown network {kind!r}; known are {', '.join(NETWORKS)}")
-    module, name = NETWORKS[kind].split(".")
-    make = getattr(import_module(f"wsss_core.models.{module}"), name)
+    make = getattr(import_module(module_of_network(kind)), NETWORKS[kind].split(".")[1])
     network = make(build_backbone(**backbone), num_classes=num_classes, **options)
     return network.to(memory_format=torch.channels_last)
+
+
+def module_of_network(kind: str) -> str:
+    """The module that holds a network.
+
+    Raises:
+        ValueError: there is no network of this kind.
+    """
+    if kind not in NETWORKS:
+        raise ValueError(f"unknown network {kind!r}; known are {', '.join(NETWORKS)}")
+    return f"wsss_core.models.{NETWORKS[kind].split('.')[0]}"

@@ -27,6 +27,11 @@ COUNTER_KEY = "num_batches_tracked"
 """Only batch norm without momentum reads it, and files from before PyTorch 0.4.1 lack it."""
 
 
+def weights_files(weights: str) -> list[Path]:
+    """The file that `backbone.weights` names, if it names one."""
+    return [] if weights in ("imagenet", "none") else [Path(weights)]
+
+
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a weights file by name, on the CPU.
 

@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +35,20 @@ class Scorer:
         threshold_step: spacing of the background thresholds of the sweep.
         tuning_every: every such training image counts as one on which parameters may be chosen; metrics of the
             training split are given for all images, for those and for the rest. 0 = no such split.
+        written: the files of figures so far.
     """
 
     index: Index
     truth: Masks
     threshold_step: float
     tuning_every: int
+    written: list[Path] = field(default_factory=list)
 
     def score_labels(self, name: str, read: Read, *, split: str) -> None:
         """Score label maps: read(id) is (H, W) uint8."""
         ids = self._ids(split, name)
         if not ids:
-            _write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
+            self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
             return
         counted = {group: Confusion(len(self.index.classes)) for group in self._groups(ids, split)}
         for image_id, groups in _progress(self._members(ids, split), name):
@@ -59,8 +61,8 @@ class Scorer:
         """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
         ids = self._ids("train", "cam")
         if not ids:
-            _write_rows(layout.CONFUSION / "cam.csv", ("truth",), [])
-            _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
+            self._write_rows(layout.CONFUSION / "cam.csv", ("truth",), [])
+            self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
             return
         bins = round(1 / self.threshold_step)
         sweeps = {group: ThresholdSweep(len(self.index.classes), bins) for group in self._groups(ids, "train")}
@@ -74,7 +76,8 @@ class Scorer:
         counted = {group: sweep.confusion(best) for group, sweep in sweeps.items()}
         extra = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
-        _write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), zip(thresholds, curve, strict=True))
+        rows = zip(thresholds, curve, strict=True)
+        self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), rows)
 
     def score_moments(self, name: str, folder: Path) -> None:
         """Score the labels that a network in training made for a few images: one row of a table for each moment.
@@ -91,7 +94,7 @@ class Scorer:
             if counted.matrix.any():
                 figures = counted.miou_labelled(), counted.accuracy_labelled(), counted.coverage()
                 rows.append((int(moment.name.removeprefix("step_")), *figures))
-        _write_rows(layout.PLOTS / f"{name}_labels.csv", ("step", "miou_labelled", "right", "coverage"), rows)
+        self._write_rows(layout.PLOTS / f"{name}_labels.csv", ("step", "miou_labelled", "right", "coverage"), rows)
 
     def score_saliency(self, name: str, folder: Path, *, split: str) -> None:
         """Score saliency maps against the union of all classes, void pixels left out; write the curve of P over R."""
@@ -104,11 +107,11 @@ class Scorer:
             add_saliency(total, artifacts.read_grey(folder, image_id), self.truth.read(image_id))
         curve: Iterable = []
         if total.num_images:
-            artifacts.write_json(layout.METRICS / f"{name}.json", {"split": split, **total.summary()})
+            self._write_json(name, {"split": split, **total.summary()})
             curve = zip(THRESHOLDS, *total.curve(), strict=True)
         elif ids:
             self._write_absent(name, split, f"every mask of the {split} images is void")
-        _write_rows(layout.PLOTS / f"{name}_curve.csv", ("threshold", "precision", "recall"), curve)
+        self._write_rows(layout.PLOTS / f"{name}_curve.csv", ("threshold", "precision", "recall"), curve)
 
     def _ids(self, split: str, name: str) -> list[str]:
         ids = [image_id for image_id in self.index.ids(split) if self.truth.available(image_id)]
@@ -116,11 +119,10 @@ class Scorer:
             self._write_absent(name, split, f"no {split} image has a mask")
         return ids
 
-    @staticmethod
-    def _write_absent(name: str, split: str, reason: str) -> None:
+    def _write_absent(self, name: str, split: str, reason: str) -> None:
         note = f"{reason}: figures are absent"
         logger.warning("%s: %s", name, note)
-        artifacts.write_json(layout.METRICS / f"{name}.json", {"split": split, "num_images": 0, "note": note})
+        self._write_json(name, {"split": split, "num_images": 0, "note": note})
 
     def _groups(self, ids: Sequence[str], split: str) -> list[str]:
         return sorted({group for _, groups in self._members(ids, split) for group in groups})
@@ -147,9 +149,22 @@ class Scorer:
             "iou": iou,
         }
         known = {key: value for key, value in content.items() if not (isinstance(value, float) and np.isnan(value))}
-        artifacts.write_json(layout.METRICS / f"{name}.json", known)
+        self._write_json(name, known)
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
-        _write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
+        self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
+
+    def _write_json(self, name: str, figures: dict) -> None:
+        path = layout.METRICS / f"{name}.json"
+        artifacts.write_json(path, figures)
+        self.written.append(path)
+
+    def _write_rows(self, path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        artifacts.write_text(path, text.getvalue())
+        self.written.append(path)
 
 
 def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray) -> None:
@@ -173,11 +188,3 @@ def thresholded(scores: Scores, threshold: float) -> np.ndarray:
 
 def _progress(members: Sequence, name: str) -> Iterable:
     return tqdm(members, desc=f"evaluate {name}", unit="image")
-
-
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    artifacts.write_text(path, text.getvalue())

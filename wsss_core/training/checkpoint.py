@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from wsss_core import artifacts, layout
-from wsss_core.models.build import SEGMENTING, build_network
+from wsss_core.models.build import SEGMENTING, build_network, module_of_network
 from wsss_core.models.weights import FOREIGN
 
 FILE = "model.pt"
@@ -37,6 +37,11 @@ class Description:
     backbone: dict
     options: dict
     params: dict
+
+    @property
+    def code(self) -> str:
+        """The module of the network, which `build` imports by name."""
+        return module_of_network(self.network)
 
     @property
     def finds_saliency(self) -> bool:

@@ -224,5 +224,5 @@ def content_digest(*inputs: Path) -> list[str]:
             digests.append(artifacts.read_json(path / artifacts.MANIFEST)["content"])
         else:
             with artifacts.reading(path):
-                digests.append(artifacts.digest_of(path.read_bytes().hex()))
+                digests.append(artifacts.file_digest(path))
     return digests

@@ -33,7 +33,7 @@ def run(
         index: knows the images' sizes.
         fabric: launched; where and how the network computes.
         equal_sizes: whether only images of one size go into a batch.
-        options: `stage`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
+        options: `stage`, `code`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
     """
 
     @torch.inference_mode()

@@ -43,7 +43,7 @@ def run(ids: Sequence[str], *, index: Index, method: str, file: Path, normalise:
         file: its weights.
         normalise: as for `saliency_maps`.
         onnx: as for `open_network`.
-        options: `stage`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
+        options: `stage`, `code`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
     """
     fabric = distribution.launch()
     network = open_network(method, file, onnx=onnx, device=fabric.device)

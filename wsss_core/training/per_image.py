@@ -16,6 +16,7 @@ from tqdm import tqdm
 from wsss_core import artifacts
 from wsss_core.data.pool import map_in_order
 from wsss_core.training.journal import Journal, content_digest, whole
+from wsss_core.training.provenance import Provenance
 from wsss_core.training.ranks import ALONE, Processes
 
 Work = Callable[[Sequence[str], Path], None]
@@ -29,6 +30,7 @@ def run(
     work: Work,
     *,
     stage: str,
+    code: Sequence[str],
     out: Path,
     suffix: str,
     params: object,
@@ -46,8 +48,10 @@ def run(
         work: called as work(ids, folder), with one id unless `batch_pixels` says more; `each` makes one of a function
             of one id. Must pickle when workers > 1.
         stage: shown in the progress bar and written to the manifest.
+        code: the modules that hold the work: the stage's, and each that it imports by name.
         out: the folder that appears when the last result is there. Until then results gather in a journal, and a
-            killed run goes on from it as long as the ids, `params` and `inputs` stay what they were.
+            killed run goes on from it as long as the ids, `params`, `inputs` and all that `Provenance` names stay
+            what they were.
         suffix: ends the file name that shows that an id is done (".png", ".npz").
         params: JSON-like; what the results depend on beside the inputs.
         inputs: files, or folders with a manifest, that the work reads.
@@ -62,7 +66,8 @@ def run(
         InUseError: another run makes the same.
         ArtifactError: the results are not those of the ids.
     """
-    key = {"params": params, "inputs": content_digest(*inputs), "ids": artifacts.digest_of(sorted(ids))}
+    made = Provenance.of(code, processes)
+    key = {"params": params, "inputs": content_digest(*inputs), "ids": sorted(ids), "made": made.key}
     with Journal.open(out, key=key, processes=processes) as journal:
         ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))
         own = ordered[processes.global_rank::processes.world_size]
@@ -74,12 +79,13 @@ def run(
                 bar.update(count)
         processes.barrier()
         if processes.global_rank == 0:
-            made = whole(
+            paths = whole(
                 journal.folder,
                 needed={f"{image_id}{suffix}" for image_id in ids},
                 allowed={f"{image_id}{other}" for image_id in ids for other in (".npz", ".png")},
             )
-            artifacts.write_manifest(journal.folder, stage=stage, params=params, paths=made)
+            artifacts.write_manifest(journal.folder, stage=stage, params=params, paths=paths)
+            made.write(out, processes=processes)
             journal.publish()
             journal.discard()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from torch import nn, optim
 
 from wsss_core import artifacts, layout
 from wsss_core.data.training_set import Samples, batches
+from wsss_core.models.weights import weights_files
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.journal import Journal, content_digest
 from wsss_core.training.loop import History, Losses, fit
 from wsss_core.training.memory import keep_freed_memory
 from wsss_core.training.optim import build_optimizer, poly_schedule
+from wsss_core.training.provenance import Provenance
 from wsss_core.training.snapshots import Snapshots
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ def train(
     optimizer: dict,
     seed: int,
     inputs: list[Path],
+    code: Sequence[str],
     out: Path,
     history: Path,
     initialise: Callable[[nn.Module], None] = lambda model: None,
@@ -54,6 +57,7 @@ def train(
         optimizer: keyword arguments of `build_optimizer`, with `poly_power` and `warmup` of the usual schedule.
         seed: of initial weights, dropout and order.
         inputs: files and folders that the samples come from; a change of theirs starts anew.
+        code: the stage's module, and each that it imports by name but the network's.
         out, history: where the results go.
         initialise: fills the fresh network with other weights, for example a trained backbone.
         schedule: makes another learning-rate schedule than the usual polynomial one.
@@ -68,8 +72,10 @@ def train(
     options = dict(optimizer)
     usual = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
     descent = build_optimizer(model, **options)
-    recipe = {"params": description.params, "backbone": description.backbone, "seed": seed}
-    key = {**recipe, "inputs": content_digest(*inputs), "steps": steps}
+    made = Provenance.of([*code, description.code], fabric)
+    recipe = {**asdict(description), "seed": seed}
+    key = {**recipe, "steps": steps, "made": made.key,
+           "inputs": content_digest(*inputs, *weights_files(description.backbone["weights"]))}
     with Journal.open(out, key=key, processes=fabric) as journal:
         album = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
         rows = fit(
@@ -90,8 +96,7 @@ def train(
             checkpoint.save(journal.folder, model.cpu(), description)
             artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
                                      paths=[journal.folder / checkpoint.FILE])
-            rows.write(history)
-            _write_time(layout.TIMES / f"{history.stem}.json", rows.seconds, steps=steps, fabric=fabric)
+            made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
             journal.publish()
             if album:
                 album.publish(params=recipe)
@@ -106,10 +111,14 @@ def _warn_of_idle_terms(history: History) -> None:
             logger.warning("loss %s was 0 at every step: nothing was labelled for it; check the method's section", name)
 
 
-def _write_time(path: Path, seconds: float, *, steps: int, fabric: Fabric) -> None:
-    """How long the training took, and on what: the only artifact that the same run does not repeat."""
-    content = {"seconds": round(seconds, 1), "steps": steps, "device": fabric.device.type, "devices": fabric.world_size}
-    artifacts.write_json(path, content)
+def _write_figures(history: Path, rows: History, *, steps: int, fabric: Fabric) -> list[Path]:
+    """Write the history and how long the training took, which the same run does not repeat; returns both files."""
+    time = layout.TIMES / f"{history.stem}.json"
+    rows.write(history)
+    artifacts.write_json(time, {
+        "seconds": round(rows.seconds, 1), "steps": steps, "device": fabric.device.type, "devices": fabric.world_size,
+    })  # fmt: skip
+    return [history, time]
 
 
 @dataclass(frozen=True)
