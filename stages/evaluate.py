@@ -13,12 +13,13 @@ from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.cli.truth import open_truth
 from wsss_core.code_digest import module_of
+from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.methods import IN_ROUNDS, METHODS
 from wsss_core.params import Params
 from wsss_core.report import evaluation
-from wsss_core.report.evaluation import Scorer
+from wsss_core.report.evaluation import Scorer, require_agreement
 from wsss_core.report.tables import PIPELINE, quality_table
 from wsss_core.training.provenance import Provenance
 
@@ -55,8 +56,11 @@ def main(
         made = _rounds(method, len(getattr(params, method).rounds))
     maps = [layout.PREDICTED_SALIENCY / name / "val"] if saliency else []
     graph: str | Path = layout.graph_of(method) if method else "predict"
-    _check(truth, index, "val", dict.fromkeys([layout.PREDICTIONS / name, *maps], graph))
-    _check(truth, index, "train", dict.fromkeys([*snapshots, *made.values()], graph) if method else _MADE_BY)
+    made_by = {
+        "val": dict.fromkeys([layout.PREDICTIONS / name, *maps], graph),
+        "train": dict.fromkeys([*snapshots, *made.values()], graph) if method else _MADE_BY,
+    }
+    require_agreement({split: _check(truth, index, split, folders) for split, folders in made_by.items()}, index)
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
@@ -77,13 +81,13 @@ def _rounds(method: str, count: int) -> dict[str, Path]:
     return {f"{method}_rounds/round_{number}": layout.round_folder(folder, number) for number in range(count + 1)}
 
 
-def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> None:
+def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> dict[str, Seen]:
     """Look at all that is to be read before the first figure is written: all figures appear or none."""
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
     for folder, stage in folders.items() if ids else ():
         require(folder, stage=stage)
-    for image_id in tqdm(ids if folders else (), desc=f"read {split} masks", unit="image"):
-        truth.read(image_id)
+    members = tqdm(ids if folders else (), desc=f"read {split} masks", unit="image")
+    return {image_id: seen(truth.read(image_id), index[image_id].tags) for image_id in members}
 
 
 def _evaluate_training_artifacts(scorer: Scorer) -> None:

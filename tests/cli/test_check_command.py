@@ -61,7 +61,7 @@ def test_weights_files_that_are_not_there_are_named_by_their_keys(workspace):
 
 def test_an_index_older_than_the_data_is_a_note(pipeline):
     pipeline.set(dataset={"format": "voc"}).run("prepare")
-    assert pipeline.invoke(main, "check").output.rstrip().endswith("no problems")
+    assert "is older than the data" not in pipeline.invoke(main, "check").output
     table = pipeline.folder / SCENES / "image_labels.csv"
     first, row, *others = table.read_text().splitlines()
     image, _, _ = row.partition(",")

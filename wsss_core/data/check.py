@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
+from wsss_core.data.agreement import Seen, disagreements, seen
 from wsss_core.data.contents import SPLITS, Supervision
 from wsss_core.data.index import Index, Record
 from wsss_core.data.indexing import examine_images, make_index
@@ -29,12 +31,14 @@ class SplitReport:
         images: usable images.
         without_tags: ids of those whose list of tags is empty; legal, background only.
         masks: images that have a mask.
+        differing: those of them whose mask shows other classes than the tags name.
         frequencies: class name -> images that bear it as tag.
     """
 
     images: int
     without_tags: tuple[str, ...]
     masks: int
+    differing: int
     frequencies: dict[str, int]
 
 
@@ -68,7 +72,8 @@ class Report:
         lines = [f"{heading}, supervised by {self.supervision}"]
         for split, counts in self.splits.items():
             without = f"{len(counts.without_tags)} without tags"
-            lines.append(f"  {split:<6} {counts.images:>7} images, {without}, {counts.masks} with a mask")
+            others = f", {counts.differing} of other classes than the tags" if counts.differing else ""
+            lines.append(f"  {split:<6} {counts.images:>7} images, {without}, {counts.masks} with a mask{others}")
         if self.splits:
             lines += ["", *self._frequency_table()]
         return "\n".join([*lines, "", *self._problem_lines()])
@@ -99,9 +104,9 @@ class Report:
 def check_dataset(source: Source, *, prepared: Path | None = None, workers: int = 0) -> Report:
     """Read lists, tags, all images and all masks, and report instead of stopping.
 
-    Masks are looked at for their size and values only. Images are decoded by the code that `prepare` uses,
-    and lists and tags are read by it, so what is an error here stops `prepare` or the stage that needs the
-    mask.
+    Masks are looked at for their size and values, and held against the tags. Images are decoded by the code that
+    `prepare` uses, and lists and tags are read by it, so what is an error here stops `prepare` or the stage that needs
+    the mask.
 
     Args:
         source: the data set.
@@ -120,30 +125,36 @@ def check_dataset(source: Source, *, prepared: Path | None = None, workers: int 
     problems += unreadable
     problems += _same_content(records)
     problems += _outdated(prepared, index) if prepared else []
-    with_mask: set[str] = set()
+    masks: dict[str, Seen | None] = {}
     try:
-        truth = open_masks(source, index)
-        with_mask = {name for name in records if truth.available(name)}
-        problems += _mask_problems(truth, sorted(with_mask), workers=workers)
+        masks, unusable = _examine_masks(open_masks(source, index), index, workers=workers)
+        problems += unusable
     except DatasetError as error:
         problems += error.problems
+    problems += disagreements({split: _seen(index, split, masks) for split in SPLITS}, index.classes)
     return Report(
         format=source.format,
         root=str(source.root),
         problems=tuple(sorted(set(problems), key=lambda found: (found.severity, found.kind, found.message))),
         classes=listing.classes,
-        splits={split: _report_split(index, split, with_mask) for split in SPLITS},
+        splits={split: _report_split(index, split, masks) for split in SPLITS},
         supervision=listing.supervision,
     )
 
 
-def _report_split(index: Index, split: str, with_mask: set[str]) -> SplitReport:
+def _seen(index: Index, split: str, masks: Mapping[str, Seen | None]) -> dict[str, Seen]:
+    """What is seen of the images of a split that have a usable mask."""
+    return {name: image for name in index.ids(split) if (image := masks.get(name)) is not None}
+
+
+def _report_split(index: Index, split: str, masks: Mapping[str, Seen | None]) -> SplitReport:
     ids = index.ids(split)
     counts = Counter(tag for name in ids for tag in index[name].tags)
     return SplitReport(
         images=len(ids),
         without_tags=tuple(name for name in ids if not index[name].tags),
-        masks=sum(name in with_mask for name in ids),
+        masks=sum(name in masks for name in ids),
+        differing=sum(image.classes != image.tags for image in _seen(index, split, masks).values()),
         frequencies={name: counts[label] for label, name in enumerate(index.classes, start=1)},
     )
 
@@ -191,14 +202,20 @@ def _entries(index: Index) -> dict[str, tuple]:
     }
 
 
-def _mask_problems(truth: Masks, ids: list[str], *, workers: int) -> list[Problem]:
-    results = map_in_order(partial(_examine_mask, truth), ids, workers=workers, chunk=32)
-    return [problem for found in tqdm(results, "read masks", len(ids), unit="image") for problem in found]
+def _examine_masks(truth: Masks, index: Index, *, workers: int) -> tuple[dict[str, Seen | None], list[Problem]]:
+    """What each image's mask shows, None for one that is no use, and why it is none."""
+    ids = [name for name in sorted(index.records) if truth.available(name)]
+    results = map_in_order(partial(_examine_mask, truth, index), ids, workers=workers, chunk=32)
+    masks: dict[str, Seen | None] = {}
+    problems: list[Problem] = []
+    for name, found in zip(ids, tqdm(results, "read masks", len(ids), unit="image"), strict=True):
+        masks[name] = found if isinstance(found, Seen) else None
+        problems += () if isinstance(found, Seen) else found
+    return masks, problems
 
 
-def _examine_mask(truth: Masks, image_id: str) -> tuple[Problem, ...]:
+def _examine_mask(truth: Masks, index: Index, image_id: str) -> Seen | tuple[Problem, ...]:
     try:
-        truth.read(image_id)
+        return seen(truth.read(image_id), index[image_id].tags)
     except DatasetError as error:
         return error.problems
-    return ()

@@ -33,6 +33,7 @@ class Instances:
         sizes: image id -> (H, W) as the file says.
         categories: COCO's category number -> name, ascending; numbers may have gaps.
         annotations: image id -> its annotations as they stand in the file.
+        parents: the categories that others name as their `supercategory`.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Instances:
     sizes: dict[str, tuple[int, int]]
     categories: dict[int, str]
     annotations: dict[str, list[dict]]
+    parents: frozenset[str]
 
 
 def read_instances(path: Path) -> Instances:
@@ -62,6 +64,11 @@ def read_instances(path: Path) -> Instances:
         sizes={numbers[image["id"]]: (image["height"], image["width"]) for image in images},
         categories=dict(sorted((category["id"], normalise(category["name"])) for category in categories)),
         annotations={name: annotations[name] for name in numbers.values()},
+        parents=frozenset(
+            parent
+            for category in categories
+            if isinstance(parent := category.get("supercategory"), str) and parent != category["name"]
+        ),
     )
 
 
@@ -116,7 +123,8 @@ def read_coco(source: Source) -> Contents:
     names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(normalise, classes))
     images = list_images(folder, skip=[root / source.masks] if source.masks else [])
     contents = Contents(
-        names, {"train": [], "val": []}, images, files={}, tags={}, tag_files={}, problems=images.problems()
+        names, {"train": [], "val": []}, images, files={}, tags={}, tag_files={}, problems=images.problems(),
+        parents=sets["train"].parents,
     )
     _add_files(contents, sets)
     for split, instances in sets.items():

@@ -31,6 +31,7 @@ class Contents:
         split_names: what the files call their splits, where `dataset.train` and `dataset.val` choose among such names.
         problems: what the reader met on the way.
         supervision: as in `Listing`.
+        parents: names that the files call the heading of other classes (COCO's `supercategory`).
     """
 
     classes: tuple[str, ...]
@@ -42,6 +43,7 @@ class Contents:
     split_names: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     supervision: Supervision = "tags"
+    parents: frozenset[str] = frozenset()
 
     def used(self) -> list[str]:
         """The ids of all splits, ascending, each once."""
@@ -53,12 +55,13 @@ def check_classes(classes: tuple[str, ...], root: Path) -> None:
     repeated = [name for name, count in Counter(classes).items() if count > 1]
     if repeated:
         raise layout_error(root, f"the class name {repeated[0]!r} stands twice; class names must differ")
-    if not all(classes) or "background" in classes:
+    if not all(name.strip() for name in classes) or "background" in classes:
         raise layout_error(root, "class names must not be empty or 'background' (label 0); leave it out")
-    if not 1 <= len(classes) < voc.IGNORE_INDEX:
+    if not classes:
+        raise layout_error(root, "no image has a tag, so there are no classes; add the tags or set dataset.classes")
+    if len(classes) >= voc.IGNORE_INDEX:
         raise layout_error(
-            root,
-            f"{len(classes)} classes, where 1 to {voc.IGNORE_INDEX - 1} fit; set dataset.classes or add tags",
+            root, f"{len(classes)} classes, where 1 to {voc.IGNORE_INDEX - 1} fit; merge some or set dataset.classes"
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core.data import coco_format, folder_format, voc_format
+from wsss_core.data.class_names import class_problems
 from wsss_core.data.contents import Contents, Supervision, check_classes, contradictions
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.problems import DatasetError, Problem, layout_error
@@ -81,6 +82,8 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     may_lack_val = format in ("folder", "scenes") or not source.val
     found = contradictions(contents, root=root, may_lack_val=may_lack_val, skip=[mask_folder(source)])
     problems = [*contents.problems, *found]
+    if format != "scenes":  # whose classes nobody has written
+        problems += class_problems(contents, source)
     return _usable(contents), problems
 
 

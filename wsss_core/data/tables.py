@@ -50,8 +50,8 @@ def read_tag_table(path: Path, *, images: ImageFolder, classes: Collection[str] 
         classes: names that may hold such a sign themselves; a cell that is one of them is one tag.
 
     Raises:
-        DatasetError: the file is unreadable, a column is missing, a row has a cell too many or too few, or an
-            image stands in two splits.
+        DatasetError: the file is unreadable, a column is missing, a row has a cell too many or too few or a quote
+            that stays open, or an image stands in two splits. Rows of empty cells are passed over.
     """
     rows = _read_rows(path)
     separator = next((sign for sign in _SEPARATORS if any(sign in row["labels"] for row in rows)), None)
@@ -83,26 +83,35 @@ def _repeated_rows(repeated: list[str], path: Path) -> list[Problem]:
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
     header, *body = read_text(path).splitlines() or [""]
-    fields = {
-        sign: [name.strip().lower() for name in next(csv.reader([header], delimiter=sign), [])]
-        for sign in ",;\t"
-    }
+    fields = {sign: [name.lower() for name in _read_cells(path, 1, header, sign)] for sign in ",;\t"}
     delimiter = next((sign for sign, names in fields.items() if {"image", "labels"} <= set(names)), None)
     if delimiter is None:
         raise layout_error(path, f"the first line is {header.strip()!r}; it must name columns image,labels")
-    lines = csv.reader(body, delimiter=delimiter)
+    columns = fields[delimiter]
     rows = []
-    for cells in lines:
-        if not cells:
+    for number, line in enumerate(body, start=2):
+        cells = _read_cells(path, number, line, delimiter)
+        if not any(cells):  # spreadsheets end in rows of empty cells
             continue
-        if len(cells) != len(fields[delimiter]):
-            place = f"line {lines.line_num + 1} has {len(cells)} cells, not {len(fields[delimiter])}"
+        if len(cells) != len(columns):
+            place = f"line {number} has {len(cells)} cells, not {len(columns)}"
             raise layout_error(path, f"{place}; put ';' between tags, quote commas")
-        values = (normalise(cell.strip()) for cell in cells)
-        rows.append(dict(zip(fields[delimiter], values, strict=True)))
+        rows.append(dict(zip(columns, cells, strict=True)))
     if not rows:
         raise layout_error(path, "it has no rows; add one for each image")
     return rows
+
+
+def _read_cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
+    """The cells of one line, without blanks around them; a quoted cell ends on the line on which it begins."""
+    reader = csv.reader([line, ""], delimiter=delimiter)
+    try:
+        cells = next(reader)
+    except csv.Error as error:
+        raise layout_error(path, f"line {number} cannot be read ({error}); correct it") from None
+    if reader.line_num > 1:  # the quote went on into the line that we put behind it
+        raise layout_error(path, f"line {number} opens a quote (\") that it does not close; close it or take it out")
+    return [normalise(cell.strip()) for cell in cells]
 
 
 def _split_cell(cell: str, separator: str | None, classes: Collection[str] | None) -> tuple[str, ...]:

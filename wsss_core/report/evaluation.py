@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from tqdm import tqdm
 
 from wsss_core import artifacts, layout
 from wsss_core.artifacts import Scores
+from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
+from wsss_core.data.problems import DatasetError
 from wsss_core.ops import grids
 from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.ops.refinement import ids_of
@@ -165,6 +167,25 @@ class Scorer:
         writer.writerows(rows)
         artifacts.write_text(path, text.getvalue())
         self.written.append(path)
+
+
+def require_agreement(splits: Mapping[str, Mapping[str, Seen]], index: Index) -> None:
+    """Log where the true masks that are to be measured against contradict the tags.
+
+    Args:
+        splits: split -> image id -> what its mask and its tags show.
+        index: names the classes.
+
+    Raises:
+        DatasetError: the masks of a split show no object of any class, so that a figure would praise any prediction
+            of background.
+    """
+    problems = disagreements(splits, index.classes)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise DatasetError(errors, index.root)
+    for problem in problems:
+        logger.warning("%s", problem.message)
 
 
 def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray) -> None:
