@@ -191,6 +191,14 @@ def test_a_training_set_moves_labels_and_saliency_alike(index):
         assert (item["labels"][~inside] == 255).all()
 
 
+def test_a_training_set_s_saliency_lies_between_0_and_1(index):
+    saliency = np.linspace(0, 1, 24 * 40).reshape(24, 40)
+    augment = augmentation(**PLAIN | {"crop": 48})
+    sample = TrainingSet(index, index.ids("train")[:1], augment, seed=0, saliency=lambda name: saliency)[0]
+    assert sample["saliency"].dtype == torch.float32
+    np.testing.assert_allclose(sample["saliency"][sample["roi"]], saliency.ravel(), atol=0.5 / 255 + 1e-6)
+
+
 def test_labels_without_any_labelled_pixel_are_refused_or_counted(index, tmp_path, caplog):
     nothing = np.full((2, 2), 255, np.uint8)
     with pytest.raises(ValueError, match=r"not one pixel is labelled in .*all 4 images is ignored"):

@@ -190,6 +190,19 @@ def test_streaming_draws_nothing_from_the_generator_that_drops_features(index, w
     assert torch.equal(torch.rand(1), expected)
 
 
+class Refused(Draws):
+    """Items that cannot be made."""
+
+    def sample(self, image_id: str) -> dict:
+        raise ValueError(f"{image_id}.png is no picture: make it again")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_loader_process_is_told_without_its_traceback(workers):
+    with pytest.raises(ValueError, match=r"^a\.png is no picture: make it again$"):
+        next(batches(Refused(["a"], seed=0), batch=1, steps=1, workers=workers)(0))
+
+
 def test_ranks_share_each_batch_without_overlap(index):
     whole = list(batches(stream(index), batch=4, steps=3, workers=0)(0))
     ranks = [list(batches(stream(index), batch=4, steps=3, workers=0, rank=r, world=2)(0)) for r in range(2)]

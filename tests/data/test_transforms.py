@@ -84,6 +84,12 @@ def test_crops_reach_every_place_and_no_other():
     assert starts == {0, 1, 2}
 
 
+def test_what_is_cropped_stays_an_image_or_a_mask_of_its_dtype():
+    image, mask = RandomPaddedCrop(4, pad="mean")(tv_tensors.Image(torch.ones(3, 40, 56)), blocks())
+    assert (type(image), image.dtype) == (tv_tensors.Image, torch.float32)
+    assert (type(mask), mask.dtype) == (tv_tensors.Mask, torch.uint8)
+
+
 def test_a_small_image_lands_at_every_place_of_the_window():
     crop = RandomPaddedCrop(4, pad="mean")
     column = tv_tensors.Image(torch.ones(3, 4, 2))

@@ -84,6 +84,14 @@ def test_max_f_is_that_of_the_mean_curve():
     assert scored(first, second).summary()["max_f"] < 0.9  # no threshold suits both
 
 
+def test_all_scores_are_means_over_the_images():
+    whole, none = scored((MASK.astype(float), MASK)).summary(), scored((1.0 - MASK, MASK)).summary()
+    both = scored((MASK.astype(float), MASK), (1.0 - MASK, MASK)).summary()
+    for name in ("adaptive_f", "mae", "mae_normalised"):
+        assert whole[name] != none[name]
+        assert both[name] == pytest.approx((whole[name] + none[name]) / 2)
+
+
 def test_merged_sums_equal_one_pass():
     pairs = random_pairs()
     parts = scored(*pairs[:2])

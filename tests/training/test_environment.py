@@ -1,5 +1,6 @@
 """The environment: defaults, and clear errors for values that cannot be had."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def test_defaults_hold_where_nothing_is_set_or_only_blanks(monkeypatch):
         assert environment.devices() == "auto"
         assert environment.precision() is None
         assert environment.resume_folder() == Path(".wsss")
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(3, 3), (64, 8), (None, 1)])
+def test_workers_are_the_cores_up_to_eight(monkeypatch, cores, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores or 1)), raising=False)
+    assert environment.workers() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert environment.workers() == expected
 
 
 def test_values_arrive(monkeypatch):
@@ -68,3 +78,48 @@ def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, in
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
     assert distribution._usual_precision(inference=inference) == expected
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpus", "expected"),
+    [
+        ("cpu", 2, {"accelerator": "cpu", "devices": 1}),
+        ("auto", 0, {"accelerator": "cpu", "devices": 1}),
+        ("auto", 1, {"accelerator": "auto", "devices": "auto", "strategy": "auto"}),
+        ("auto", 2, {"accelerator": "auto", "devices": "auto", "strategy": "ddp_find_unused_parameters_true"}),
+        ("1", 2, {"accelerator": "gpu", "devices": 1, "strategy": "auto"}),
+        ("2", 2, {"accelerator": "gpu", "devices": 2, "strategy": "ddp_find_unused_parameters_true"}),
+        ("0,3", 4, {"accelerator": "gpu", "devices": [0, 3], "strategy": "ddp_find_unused_parameters_true"}),
+    ],
+)
+def test_several_gpus_train_networks_of_which_phases_leave_out_parts(monkeypatch, devices, gpus, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert distribution._accelerator(devices) == expected
+
+
+def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch):
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    try:
+        fabric = distribution.launch()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (fabric.device.type, fabric._precision.precision) == ("cpu", "32-true")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_training_is_launched_with_its_seed_and_deterministic(monkeypatch, seed):
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    try:
+        distribution.launch(seed=seed)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.initial_seed() == seed
