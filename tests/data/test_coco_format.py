@@ -119,3 +119,49 @@ def test_coco_outlines_of_another_set_are_found_by_name(coco_set, folder_set, wr
     write.change(coco_set.root / coco_set.train, '"a.jpg"', '"images/a.png"')
     source = replace(folder_set, masks=str(coco_set.root / coco_set.train), classes=["bird", "cat", "dog"])
     assert open_masks(source, build_index(read_listing(source), source)).read("a").max() == 3
+
+
+def test_coco_whole_floats_and_numbers_as_text_are_integers(coco_set):
+    path = coco_set.root / coco_set.train
+    content = json.loads(path.read_text())
+    for image in content["images"]:
+        image |= {"id": float(image["id"]), "height": float(image["height"]), "width": str(image["width"])}
+    content["annotations"][0] |= {"category_id": "7", "iscrowd": None}
+    path.write_text(json.dumps(content))
+    listing = read_listing(coco_set)
+    assert listing.tags["a"] == ("bird", "dog")
+    assert open_masks(coco_set, build_index(listing, coco_set)).read("a").shape == (4, 6)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, f'{{"images": {"9" * 5000}}}', '"\ud800"'])
+def test_coco_text_that_no_parser_takes_is_named(coco_set, content):
+    (coco_set.root / coco_set.train).write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(DatasetError, match=r"instances_train\.json: it is (no valid JSON|not UTF-8)"):
+        read_listing(coco_set)
+
+
+@pytest.mark.parametrize("name", ["images", "categories"])
+def test_coco_ids_that_repeat_are_told(coco_set, name):
+    path = coco_set.root / coco_set.train
+    content = json.loads(path.read_text())
+    content[name][1]["id"] = content[name][0]["id"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match=rf"{name}\[1\] \(id \d+\) has the id of another one before it; give each"):
+        read_listing(coco_set)
+
+
+def test_coco_file_that_is_not_there_names_those_that_are(coco_set):
+    with pytest.raises(DatasetError, match=r"there is no such file; set dataset\.train to any of: annotations/ins"):
+        read_listing(replace(coco_set, train="train"))
+
+
+def test_roboflows_instances_lie_beside_their_images(coco_set):
+    root = coco_set.root
+    for split in ("train", "val"):
+        (root / "images" / split).rename(root / split)
+        (root / f"annotations/instances_{split}.json").rename(root / split / "_annotations.coco.json")
+    (root / "images").rmdir()
+    source = replace(coco_set, train="train/_annotations.coco.json", val="val/_annotations.coco.json")
+    assert read_listing(source).images["é"] == root / "val/é.jpg"
+    with pytest.raises(DatasetError, match=r"any of: train/_annotations\.coco\.json, val/_annotations\.coco\.json$"):
+        read_listing(replace(source, train="train"))

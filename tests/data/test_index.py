@@ -134,6 +134,7 @@ def test_an_unknown_id_is_named(voc_set):
         ("{", "is damaged; run"),
         ("[]", "is damaged; run"),
         (json.dumps({"version": 1}), "is damaged; run"),
+        (json.dumps({"version": None}), "is of another version"),
         (json.dumps({"version": 0}), "is of another version of this software; run"),
     ],
 )
@@ -165,3 +166,32 @@ def test_a_spread_over_fewer_ids_than_asked_for_holds_all_of_them():
 def test_a_spread_names_no_id_twice(total):
     chosen = spread([str(place) for place in range(total)], 8)
     assert len(set(chosen)) == min(8, total)
+
+
+CONTENT = {
+    "version": 1, "format": "folder", "root": "data", "supervision": "tags", "classes": ["cat", "dog"],
+    "splits": {"train": ["a"], "val": []},
+    "records": [{"id": "a", "path": "a.jpg", "tags": [1, 2], "height": 4, "width": 6, "digest": "0"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", CONTENT)
+@pytest.mark.parametrize("value", [None, 1.5, {"a": 1}, [None], [[]], "\ud800"])
+def test_an_index_with_a_field_of_another_kind_is_damaged(tmp_path, field, value):
+    (tmp_path / "index.json").write_text(json.dumps({**CONTENT, field: value}))
+    with pytest.raises(DatasetError, match="the index is (damaged|of another version)"):
+        Index.open(tmp_path / "index.json")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"tags": [3]}, {"tags": [0]}, {"tags": [2, 1]}, {"tags": [1, 1]}, {"id": "b"}, {"id": "../a"}, {"id": "/a"},
+     {"height": 10**6, "width": 10**6}],
+)  # fmt: skip
+def test_an_index_whose_parts_do_not_fit_says_so(tmp_path, record):
+    content = {**CONTENT, "records": [CONTENT["records"][0] | record]}
+    if record.get("id", "b") != "b":
+        content["splits"] = {"train": [record["id"]]}
+    (tmp_path / "index.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="the index contradicts itself; run `dvc repro -f prepare`"):
+        Index.open(tmp_path / "index.json")

@@ -248,6 +248,16 @@ def test_a_crowd_is_ignored_where_no_object_lies_on_it():
     np.testing.assert_array_equal(draw(single, crowd), [[2, 2, 2, 2], [255, 0, 0, 0]])
 
 
+def test_a_flat_polygon_is_one_polygon():
+    flat = [0, 0, 1, 0, 1, 1, 0, 1]
+    np.testing.assert_array_equal(draw((3, flat, False)), draw((3, [flat], False)))
+
+
+def test_run_lengths_may_be_whole_floats():
+    runs = {"size": [2.0, 4.0], "counts": [0.0, 2.0, 6.0]}
+    np.testing.assert_array_equal(draw((3, runs, False)), [[1, 0, 0, 0], [1, 0, 0, 0]])
+
+
 def test_objects_of_several_polygons_and_of_other_categories():
     two_parts = [[0, 0, 1, 0, 1, 1, 0, 1], [3, 1, 4, 1, 4, 2, 3, 2]]
     other = (8, [[0, 0, 4, 0, 4, 2, 0, 2]], False)
@@ -260,6 +270,15 @@ def test_objects_of_several_polygons_and_of_other_categories():
         ([[0, 0, 1, 1]], "4 numbers"),
         ([], "no outline"),
         ({"size": [4, 2], "counts": [8]}, "for 4 x 2 pixels"),
+        ({"counts": [8]}, "its run lengths have no size"),
+        ({"size": [2, 4]}, "its run lengths have no counts"),
+        ({"size": [2, 4], "counts": None}, r"its run lengths\[counts\] is None, where numbers belong"),
+        ({"size": None, "counts": [8]}, r"its run lengths\[size\] is None, where numbers belong"),
+        ({"size": [2, 4], "counts": [7.5, 0.5]}, r"\[counts\]\[0\] is 7\.5"),
+        ([[0, 0, 1, 1, float("nan"), 1]], r"its outline\[0\]\[4\] is nan"),
+        ([[0, 0, 1e300, 1, 1, 1]], r"its outline\[0\]\[2\] is 1e\+300"),
+        ([None], r"its outline\[0\]\[0\] is None"),
+        ("AB", "its outline is 'AB'"),
     ],
 )
 def test_outlines_that_make_no_sense_are_refused(outline, message):

@@ -1,6 +1,7 @@
 """VOC devkits: lists, XML annotations, CSV tags, and classes."""
 
 import logging
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -94,6 +95,38 @@ def test_voc_list_that_is_missing_names_those_that_are_there(voc_set):
 def test_voc_broken_xml_is_named(voc_set, write):
     write.text(voc_set.root / "Annotations" / "a.xml", "<annotation><object>")
     with pytest.raises(DatasetError, match=r"a\.xml is no valid XML .*; replace the file"):
+        read_listing(voc_set)
+
+
+@pytest.mark.parametrize("encoding", ["gb2312", "GBK", "utf-16", "shift_jis", "utf-8-sig"])
+def test_voc_xml_may_be_in_any_encoding_that_it_declares(voc_set, encoding):
+    text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?><annotation><!-- 猫 -->' + (
+        "<object><name>dog</name></object></annotation>"
+    )
+    (voc_set.root / "Annotations/a.xml").write_bytes(text.encode(encoding))
+    assert read_listing(voc_set).tags["a"] == ("dog",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html><object><name>dog</name></object></html>", r"is no annotation of VOC's kind \(its root is <html>\)"),
+        (b"<annotation><object/></annotation>", "has no name for its object 1; add <name> or remove the object"),
+        (b"<annotation><object><name> </name></object></annotation>", "has no name for its object 1"),
+        (b'<?xml version="1.0"?><annotation>\xff</annotation>', "is no valid XML .*; replace the file"),
+        (b'<?xml version="1.0" encoding="klingon"?><annotation/>', "is no valid XML .*unknown encoding: klingon"),
+    ],
+)
+def test_voc_xml_of_another_kind_is_named(voc_set, content, message):
+    (voc_set.root / "Annotations/a.xml").write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"a\.xml {message}"):
+        read_listing(voc_set)
+
+
+def test_voc_xml_that_is_no_file_is_not_opened(voc_set):
+    (voc_set.root / "Annotations/a.xml").unlink()
+    os.mkfifo(voc_set.root / "Annotations/a.xml")
+    with pytest.raises(DatasetError, match=r"a\.xml is no file, and a pipe would hang; replace it"):
         read_listing(voc_set)
 
 

@@ -84,7 +84,10 @@ def test_rows_of_a_confusion_are_divided_by_their_true_pixels(tmp_path):
     np.testing.assert_equal(confusion.shares(), [[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3])
 
 
-@pytest.mark.parametrize("text", ["", "truth,a,b\na,1,2\n", "truth,a\na,x\n", "truth,a,b\na,1,2\nb,1\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "truth,a,b\na,1,2\n", "truth,a\na,x\n", "truth,a,b\na,1,2\nb,1\n", "truth,a\na,nan\n", "truth,a\na,-1\n"],
+)
 def test_a_broken_confusion_is_told_with_its_file_and_the_remedy(tmp_path, text):
     path = tmp_path / "confusion_cam.csv"
     path.write_text(text, encoding="utf-8")
@@ -98,6 +101,32 @@ def test_a_broken_history_is_told_with_its_file_and_the_remedy(tmp_path, content
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"cam\.tsv is not .*dvc repro"):
         tables.read_columns(path)
+
+
+def test_a_table_without_a_column_that_is_needed_is_told(tmp_path):
+    path = tmp_path / "cam_thresholds.csv"
+    path.write_text("threshold,f\n0.5,inf\n", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"thresholds\.csv is not a table with the columns threshold, miou; delete"):
+        tables.read_columns(path, needed=("threshold", "miou"))
+    np.testing.assert_equal(tables.read_columns(path)["f"], [np.nan])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, [], "a", 1.5, {}, {"split": None}, {"split": 1}, {"split": "train", "miou": "1"}, {"split": "", "mae": []},
+     {"split": "train", "iou": [0.5]}, {"split": "train", "iou": {"dog": {}}}, {"split": "val", "coverage": True}],
+)  # fmt: skip
+def test_a_broken_metrics_file_is_told_with_the_remedy(tmp_path, content):
+    (tmp_path / "cam.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"cam\.json is not a metrics file; delete it and run `dvc repro`"):
+        tables.quality_rows(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"seconds": "1"}, {"seconds": float("nan")}, {"seconds": -1}])
+def test_a_broken_file_of_times_is_told(tmp_path, content):
+    (tmp_path / "cam.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"cam\.json is not a file of training times; delete it"):
+        tables.read_seconds(tmp_path / "cam.json")
 
 
 def test_a_missing_table_is_told_with_its_file(tmp_path):

@@ -60,7 +60,7 @@ def write_page(
 def _draw_training(params: Params, index: Index, truth: Masks, shown: Contents) -> list[Strip]:
     oracle = None
     if tables.BASELINE in shown.rows:
-        oracle = tables.figure(artifacts.read_json(layout.METRICS / "cam.json"), "oracle_threshold")
+        oracle = tables.figure(tables.read_metrics(layout.METRICS / "cam.json"), "oracle_threshold")
     columns = contents.training_columns(shown, oracle_threshold=oracle)
     ids = contents.training_ids(shown, index.ids("train")) if columns else []
     return strips.draw(index, truth, ids=spread(ids, params.report.num_images), columns=columns)

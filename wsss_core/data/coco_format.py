@@ -6,21 +6,49 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NotRequired
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from wsss_core.data.contents import Contents
+from wsss_core.data.fields import Key, Side, Text, Whole
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.names import HERE, Sought, as_id, guesses, normalise
-from wsss_core.data.problems import Problem, layout_error, suggestion
+from wsss_core.data.problems import Problem, layout_error, named, suggestion
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_text
 
-_NUMBER, _TEXT, _KEY = (int, float), (str,), (int, str)
-_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    "images": {"id": _KEY, "file_name": _TEXT, "height": _NUMBER, "width": _NUMBER},
-    "annotations": {"image_id": _KEY, "category_id": _NUMBER},
-    "categories": {"id": _NUMBER, "name": _TEXT},
+
+class _Image(TypedDict):
+    id: Key
+    file_name: Text
+    height: Side
+    width: Side
+
+
+class _Annotation(TypedDict):
+    id: NotRequired[Any]  # for messages
+    image_id: Key
+    category_id: Whole
+    segmentation: NotRequired[Any]  # looked at by `coco_masks`, when it is drawn
+    iscrowd: NotRequired[Whole | None]
+
+
+class _Category(TypedDict):
+    id: Whole
+    name: Text
+    supercategory: NotRequired[Any]
+
+
+_LISTS = {
+    "images": TypeAdapter(list[_Image]),
+    "annotations": TypeAdapter(list[_Annotation]),
+    "categories": TypeAdapter(list[_Category]),
 }
-"""What is read of each entry of the file's lists, and of what kinds it may be."""
+"""What is read of the file's lists."""
+_FIRST_FIELDS = {"images": "id", "annotations": "image_id", "categories": "id"}
+_TEXTS = ("file_name", "name")
 
 
 @dataclass(frozen=True)
@@ -32,7 +60,7 @@ class Instances:
         files: image id -> `file_name`; the id is that without suffix, COCO's number is not used further.
         sizes: image id -> (H, W) as the file says.
         categories: COCO's category number -> name, ascending; numbers may have gaps.
-        annotations: image id -> its annotations as they stand in the file.
+        annotations: image id -> its annotations, of which `segmentation` is as it stands in the file.
         parents: the categories that others name as their `supercategory`.
     """
 
@@ -51,6 +79,8 @@ def read_instances(path: Path) -> Instances:
         DatasetError: the file is missing, is no JSON, or lacks what an instances file has.
     """
     images, objects, categories = _read_lists(path)
+    _check_names(path, "images", images)
+    _check_names(path, "categories", categories)
     numbers = {image["id"]: as_id(image["file_name"]) for image in images}
     annotations = defaultdict(list)
     for place, annotation in enumerate(objects):
@@ -72,35 +102,55 @@ def read_instances(path: Path) -> Instances:
     )
 
 
-def _read_lists(path: Path) -> list[list[dict]]:
-    """The file's images, annotations and categories; each entry has the fields that are read."""
+def _read_lists(path: Path) -> list[list[Any]]:
+    """The file's images, annotations and categories; each entry has the fields that are read, and no others."""
     try:
         content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON; numbers of thousands of digits; thousands of brackets
         raise layout_error(path, f"it is no valid JSON ({error}); replace the file") from None
     lists = []
-    for name in _FIELDS:
+    for name, kind in _LISTS.items():
         entries = content.get(name) if isinstance(content, dict) else None
         if not isinstance(entries, list):
             raise layout_error(path, f"it is no COCO instances file (there is no list {name!r}); replace it")
-        for place, entry in enumerate(entries):
-            _check_fields(path, name, place, entry)
-        lists.append(entries)
+        try:
+            lists.append(kind.validate_python(entries))
+        except ValidationError as error:
+            raise layout_error(path, _fault(name, entries, error)) from None
     return lists
 
 
-def _check_fields(path: Path, name: str, place: int, entry: object) -> None:
-    for field, kinds in _FIELDS[name].items():
-        value = entry.get(field) if isinstance(entry, dict) else None
-        if not isinstance(value, kinds) or value == "":
-            fault = f"the {field} of {_shown(name, place, entry)} is {json.dumps(value)[:40]}"
-            raise layout_error(path, f"{fault}, not a {'text' if kinds == _TEXT else 'number'}; repair the file")
+def _fault(name: str, entries: list, error: ValidationError) -> str:
+    """What is wrong with the first entry that is, in a sentence."""
+    faults = error.errors(include_url=False, include_context=False)
+    place, *fields = faults[0]["loc"]
+    entry = entries[int(place)]
+    field = fields[0] if fields else _FIRST_FIELDS[name]
+    value = entry.get(field) if isinstance(entry, dict) else None
+    wanted = "text" if field in _TEXTS else "number"
+    if wanted == "number" and isinstance(value, int | float):
+        wanted = "whole number above 0" if field in ("height", "width") else "whole number"
+    others = len({fault["loc"][:2] for fault in faults}) - 1  # of a field of several kinds, each is a fault
+    more = f" ({others} more like it)" if others else ""
+    shown = json.dumps(value)[:40]
+    return f"the {field} of {_shown(name, int(place), entry)} is {shown}, not a {wanted}{more}; repair the file"
+
+
+def _check_names(path: Path, name: str, entries: list[dict]) -> None:
+    seen = set()
+    for place, entry in enumerate(entries):
+        if name == "images" and not as_id(entry["file_name"]):
+            raise layout_error(path, f"the file_name of {_shown(name, place, entry)} names no file; repair the file")
+        if entry["id"] in seen:
+            fault = f"{_shown(name, place, entry)} has the id of another one before it"
+            raise layout_error(path, f"{fault}; give each its own id")
+        seen.add(entry["id"])
 
 
 def _shown(name: str, place: int, entry: object) -> str:
     """How a message calls an entry: by its place in its list, and its id where it has one."""
     number = entry.get("id") if isinstance(entry, dict) else None
-    return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {number})"
+    return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {str(number)[:40]})"
 
 
 def read_coco(source: Source) -> Contents:
@@ -114,7 +164,7 @@ def read_coco(source: Source) -> Contents:
     Raises: see `listing.read_listing`.
     """
     root, classes, lists = source.root, source.classes, {"train": source.train, "val": source.val}
-    sets = {split: read_instances(root / name) for split, name in lists.items() if name}
+    sets = {split: read_instances(_json(root, name, split)) for split, name in lists.items() if name}
     folder = root / (source.images or "images")
     if not folder.is_dir():
         if source.images:
@@ -133,6 +183,17 @@ def read_coco(source: Source) -> Contents:
     if classes is not None:
         contents.problems += _category_problems(names, sets["train"])
     return contents
+
+
+def _json(root: Path, name: str, split: str) -> Path:
+    """The instances file, or an error that names those that are there."""
+    path = root / name
+    if not path.is_file():
+        found = (*root.glob("*.json"), *root.glob("*/*.json"))
+        there = sorted(file.relative_to(root).as_posix() for file in found)
+        remedy = f"set dataset.{split} to any of: {named(there)}" if there else "put COCO's instances JSON there"
+        raise layout_error(path, f"there is no such file; {remedy}")
+    return path
 
 
 def _add_files(contents: Contents, sets: dict[str, Instances]) -> None:

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from wsss_core.data.coco_format import Instances
+from wsss_core.data.fields import Number, Side, Whole
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
+
+_FAR = 1_000_000
+"""No corner of an outline lies further away than this, in pixels."""
+_MAX_SHIFT = 60
+"""Bits of one compressed run length; more are no number of pixels."""
+
+_Coordinate = Annotated[Number, Field(ge=-_FAR, le=_FAR)]
+
+
+class _Runs(TypedDict):
+    size: tuple[Side, Side]
+    counts: list[Annotated[Whole, Field(ge=0)]] | str | bytes
+
+
+_RUNS = TypeAdapter(_Runs)
+_POLYGONS = TypeAdapter(list[list[_Coordinate]])
 
 
 class SegmentationError(ValueError):
@@ -33,8 +53,8 @@ def label_map(annotations: Iterable[dict], *, labels: dict[int, int], height: in
     for annotation in annotations:
         label = labels.get(annotation["category_id"])
         if label is not None:
-            crowd = bool(annotation.get("iscrowd", 0))
-            pixels = _pixels(annotation["segmentation"], height=height, width=width)
+            crowd = bool(annotation.get("iscrowd"))
+            pixels = _pixels(annotation.get("segmentation"), height=height, width=width)
             drawn.append((not crowd, -len(pixels), IGNORE_INDEX if crowd else label, pixels))
     canvas = np.full(height * width, BACKGROUND, dtype=np.uint8)
     for _, _, label, pixels in sorted(drawn, key=lambda item: item[:3]):
@@ -57,7 +77,7 @@ def decode_runs(counts: list[int] | str | bytes, *, height: int, width: int) -> 
     Raises:
         SegmentationError: the runs do not fill H x W pixels, or the text is broken.
     """
-    runs = _decode_text(counts) if isinstance(counts, (str, bytes)) else [int(count) for count in counts]
+    runs = _decode_text(counts) if isinstance(counts, (str, bytes)) else counts
     if min(runs, default=-1) < 0 or sum(runs) != height * width:
         raise SegmentationError(f"its run lengths do not fill {height} x {width} pixels")
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
@@ -73,9 +93,9 @@ def _decode_text(text: str | bytes) -> list[int]:
     """
     runs: list[int] = []
     value = shift = 0
-    for code in text.encode() if isinstance(text, str) else text:
+    for code in map(ord, text) if isinstance(text, str) else text:
         digit = code - 48
-        if not 0 <= digit < 64:
+        if not 0 <= digit < 64 or shift > _MAX_SHIFT:
             raise SegmentationError("its compressed run lengths hold a character that does not belong there")
         value |= (digit & 31) << shift
         shift += 5
@@ -90,16 +110,32 @@ def _decode_text(text: str | bytes) -> list[int]:
     return runs
 
 
-def _pixels(segmentation: list | dict, *, height: int, width: int) -> np.ndarray:
+def _pixels(segmentation: Any, *, height: int, width: int) -> np.ndarray:
     """(P,) int64 flat indices of the pixels of one object."""
     if isinstance(segmentation, dict):
-        if tuple(segmentation["size"]) != (height, width):
-            size = " x ".join(str(side) for side in segmentation["size"])
+        runs = _validated(_RUNS, segmentation, "run lengths")
+        if runs["size"] != (height, width):
+            size = " x ".join(str(side) for side in runs["size"])
             raise SegmentationError(f"its run lengths are for {size} pixels, not {height} x {width}")
-        return np.flatnonzero(decode_runs(segmentation["counts"], height=height, width=width))
+        return np.flatnonzero(decode_runs(runs["counts"], height=height, width=width))
     if not segmentation:
         raise SegmentationError("it has no outline")
-    return np.concatenate([_polygon_pixels(polygon, height=height, width=width) for polygon in segmentation])
+    if isinstance(segmentation, list) and not isinstance(segmentation[0], list):
+        segmentation = [segmentation]  # one polygon, not in a list of its own
+    polygons = _validated(_POLYGONS, segmentation, "outline")
+    return np.concatenate([_polygon_pixels(polygon, height=height, width=width) for polygon in polygons])
+
+
+def _validated(kind: TypeAdapter, value: object, name: str) -> Any:
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" for part in fault["loc"] if isinstance(part, int) or part in _Runs.__annotations__)
+        if fault["type"] == "missing":
+            raise SegmentationError(f"its {name} have no {fault['loc'][-1]}") from None
+        shown = repr(fault["input"])[:40]
+        raise SegmentationError(f"its {name}{place} is {shown}, where numbers belong") from None
 
 
 def _polygon_pixels(polygon: list[float], *, height: int, width: int) -> np.ndarray:

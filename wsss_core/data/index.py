@@ -8,14 +8,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from wsss_core import artifacts
-from wsss_core.data.images import ImageError, read_image
+from wsss_core.data.fields import Side, Text
+from wsss_core.data.images import MAX_PIXELS, ImageError, read_image
 from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.voc import IGNORE_INDEX
 
 VERSION = 1
 _REMEDY = "run `dvc repro -f prepare`"
@@ -33,11 +37,11 @@ class Record:
         digest: of the file's bytes.
     """
 
-    id: str
-    path: str
+    id: Text
+    path: Text
     tags: tuple[int, ...]
-    height: int
-    width: int
+    height: Side
+    width: Side
     digest: str
 
 
@@ -71,19 +75,22 @@ class Index:
             raise _index_error(path, "the index is missing; run `dvc repro prepare` first")
         try:
             content = artifacts.read_json(path)
-            if content["version"] != VERSION:
+            if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
                 raise _index_error(path, f"the index is of another version of this software; {_REMEDY}")
-            records = [Record(**{**entry, "tags": tuple(entry["tags"])}) for entry in content["records"]]
-            return cls(
-                format=content["format"],
-                root=content["root"],
-                classes=tuple(content["classes"]),
-                splits={split: tuple(ids) for split, ids in content["splits"].items()},
-                records={record.id: record for record in records},
-                supervision=content["supervision"],
-            )
-        except (artifacts.ArtifactError, KeyError, TypeError, AttributeError):
+            stored = _STORED.validate_python(content)
+        except (artifacts.ArtifactError, ValidationError):
             raise _index_error(path, f"the index is damaged; {_REMEDY}") from None
+        records = {record.id: record for record in stored.records}
+        last = len(stored.classes)
+        sound = (
+            len(records) == len(stored.records)
+            and all(name in records for ids in stored.splits.values() for name in ids)
+            and all(_ascends((0, *record.tags, last + 1)) and _stays_below(record.id) for record in stored.records)
+            and all(record.height * record.width <= MAX_PIXELS for record in stored.records)
+        )
+        if not sound:
+            raise _index_error(path, f"the index contradicts itself; {_REMEDY}")
+        return cls(stored.format, stored.root, stored.classes, stored.splits, records, stored.supervision)
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; the same index gives the same bytes."""
@@ -143,6 +150,33 @@ class Index:
             now, before = f"{image.shape[0]} x {image.shape[1]}", f"{record.height} x {record.width}"
             raise ImageError(f"{path} is {now} pixels, but the index says {before}; {_REMEDY}")
         return image
+
+
+class _Stored(BaseModel):
+    """The file as `Index.write` makes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1]
+    format: Text
+    root: Text
+    supervision: Literal["tags", "pixels"]
+    classes: Annotated[tuple[Text, ...], Field(min_length=1, max_length=IGNORE_INDEX - 1)]
+    splits: dict[Literal["train", "val"], tuple[str, ...]]
+    records: tuple[Record, ...]
+
+
+_STORED = TypeAdapter(_Stored)
+
+
+def _ascends(numbers: Sequence[int]) -> bool:
+    return all(number < following for number, following in pairwise(numbers))
+
+
+def _stays_below(image_id: str) -> bool:
+    """Whether an id names files below the folder of an artifact, and nowhere else."""
+    path = PurePosixPath(image_id)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in image_id
 
 
 def spread(ids: Sequence[str], count: int) -> list[str]:

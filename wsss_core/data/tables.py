@@ -16,6 +16,8 @@ _SEPARATORS = (";", "|", ",")  # of tags within a cell
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without byte order mark."""
+    if path.exists() and not path.is_file():
+        raise layout_error(path, "it is no file but a folder or a pipe; replace it or correct params.yaml")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

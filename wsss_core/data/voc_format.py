@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from wsss_core.data.names import Names, normalise
 from wsss_core.data.problems import DatasetError, Problem, layout_error, named
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_tag_table, read_text
+from wsss_core.data.voc_xml import read_objects
 
 LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 """Where the lists of splits lie, relative to the root; the first that has one of the name counts."""
@@ -106,20 +106,16 @@ def _annotations(folder: Path, contents: Contents) -> dict[str, Path]:
 
 
 def _tags_from_xml(contents: Contents, annotations: dict[str, Path]) -> None:
-    """Tags = the names of the objects, difficult ones included; names of their parts (head, hand) are not."""
+    """Tags = the names of the objects."""
     for name in contents.used():
-        path = annotations.get(name)
-        if path is None:
+        if name not in annotations:
             continue
         try:
-            objects = ElementTree.parse(path).getroot().findall("object")
-        except ElementTree.ParseError as error:
-            message = f"{path} is no valid XML ({error}); replace the file"
-            contents.problems.append(Problem("unreadable annotation", str(path), message))
-            objects = []
-        names = (normalise((item.findtext("name") or "").strip()) for item in objects)
-        contents.tags[name] = tuple(dict.fromkeys(names))
-        contents.tag_files[name] = path
+            contents.tags[name] = read_objects(annotations[name])
+        except DatasetError as error:
+            contents.problems += error.problems
+            contents.tags[name] = ()
+        contents.tag_files[name] = annotations[name]
 
 
 def _tags_from_table(contents: Contents, path: Path) -> None:

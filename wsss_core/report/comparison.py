@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.training import checkpoint
@@ -119,13 +119,13 @@ def _line(method: Method, params: Params, bound: float | None) -> Line:
 
 def _figure(name: str | None, key: str) -> float | None:
     path = layout.METRICS / f"{name}.json"
-    return tables.figure(artifacts.read_json(path), key) if name and path.exists() else None
+    return tables.figure(tables.read_metrics(path), key) if name and path.exists() else None
 
 
 def _seconds(trainings: Sequence[str]) -> float | None:
     """Of all trainings; None where one's time was not kept."""
     paths = [layout.TIMES / f"{name}.json" for name in trainings]
-    return sum(artifacts.read_json(path)["seconds"] for path in paths) if all(map(Path.exists, paths)) else None
+    return sum(map(tables.read_seconds, paths)) if all(map(Path.exists, paths)) else None
 
 
 def _supervision(name: str, params: Params) -> str:

@@ -39,6 +39,9 @@ _STYLE: Any = {  # matplotlib's type lists every legal key, and not all versions
 }
 _FEW_POINTS = 25
 
+MOMENTS = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
+"""The columns of `moments_curve`, and what it calls them."""
+
 _TILE_COLUMNS = 4
 _FONT_SIZE = 26  # pixels, as all of these
 _GAP, _CAPTION, _LEGEND, _SWATCH = 18, 40, 46, 34
@@ -104,13 +107,12 @@ def moments_curve(columns: Mapping[str, Sequence[float]]) -> str:
     """An SVG element: how right and how many the labels were that a network made for itself, over its training.
 
     Args:
-        columns: "step", "miou_labelled", "right" and "coverage", each in [0, 1] but the steps.
+        columns: "step" and those of MOMENTS, each in [0, 1] but the steps.
     """
-    titles = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 3.4), layout="constrained")
         axes = figure.subplots()
-        for name, label in titles.items():
+        for name, label in MOMENTS.items():
             axes.plot(columns["step"], columns[name], label=label, marker="o", markersize=4, linewidth=1.6)
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

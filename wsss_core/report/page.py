@@ -183,7 +183,7 @@ def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
 
 def _saliency(metrics: Path, name: str) -> dict[str, float] | None:
     path = metrics / f"{name}.json"
-    content = artifacts.read_json(path) if path.exists() else {}
+    content = tables.read_metrics(path) if path.exists() else {}
     titles = {"max_f": "max F", "adaptive_f": "adaptive F", "mae": "MAE"}
     shown = {title: tables.figure(content, key) for key, title in titles.items()}
     known = {title: value for title, value in shown.items() if value is not None}
@@ -194,10 +194,13 @@ def _curves(results: Results) -> dict[str, str]:
     """Title -> SVG of the trainings that ran, and of the labels on their way."""
     paths = {title: results.history / f"{name}.tsv" for name, title in results.trainings.items()}
     curves = {
-        title: figures.history_curve(tables.read_columns(path)) for title, path in paths.items() if path.exists()
+        title: figures.history_curve(tables.read_columns(path, needed=("step",)))
+        for title, path in paths.items()
+        if path.exists()
     }
     if results.moments and _has_rows(results.moments):
-        curves["Labels that the network made for itself"] = figures.moments_curve(tables.read_columns(results.moments))
+        columns = tables.read_columns(results.moments, needed=("step", *figures.MOMENTS))
+        curves["Labels that the network made for itself"] = figures.moments_curve(columns)
     return curves
 
 
@@ -205,10 +208,10 @@ def _sweep(results: Results) -> str | None:
     """The curve over thresholds; None where no mask allowed one, and on a page without the CAM."""
     if tables.BASELINE not in results.rows:
         return None
-    oracle = tables.figure(artifacts.read_json(results.metrics / "cam.json"), "oracle_threshold")
+    oracle = tables.figure(tables.read_metrics(results.metrics / "cam.json"), "oracle_threshold")
     if oracle is None:
         return None
-    columns = tables.read_columns(results.plots / "cam_thresholds.csv")
+    columns = tables.read_columns(results.plots / "cam_thresholds.csv", needed=("threshold", "miou"))
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 

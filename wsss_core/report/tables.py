@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
+from typing import Any, NotRequired
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from wsss_core import artifacts
 
@@ -45,6 +48,29 @@ COMPARISON_NOTE = (
     " it is used."
 )
 """What a reader of the table of all methods must know."""
+
+
+_Figure = NotRequired[float | None]
+
+
+class _Metrics(TypedDict):
+    """What is read of a metrics file; `evaluate` writes more."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    split: str
+    iou: NotRequired[dict[str, float | None]]
+    miou: _Figure
+    miou_labelled: _Figure
+    miou_rest: _Figure
+    coverage: _Figure
+    oracle_threshold: _Figure
+    max_f: _Figure
+    adaptive_f: _Figure
+    mae: _Figure
+
+
+_METRICS = TypeAdapter(_Metrics)
 
 
 @dataclass(frozen=True)
@@ -89,11 +115,32 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
     for name in names:
         path = metrics / f"{name}.json"
         if path.exists():
-            content = artifacts.read_json(path)
+            content = read_metrics(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
             rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), **figures))
     return rows
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """What a metrics file holds: its split, its figures by their keys, IoUs by class.
+
+    Raises:
+        ArtifactError: the file is missing or holds something else.
+    """
+    try:
+        return {**_METRICS.validate_python(artifacts.read_json(path), strict=True)}
+    except ValidationError:
+        raise _broken(path, "a metrics file") from None
+
+
+def read_seconds(path: Path) -> float:
+    """How long a training took, from the file that it wrote beside its history. Raises ArtifactError."""
+    content = artifacts.read_json(path)
+    seconds = content.get("seconds") if isinstance(content, dict) else None
+    if not isinstance(seconds, int | float) or not isfinite(seconds) or seconds < 0:
+        raise _broken(path, "a file of training times")
+    return seconds
 
 
 def title(name: str) -> str:
@@ -106,10 +153,10 @@ def title(name: str) -> str:
     return f"{known.get(method, method)}, {'labels after ' if of_labels[1] else ''}round {number}"
 
 
-def figure(content: dict, key: str) -> float | None:
-    """A figure of a metrics file; None where it is absent or undefined (NaN)."""
+def figure(content: Mapping[str, Any], key: str) -> float | None:
+    """A figure of `read_metrics`; None where it is absent or undefined (NaN)."""
     value = content.get(key)
-    return value if value is not None and isfinite(value) else None
+    return value if isinstance(value, int | float) and isfinite(value) else None
 
 
 def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None:
@@ -144,20 +191,27 @@ def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     return "\n".join(lines)
 
 
-def read_columns(path: Path) -> dict[str, list[float]]:
+def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[float]]:
     """The columns of a table of numbers by their headers: TSV or, with the suffix .csv, CSV.
 
-    An empty cell is NaN.
+    An empty cell is NaN, and so is what is not finite.
+
+    Args:
+        path: its file.
+        needed: headers that it must have.
 
     Raises:
         ArtifactError: the file is missing or holds something else.
     """
     header, *rows = _read_cells(path)
     try:
-        values = [[float(cell) if cell else nan for cell in row] for row in rows]
-        return {name: [row[place] for row in values] for place, name in enumerate(header)}
+        values = [[_finite(cell) for cell in row] for row in rows]
+        columns = {name: [row[place] for row in values] for place, name in enumerate(header)}
     except (ValueError, IndexError):
         raise _broken(path, "a table of numbers") from None
+    if not set(needed) <= columns.keys():
+        raise _broken(path, f"a table with the columns {', '.join(needed)}")
+    return columns
 
 
 def read_confusion(path: Path) -> NamedConfusion:
@@ -172,17 +226,25 @@ def read_confusion(path: Path) -> NamedConfusion:
     except ValueError:
         raise _broken(path, "a confusion matrix") from None
     names = tuple(header[1:])
-    if counts.shape != (len(names), len(names)):
+    if counts.shape != (len(names), len(names)) or not np.isfinite(counts).all() or counts.min(initial=0) < 0:
         raise _broken(path, "a confusion matrix")
     return NamedConfusion(names, counts)
 
 
 def _read_cells(path: Path) -> list[list[str]]:
     with artifacts.reading(path), path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
+        try:
+            rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
+        except csv.Error:
+            rows = []
     if not rows:
         raise _broken(path, "a table")
     return rows
+
+
+def _finite(cell: str) -> float:
+    value = float(cell) if cell else nan
+    return value if isfinite(value) else nan
 
 
 def _broken(path: Path, expected: str) -> artifacts.ArtifactError:
