@@ -10,7 +10,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsss_core import layout
 from wsss_core.data import coco_format, folder_format, voc_format
+from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.class_names import class_problems
 from wsss_core.data.contents import Contents, Supervision, check_classes, contradictions
 from wsss_core.data.masks import mask_folder
@@ -84,7 +86,9 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     problems = [*contents.problems, *found]
     if format != "scenes":  # whose classes nobody has written
         problems += class_problems(contents, source)
-    return _usable(contents), problems
+    listing = _usable(contents)
+    problems += name_problems(listing.images, layout.CAMS.parent)
+    return listing, problems
 
 
 def _usable(contents: Contents) -> Listing:
