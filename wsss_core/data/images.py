@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, features
 
+from wsss_core.data import bit_depths
+
 with suppress(ImportError):  # Apple's photographs; Pillow itself does not open them
     import pillow_heif
 
@@ -76,6 +78,7 @@ _DAMAGE = (
     OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error,
     zlib.error,
 )  # fmt: skip
+_HIGH_BYTE_OF_14_BITS = 1 << 6
 _SWAPPED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 _ORIENTATION = 0x0112
 
@@ -93,7 +96,8 @@ def read_image(path: Path) -> np.ndarray:
 
     Returns:
         (H, W, 3) uint8 RGB, turned as its EXIF orientation asks. Transparent pixels lie on white, as on paper
-        or a web page (what is stored under them is arbitrary). 16 bit grey is divided by 257, not clipped.
+        or a web page (what is stored under them is arbitrary). More than 8 bits a channel are scaled by the bits
+        that the picture uses, not clipped: see `bit_depths`.
 
     Raises:
         ImageError: the file is missing, truncated, no image, above MAX_PIXELS, or of a range that is not
@@ -105,11 +109,17 @@ def read_image(path: Path) -> np.ndarray:
 def read_grey(path: Path) -> np.ndarray:
     """(H, W) uint8 of a map or mask as it is stored, whatever EXIF and alpha say: 16 bits are divided by 257.
 
+    Its values mean something by themselves, so the range is never guessed from them.
+
     Raises:
         ImageError: as `read_image`; or the picture has colours, so that it is a photograph.
     """
     with opened(read_bytes(path), path) as image:
-        if image.mode in ("F", "I") or image.mode.startswith("I;"):
+        if image.mode.startswith("I"):
+            values = np.asarray(image)
+            bit_depths.used_bits(values, declared=16)  # refuses what 16 bits do not hold
+            image = Image.fromarray(bit_depths.scaled(values, 16))
+        elif image.mode == "F":
             image = _to_rgb(image)
         elif image.mode in ("RGB", "RGBA") and _has_colours(image):
             raise ValueError("it has colours where grey is expected")
@@ -150,9 +160,25 @@ def why_foreign(suffix: str) -> str:
 
 def decode_image(content: bytes, path: Path) -> np.ndarray:
     """`read_image` for a file whose bytes are already here; path is used in errors only."""
+    return decode_with_bits(content, path)[0]
+
+
+def decode_with_bits(content: bytes, path: Path) -> tuple[np.ndarray, int | None]:
+    """As `decode_image`, and of a picture of 16 bits a channel those that it uses (`bit_depths`); else None."""
     with opened(content, path) as image:
+        declared, is_deep = bit_depths.declared_bits(image), bit_depths.is_deep(image)
         ImageOps.exif_transpose(image, in_place=True)
-        return np.array(_to_rgb(image))  # (H, W, 3)
+        bits = 16 if is_deep else None
+        if image.mode.startswith("I"):
+            values = np.asarray(image)
+            bits = bit_depths.used_bits(values, declared=declared)
+            image = Image.fromarray(bit_depths.scaled(values, bits))
+        elif is_deep and max(high for _, high in image.convert("RGB").getextrema()) < _HIGH_BYTE_OF_14_BITS:
+            with opened(content, path) as low:
+                bit_depths.read_low_bytes(low)
+                ImageOps.exif_transpose(low, in_place=True)
+                image, bits = bit_depths.from_two_bytes(image, low, declared=declared)
+        return np.array(_to_rgb(image)), bits  # (H, W, 3)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -197,17 +223,8 @@ def _too_large(path: Path) -> str:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("floating point pixels have no known range; save it with 8 bits per channel")
-    if image.mode.startswith("I"):
-        return _from_16_bits(np.asarray(image)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_16_bits(values: np.ndarray) -> Image.Image:
-    """Grey 0..65535 as 0..255, rounded: 65535 = 255 * 257."""
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its integers lie outside 0..65535; save it with 8 bits per channel")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8))

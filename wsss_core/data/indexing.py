@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core.data.images import ImageError, decode_image, read_bytes
+from wsss_core.data.images import ImageError, decode_with_bits, read_bytes
 from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
 from wsss_core.data.pool import map_in_order
-from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.data.problems import DatasetError, Problem, named
 from wsss_core.data.source import Source
+
+_log = logging.getLogger(__name__)
 
 
 def build_index(listing: Listing, source: Source, *, workers: int = 0) -> Index:
@@ -27,8 +32,11 @@ def build_index(listing: Listing, source: Source, *, workers: int = 0) -> Index:
         DatasetError: images that cannot be decoded, all of them, each with the reason and the remedy.
     """
     records, problems = examine_images(listing, source.root, workers=workers)
-    if problems:
-        raise DatasetError(problems, source.root)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise DatasetError(errors, source.root)
+    for problem in problems:
+        _log.warning("%s", problem.message)
     return make_index(listing, records, source)
 
 
@@ -47,29 +55,47 @@ def make_index(listing: Listing, records: dict[str, Record], source: Source) -> 
 
 
 def examine_images(listing: Listing, root: Path, *, workers: int) -> tuple[dict[str, Record], list[Problem]]:
-    """Decode every image; returns the records of the sound ones and a problem for each other."""
+    """Decode every image; returns the records of the sound ones, a problem for each other, and one for deep ones."""
     ids = {name: place for place, name in enumerate(listing.classes, start=1)}
-    records, problems = {}, []
+    records: dict[str, Record] = {}
+    problems: list[Problem] = []
+    by_bits: dict[int, list[str]] = defaultdict(list)
     found = map_in_order(_examine, list(listing.images.values()), workers=workers, chunk=32)
     bar = tqdm(found, "read images", len(listing.images), unit="image")
     for (name, path), result in zip(listing.images.items(), bar, strict=True):
         if isinstance(result, str):
             problems.append(Problem("unreadable image", str(path), result))
             continue
-        height, width, digest = result
+        height, width, digest, bits = result
+        if bits is not None:
+            by_bits[bits].append(name)
         tags = tuple(ids[tag] for tag in listing.tags[name])
         records[name] = Record(name, _below(path, root), tags, height, width, digest)
-    return records, problems
+    return records, problems + _low_ranges(by_bits, root)
 
 
-def _examine(path: Path) -> tuple[int, int, str] | str:
-    """(H, W, digest) of a sound image, else what is wrong with it."""
+def _examine(path: Path) -> tuple[int, int, str, int | None] | str:
+    """(H, W, digest, used bits of 16) of a sound image, else what is wrong with it."""
     try:
         content = read_bytes(path)
-        height, width, _ = decode_image(content, path).shape
+        image, bits = decode_with_bits(content, path)
     except ImageError as error:
         return str(error)
-    return height, width, hashlib.blake2b(content, digest_size=16).hexdigest()
+    height, width, _ = image.shape
+    return height, width, hashlib.blake2b(content, digest_size=16).hexdigest(), bits
+
+
+def _low_ranges(by_bits: Mapping[int, Sequence[str]], root: Path) -> list[Problem]:
+    """A warning where 16 bit images use fewer bits."""
+    low = {bits: names for bits, names in sorted(by_bits.items()) if bits != 16}
+    if not low:
+        return []
+    counts = ", ".join(f"{len(names)} of {bits} bits ({named(names)})" for bits, names in low.items())
+    message = (
+        f"{root}: images in files of 16 bits hold less: {counts}; each is scaled by the bits that its brightest pixel"
+        " needs, so different exposures do not compare; save 8 bits per channel if you want another range"
+    )
+    return [Problem("low range", str(root), message, "warning")]
 
 
 def _below(path: Path, root: Path) -> str:
