@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from ruamel.yaml import YAML, YAMLError
@@ -54,6 +54,9 @@ class Params(sections.Section):
         return random_walk
 
 
+Model = TypeVar("Model", bound=sections.Section)
+
+
 class ParamsError(ValueError):
     """params.yaml is missing, is no YAML, or breaks the model; the text lists every error."""
 
@@ -65,21 +68,52 @@ def load_params(path: Path) -> Params:
         ParamsError: the file is missing, is no YAML mapping, or breaks the model. Its text has one line
             for each error, each with the key's full path.
     """
+    return validate(_read(path), source=str(path))
+
+
+def load_predict(path: Path, *, over: sections.Predict) -> sections.Predict:
+    """What the section `predict` of a params file or a preset sets, over the values of `over`; other sections may lack.
+
+    Raises:
+        ParamsError: as `load_params`, for this section.
+    """
+    content = _read(path)
+    own = content.get("predict") or {}
+    if not isinstance(own, dict):
+        raise ParamsError(f"{path}: predict must be a mapping, not {type(own).__name__}")
+    return _validated(_Predictions, {"predict": {**over.model_dump(), **own}}, source=str(path)).predict
+
+
+class _Predictions(sections.Section):
+    """A params file of which but one section counts."""
+
+    predict: sections.Predict
+
+
+def _read(path: Path) -> dict:
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the repository's root or pass --params") from None
     except (YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is no valid YAML: {error}") from None
-    return validate(content, source=str(path))
+    return _mapping(content, source=str(path))
 
 
 def validate(content: object, *, source: str) -> Params:
     """`content`, a nested mapping, as Params; `source` names it in errors. Raises ParamsError."""
+    return _validated(Params, _mapping(content, source=source), source=source)
+
+
+def _mapping(content: object, *, source: str) -> dict:
     if not isinstance(content, dict):
         raise ParamsError(f"{source} must hold a mapping of sections, not {type(content).__name__}")
+    return content
+
+
+def _validated(model: type[Model], content: dict, *, source: str) -> Model:
     try:
-        return Params.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         lines = [f"  {_describe(item)}" for item in error.errors()]
         count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"

@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from workspace import told
+from ruamel.yaml import YAML
+from workspace import ROOT, Workspace, told
 
 from wsss_core import artifacts, layout, voc
 from wsss_core.cli.main import main
+from wsss_core.cli.predict import CRF, SHIPPED
 from wsss_core.data.index import Index
 
 IMAGES = "data/raw/scenes_tiny/JPEGImages"
@@ -62,7 +64,7 @@ def test_the_names_of_the_labels_are_written_beside_them(photographs):
         ("params.yaml", "photos", "params.yaml is no model of this project"),
         ("models/cam", "photos", "does not segment; take models/deeplab"),
         ("models/deeplab", "nowhere", "nowhere does not exist"),
-        ("models/deeplab", "models", "models holds no photograph"),
+        ("models/deeplab", "models", "models holds no photograph that can be read"),
     ],
 )
 def test_what_cannot_be_used_is_named(photographs, model, source, reason):
@@ -141,3 +143,109 @@ def test_a_folder_that_cannot_be_made_is_named(photographs, out, reason):
     assert out in message
     assert reason in message
     assert "\n" not in message
+
+
+# ---- what it takes and what it passes over
+
+
+def test_it_needs_nothing_but_the_model(photographs, tmp_path):
+    alone = Workspace(tmp_path / "alone")
+    (alone.folder / "params.yaml").unlink()
+    model, photos = photographs.folder / "models/deeplab/model.pt", photographs.folder / "photos"
+    shutil.copyfile(model, alone.folder / "model.pt")
+    result = predict(alone, "model.pt", photos, "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "out: 2 label maps (scales 1, mirrored too, no CRF)" in result.output
+    predict(photographs, "models/deeplab", "photos", "--out", "out")
+    assert alone.files("out") == photographs.files("out")
+
+
+def test_the_defaults_are_those_that_params_yaml_is_shipped_with():
+    read = YAML(typ="safe").load
+    assert read((ROOT / "params.yaml").read_text(encoding="utf-8"))["predict"] == SHIPPED.model_dump()
+    assert read((ROOT / "presets/voc12.yaml").read_text(encoding="utf-8"))["predict"]["crf"] == CRF.model_dump()
+
+
+@pytest.mark.parametrize("broken", ["predict: {scales: [9]}", "not: [yaml", ""])
+def test_a_params_file_of_the_working_folder_is_not_read(photographs, broken):
+    expected = predict(photographs, "models/deeplab", "photos", "--out", "out").output
+    (photographs.folder / "params.yaml").write_text(broken)
+    assert predict(photographs, "models/deeplab", "photos", "--out", "out").output.endswith(expected[-60:])
+
+
+@pytest.mark.parametrize(
+    ("options", "described"),
+    [
+        (("--scales", "0.5,1", "--no-flip"), "scales 0.5, 1, no mirror, no CRF"),
+        (("--crf",), "scales 1, mirrored too, a CRF"),
+        (("--params", "mine.yaml"), "scales 0.75, mirrored too, a CRF"),
+        (("--params", "mine.yaml", "--no-crf", "--scales", "2"), "scales 2, mirrored too, no CRF"),
+    ],
+)
+def test_options_go_before_a_named_file_and_that_before_the_defaults(photographs, options, described):
+    crf = CRF.model_copy(update={"iterations": 2}).model_dump()
+    mine = {"predict": {"scales": [0.75], "crf": crf}, "unknown": 1}  # as a preset, with the keys that differ
+    with (photographs.folder / "mine.yaml").open("w") as file:
+        YAML(typ="safe").dump(mine, file)
+    result = predict(photographs, "models/deeplab", "photos", "--out", "out", *options)
+    assert result.exit_code == 0, result.output
+    assert f"2 label maps ({described})" in result.output
+
+
+def test_options_change_the_labels(photographs):
+    for folder, options in (("plain", ()), ("crf", ("--crf",)), ("small", ("--max-pixels", "200"))):
+        predict(photographs, "models/deeplab", "photos", "--out", folder, *options)
+    plain, crf, small = (photographs.files(folder)["a b.c.png"] for folder in ("plain", "crf", "small"))
+    assert plain != crf
+    assert plain != small
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--scales", "1,x"), "'1,x' is no list of factors"),
+        (("--scales", "0"), "'0' is no list of factors"),
+        (("--scales", "nan"), "'nan' is no list of factors"),
+        (("--scales", ""), "'' is no list of factors"),
+        (("--max-pixels", "0"), "0 is not in the range"),
+        (("--params", "none.yaml"), "none.yaml does not exist"),
+        (("--params", "bad.yaml"), "predict.scale: unknown key; did you mean `scales`?"),
+    ],
+)
+def test_bad_options_are_named(photographs, options, reason):
+    (photographs.folder / "bad.yaml").write_text("predict: {scale: [1.0]}\n")
+    assert reason in told(predict(photographs, "models/deeplab", "photos", "--out", "out", *options), code=2)
+
+
+def test_photographs_that_cannot_be_opened_are_counted_and_end_it_with_code_1(photographs):
+    for name in ("a.psd", "näh/b.dng"):
+        (photographs.folder / "photos" / name).write_bytes(b"whatever")
+    result = predict(photographs, "models/deeplab", "photos", "--out", "out")
+    assert told(result, code=1).splitlines() == [
+        "2 of 4 photographs could not be segmented:",
+        "  photos/a.psd is passed over, for .psd cannot be opened here: convert to JPEG or PNG",
+        "  photos/näh/b.dng is passed over, for .dng cannot be opened here: convert to JPEG or PNG",
+    ]
+    assert set(photographs.files("out")) == {*MASKS, "classes.txt"}, "the others are segmented all the same"
+
+
+def test_one_that_is_named_itself(photographs):
+    (photographs.folder / "a.psd").write_bytes(b"whatever")
+    message = told(predict(photographs, "models/deeplab", "a.psd", "--out", "out"), code=1)
+    assert message == "a.psd cannot be segmented, for .psd cannot be opened here: convert to JPEG or PNG"
+
+
+def test_files_that_are_no_photographs_are_counted_and_named(photographs, caplog):
+    (photographs.folder / "photos/Thumbs.db").write_bytes(b"")
+    assert predict(photographs, "models/deeplab", "photos", "--out", "out").exit_code == 0
+    assert "photos: 1 texts and tables are passed over: notes.txt" in caplog.text
+    assert "photos: 1 is passed over, for '.db' is no suffix of an image: Thumbs.db" in caplog.text
+
+
+def test_a_folder_of_nothing_but_such_says_what_lies_there(photographs):
+    folder = photographs.folder / "raw"
+    folder.mkdir()
+    (folder / "a.dng").write_bytes(b"whatever")
+    message = told(predict(photographs, "models/deeplab", "raw", "--out", "out"), code=1)
+    assert message.startswith("raw holds no photograph that can be read (.jpg, ")
+    assert message.endswith("raw/a.dng is passed over, for .dng cannot be opened here: convert to JPEG or PNG")

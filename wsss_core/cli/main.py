@@ -20,3 +20,7 @@ def main() -> None:
 
 for command in (check, compare, export, predict, preset, saliency):
     main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

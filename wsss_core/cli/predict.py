@@ -1,35 +1,71 @@
 """`wsss predict`: label maps of any photographs by a trained network."""
 
 import logging
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts
 from wsss_core.cli.stage import PATH, telling_errors
-from wsss_core.data.image_folder import list_images
-from wsss_core.data.images import SUFFIXES, ImageError, read_image
-from wsss_core.params import load_params
+from wsss_core.data.image_folder import ImageFolder, list_images
+from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
+from wsss_core.data.problems import named
+from wsss_core.params import load_predict
+from wsss_core.sections import Crf, Predict
 
 _log = logging.getLogger(__name__)
+
+SHIPPED = Predict(scales=[1.0], flip=True, crf=None, max_pixels=4_000_000)
+"""What params.yaml is shipped with. Not read from the working folder: one command, one result, wherever it runs."""
+
+CRF = Crf(
+    engine="lattice", iterations=10, gaussian_sxy=3, gaussian_weight=3, bilateral_sxy=83, bilateral_srgb=5,
+    bilateral_weight=4,
+)  # fmt: skip
+"""DeepLab's, as the preset voc12 has it."""
+
+
+class _Scales(click.ParamType):
+    """Factors with commas between them, as a list."""
+
+    name = "FACTORS"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> list[float]:
+        """Fails unless all are numbers above 0."""
+        try:
+            scales = [float(part) for part in value.split(",")]
+        except ValueError:
+            scales = []
+        if not scales or not all(0 < scale < math.inf for scale in scales):
+            self.fail(f"{value!r} is no list of factors; write them like 0.5,1,1.5", param, ctx)
+        return scales
 
 
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("photographs", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder of the label maps, made if needed.")
-@click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True,
-              help="Its section `predict` holds scales, mirror and CRF.")
+@click.option("--scales", type=_Scales(), help="Sizes that are averaged, e.g. 0.5,1,1.5.  [default: 1]")
+@click.option("--flip/--no-flip", default=None, help="Average over the mirror image too, or not.  [default: flip]")
+@click.option("--crf/--no-crf", default=None,
+              help="Refine by a dense CRF (DeepLab's values; others by --params), or not.  [default: no-crf]")
+@click.option("--max-pixels", type=click.IntRange(min=1), help="Larger views are shrunk to this.  [default: 4000000]")
+@click.option("--params", "params_file", type=PATH,
+              help="A params.yaml or preset: what its section `predict` sets replaces the defaults.")
 @telling_errors
-def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> None:
+def predict(model: Path, photographs: Path, out: Path, params_file: Path | None, **given: object) -> None:
     """Segment a photograph, or every photograph of a folder, with MODEL (a model.pt or its folder).
 
-    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt. A photograph that cannot be
-    read is passed over and named at the end, with exit code 1.
+    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt. It needs nothing but the model:
+    scales, mirror and CRF come from the options, else from the file that --params names, else from the defaults shown;
+    a params.yaml in the working folder is not read. A photograph that cannot be read is passed over and named at the
+    end, with exit code 1; other files are counted and named.
     """
-    options = load_params(params_file).predict.model_dump()
-    paths = _photographs(photographs, out=out)
+    options = _options(params_file, given)
+    paths, unusable = _photographs(photographs, out=out)
 
     import torch  # the other commands start without it
     from tqdm import tqdm
@@ -48,37 +84,66 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path) -> Non
             except ImageError as error:
                 unreadable.append(str(error))
                 continue
-            (label,) = segment(network, [image], device=fabric.device, **options)
+            (label,) = segment(network, [image], device=fabric.device, **options.model_dump())
             artifacts.write_labels(out, name, label)
     names = ("background", *description.classes)
     artifacts.write_text(out / "classes.txt", "".join(f"{i} {name}\n" for i, name in enumerate(names)))
-    if unreadable:
-        count = f"{len(unreadable)} of {len(paths)} photographs could not be segmented:"
-        raise ImageError("\n  ".join([count, *unreadable]))
+    click.echo(f"{out}: {len(paths) - len(unreadable)} label maps ({_described(options)})")
+    if unusable or unreadable:
+        count = f"{len(unusable) + len(unreadable)} of {len(unusable) + len(paths)} photographs could not be segmented:"
+        raise ImageError("\n  ".join([count, *unreadable, *unusable]))
 
 
-def _photographs(path: Path, *, out: Path) -> dict[str, Path]:
-    """Name -> file of one photograph, or of all below a folder but what lies below `out`.
+def _options(params_file: Path | None, given: dict[str, object]) -> Predict:
+    """The options that were given, over the file's values, over the shipped ones."""
+    options = SHIPPED if params_file is None else load_predict(params_file, over=SHIPPED)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if "crf" in chosen:
+        chosen["crf"] = (options.crf or CRF) if chosen["crf"] else None
+    return options.model_copy(update=chosen)
+
+
+def _described(options: Predict) -> str:
+    scales = ", ".join(f"{scale:g}" for scale in options.scales)
+    return f"scales {scales}, {'mirrored too' if options.flip else 'no mirror'}, {'a CRF' if options.crf else 'no CRF'}"
+
+
+def _photographs(path: Path, *, out: Path) -> tuple[dict[str, Path], list[str]]:
+    """Name -> file of one photograph, or of all below a folder but what lies below `out`; and why others are no use.
 
     Raises:
         ValueError: there is none, a label map would replace one, or two would share a label map.
     """
+    unusable = []
     if path.is_file():
+        reason = why_foreign(path.suffix.lower())
+        if reason:
+            raise ImageError(f"{path} cannot be segmented, {reason}")
         found = {path.stem: [path]}
     elif path.is_dir():
         folder = list_images(path, skip=[out])
-        for problem in folder.problems():
-            _log.warning("%s", problem.message)
-        found = folder.files
+        found, unusable = folder.files, _passed_over(folder)
     else:
         raise ValueError(f"{path} does not exist; pass a photograph or a folder of photographs")
     if not found:
-        raise ValueError(f"{path} holds no photograph ({', '.join(SUFFIXES)})")
+        lines = [f"{path} holds no photograph that can be read ({', '.join(SUFFIXES)})", *unusable]
+        raise ValueError("\n  ".join(lines))
     _refuse_to_replace(found, out)
     for name, files in found.items():
         if len(files) > 1:
             raise ValueError(f"{files[0]} and {files[1]} would both become {name}.png; rename one")
-    return {name: file for name, (file, *_) in found.items()}
+    return {name: file for name, (file, *_) in found.items()}, unusable
+
+
+def _passed_over(folder: ImageFolder) -> list[str]:
+    """Why each photograph that cannot be opened is no use; what is no photograph is but told."""
+    strangers = replace(folder, passed_over=tuple(item for item in folder.passed_over if not item.is_photograph))
+    for problem in strangers.problems():
+        _log.warning("%s", problem.message)
+    if folder.others:
+        texts = sorted(path.relative_to(folder.path).as_posix() for path in folder.others)
+        _log.warning("%s: %d texts and tables are passed over: %s", folder.path, len(texts), named(texts))
+    return [f"{item.path} is passed over, {item.reason}" for item in folder.passed_over if item.is_photograph]
 
 
 def _refuse_to_replace(found: Iterable[str], out: Path) -> None:

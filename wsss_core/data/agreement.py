@@ -23,6 +23,7 @@ CHANCE = 0.05
 """Share of such sets of which something may be said all the same."""
 
 _MANY = 50  # cases of which more than half differ by chance in less than one set of 10^10
+_MOVES_SHOWN = 5
 _SHOWN = 20  # classes that a message spells out for the parameters
 
 
@@ -179,9 +180,8 @@ class _Ids:
 
     def _moved(self, moves: Mapping[int, int]) -> Problem:
         name = {label: self._classes[label - 1] for label in self._tagged}
-        shown = [
-            f"{drawn} ({name[drawn]}) lies where the tags say {name[tagged]}" for drawn, tagged in sorted(moves.items())
-        ]
+        shown = [f"{drawn} ({name[drawn]}) lies where the tags say {name[moves[drawn]]}" for drawn in sorted(moves)]
+        more = f" and {len(shown) - _MOVES_SHOWN} more ids" if len(shown) > _MOVES_SHOWN else ""
         order = [name[moves.get(label, label)] for label in name]
         remedy = f"save the masks by the ids of the classes ({_legend(self._classes)})"
         if all(tagged == drawn + 1 for drawn, tagged in moves.items()):
@@ -191,7 +191,7 @@ class _Ids:
         else:
             what = "are the ids swapped" if len(moves) == 2 else "were they made under another order of the classes"
             question = f"{what}? If so, set dataset.classes to [{', '.join(order)}], or {remedy}"
-        message = f"in the true masks id {named(shown)}: {question}"
+        message = f"in the true masks id {', '.join(shown[:_MOVES_SHOWN])}{more}: {question}"
         return Problem("mask ids moved", "masks", message, "warning")
 
     def _contradiction(self, label: int) -> Problem:
