@@ -114,6 +114,7 @@ def test_clean_masks_are_passed_in_silence(folders, caplog):
     [
         (lambda mask: mask[:-1], "is 23x40, the photograph 24x40"),
         (lambda mask: 255 - mask, "100 % of their border salient: they look inverted"),
+        (lambda mask: 1 - mask // 255, "100 % of their border salient: they look inverted"),
         (lambda mask: 0 * mask, "no mask in .* has a salient pixel"),
     ],
 )
