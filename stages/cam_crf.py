@@ -8,14 +8,15 @@ from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.ops.refinement import cam_crf_labels
 from wsss_core.params import Params
 from wsss_core.training import per_image
 from wsss_core.training.placement import place
 
 
-def label(ids: Sequence[str], folder: Path, *, index: Index, cams: Path, options: dict) -> None:
-    images, scores = [index.image(i) for i in ids], [artifacts.read_scores(cams, i) for i in ids]
+def label(ids: Sequence[str], folder: Path, *, index: Index, cams: Maps, options: dict) -> None:
+    images, scores = [index.image(i) for i in ids], [cams.scores(i) for i in ids]
     for image_id, labels in zip(ids, cam_crf_labels(images, scores, **options), strict=True):
         artifacts.write_labels(folder, image_id, labels)
 
@@ -24,7 +25,7 @@ def label(ids: Sequence[str], folder: Path, *, index: Index, cams: Path, options
 def main(params: Params) -> None:
     """Label each training image by a dense CRF on its class activation maps."""
     p, index = params.cam_crf, open_index(params)
-    cams, where = require(layout.CAMS, stage="infer_cam"), place(gpu=p.engine == "lattice")
+    cams, where = Maps(require(layout.CAMS, stage="infer_cam"), index), place(gpu=p.engine == "lattice")
     per_image.run(
         index.ids("train"),
         partial(label, index=index, cams=cams, options={**p.model_dump(), "device": where.device}),
@@ -33,7 +34,7 @@ def main(params: Params) -> None:
         out=layout.CAM_CRF,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, cams],
+        inputs=[layout.INDEX, cams.folder],
         sizes=index.size,
         workers=where.workers,
         batch_pixels=where.batch_pixels,

@@ -9,12 +9,13 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import artifacts, layout
-from wsss_core.cli.stage import command, open_index, require
+from wsss_core import layout
+from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.cli.truth import open_truth
 from wsss_core.code_digest import module_of
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.methods import IN_ROUNDS, METHODS
 from wsss_core.params import Params
@@ -65,8 +66,8 @@ def main(
     if method is None:
         _evaluate_training_artifacts(scorer)
     for row, folder in made.items():
-        scorer.score_labels(row, partial(artifacts.read_labels, folder), split="train")
-    scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
+        scorer.score_labels(row, Maps(folder, index).labels, split="train")
+    scorer.score_labels(name, Maps(layout.PREDICTIONS / name, index).labels, split="val")
     for folder in maps:
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
@@ -85,7 +86,7 @@ def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | 
     """Look at all that is to be read before the first figure is written: all figures appear or none."""
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
     for folder, stage in folders.items() if ids else ():
-        require(folder, stage=stage)
+        require_whole(folder, stage=stage)
     members = tqdm(ids if folders else (), desc=f"read {split} masks", unit="image")
     return {image_id: seen(truth.read(image_id), index[image_id].tags) for image_id in members}
 
@@ -94,13 +95,13 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
     label_maps = {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}
     for name, folder in label_maps.items():
-        scorer.score_labels(name, partial(artifacts.read_labels, folder), split="train")
-    scorer.score_labels("random_walk", _walked, split="train")
+        scorer.score_labels(name, Maps(folder, scorer.index).labels, split="train")
+    scorer.score_labels("random_walk", partial(_walked, Maps(layout.RANDOM_WALK, scorer.index)), split="train")
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
 
 
-def _walked(image_id: str) -> np.ndarray:
-    return evaluation.strongest(artifacts.read_scores(layout.RANDOM_WALK, image_id))
+def _walked(walks: Maps, image_id: str) -> np.ndarray:
+    return evaluation.strongest(walks.scores(image_id))
 
 
 if __name__ == "__main__":

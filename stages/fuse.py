@@ -6,14 +6,15 @@ from pathlib import Path
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
+from wsss_core.data.maps import Maps
 from wsss_core.ops import walk_fusion
 from wsss_core.params import Params
 from wsss_core.sections import Fuse
 from wsss_core.training import environment, per_image
 
 
-def fuse(image_id: str, folder: Path, *, walks: Path, saliency: Path, p: Fuse) -> None:
-    walk, salient = artifacts.read_scores(walks, image_id), artifacts.read_grey(saliency, image_id)
+def fuse(image_id: str, folder: Path, *, walks: Maps, saliency: Maps, p: Fuse) -> None:
+    walk, salient = walks.scores(image_id), saliency.grey(image_id)
     rule = getattr(p, p.rule).model_dump()
     if p.rule == "soft":
         weights = {key: value for key, value in rule.items() if key != "multi"}
@@ -27,8 +28,8 @@ def fuse(image_id: str, folder: Path, *, walks: Path, saliency: Path, p: Fuse) -
 def main(params: Params) -> None:
     """Fuse class evidence with saliency."""
     p, index = params.fuse, open_index(params)
-    walks = require(layout.RANDOM_WALK, stage="random_walk")
-    saliency = require(layout.SALIENCY, stage="saliency")
+    walks = Maps(require(layout.RANDOM_WALK, stage="random_walk"), index)
+    saliency = Maps(require(layout.SALIENCY, stage="saliency"), index)
     per_image.run(
         index.ids("train"),
         per_image.each(partial(fuse, walks=walks, saliency=saliency, p=p)),
@@ -37,7 +38,7 @@ def main(params: Params) -> None:
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, walks, saliency],
+        inputs=[layout.INDEX, walks.folder, saliency.folder],
         sizes=index.size,
         workers=environment.workers(),
     )

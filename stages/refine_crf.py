@@ -11,30 +11,32 @@ from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.ops.refinement import refined_labels
 from wsss_core.params import Params
 from wsss_core.training import per_image
 from wsss_core.training.placement import place
 
 
-def refine(ids: Sequence[str], folder: Path, *, index: Index, walks: Path, fused: Path, options: dict) -> None:
+def refine(ids: Sequence[str], folder: Path, *, index: Index, walks: Maps, fused: Maps, options: dict) -> None:
     images, evidence = [index.image(i) for i in ids], [_evidence(i, walks, fused) for i in ids]
     scores, labels = zip(*evidence, strict=True)
     for image_id, refined in zip(ids, refined_labels(images, scores, labels, **options), strict=True):
         artifacts.write_labels(folder, image_id, refined)
 
 
-def _evidence(image_id: str, walks: Path, fused: Path) -> tuple[Scores, np.ndarray | None]:
-    if artifacts.scores_path(fused, image_id).exists():  # a soft fusion: its probabilities say it all
-        return artifacts.read_scores(fused, image_id), None
-    return artifacts.read_scores(walks, image_id), artifacts.read_labels(fused, image_id)
+def _evidence(image_id: str, walks: Maps, fused: Maps) -> tuple[Scores, np.ndarray | None]:
+    if artifacts.scores_path(fused.folder, image_id).exists():  # a soft fusion: its probabilities say it all
+        return fused.scores(image_id), None
+    return walks.scores(image_id), fused.labels(image_id)
 
 
 @command
 def main(params: Params) -> None:
     """Refine the fused labels along the photograph's edges."""
     p, index = params.refine_crf, open_index(params)
-    walks, fused = require(layout.RANDOM_WALK, stage="random_walk"), require(layout.FUSED, stage="fuse")
+    walks = Maps(require(layout.RANDOM_WALK, stage="random_walk"), index)
+    fused = Maps(require(layout.FUSED, stage="fuse"), index)
     where = place(gpu=p.engine == "lattice")
     options = {**p.model_dump(), "device": where.device}
     per_image.run(
@@ -45,7 +47,7 @@ def main(params: Params) -> None:
         out=layout.PSEUDO_LABELS,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, walks, fused],
+        inputs=[layout.INDEX, walks.folder, fused.folder],
         sizes=index.size,
         workers=where.workers,
         batch_pixels=where.batch_pixels,

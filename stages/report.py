@@ -4,7 +4,7 @@ import click
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.report_page import write_page
-from wsss_core.cli.stage import command, open_index, require
+from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.data.index import Index
 from wsss_core.methods import METHODS
 from wsss_core.params import Params
@@ -21,7 +21,7 @@ def main(params: Params, method: str | None) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
     index, shown = open_index(params), _contents(params, method)
     for folder, stage in shown.needed.items():
-        require(folder, stage=stage)
+        require_whole(folder, stage=stage)
     _, drawn = write_page(params, index, shown)
     if method is None:
         _write_picture(index, drawn)

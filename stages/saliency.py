@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index
@@ -27,8 +28,8 @@ def adopt(image_id: str, folder: Path, *, maps: SaliencyMaps) -> None:
 def main(params: Params) -> None:
     """Detect salient objects, by a detector or a network, or take the maps of a folder."""
     p, index = params.saliency, open_index(params)
-    ids = index.ids("train")
-    options = {
+    ids, inputs = index.ids("train"), [layout.INDEX]
+    options: dict[str, Any] = {
         "stage": "saliency", "code": [module_of(__file__)], "out": layout.SALIENCY, "suffix": ".png",
         "params": p.model_dump(),
     }  # fmt: skip
@@ -38,17 +39,17 @@ def main(params: Params) -> None:
         file = network_saliency.weights_file(p.method, p.weights or "")
         network_saliency.run(
             ids, index=index, method=p.method, file=file, normalise=p.normalise, onnx=p.onnx.model_dump(),
-            inputs=[layout.INDEX, file], **options,
+            inputs=[*inputs, file], **options,
         )  # fmt: skip
         return
     if p.method == "folder":
         maps = SaliencyMaps.open(Path(p.folder or ""), index, ids, otherwise="choose saliency.method: rbd")
         log_failed(ids, maps.read, threshold=SAYS_SOMETHING)
-        work = partial(adopt, maps=maps)
+        work, inputs = partial(adopt, maps=maps), [*inputs, *sorted(maps.paths.values())]
     else:
         work = partial(detect, index=index, method=p.method)
     per_image.run(
-        ids, per_image.each(work), inputs=[layout.INDEX], sizes=index.size, workers=environment.workers(), **options
+        ids, per_image.each(work), inputs=inputs, sizes=index.size, workers=environment.workers(), **options
     )
 
 

@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
+from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
@@ -17,7 +18,7 @@ from wsss_core.training.train import start_of, train
 def main(params: Params) -> None:
     """Train AffinityNet: do two neighbouring pixels share a class?"""
     p, index = params.train_affinity, open_index(params)
-    labels = require(layout.AFFINITY_LABELS, stage="affinity_labels")
+    labels = Maps(require(layout.AFFINITY_LABELS, stage="affinity_labels"), index)
     start = start_of(p.init, layout.MODELS / "cam")
     train(
         Description(
@@ -33,14 +34,14 @@ def main(params: Params) -> None:
             index.ids("train"),
             augmentation(**p.augment.model_dump()),
             seed=params.seed,
-            labels=partial(artifacts.read_labels, labels),
+            labels=labels.labels,
         ),
         partial(objectives.affinity, radius=p.radius),
         batch=p.batch,
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
-        inputs=[layout.INDEX, labels, *start.inputs],
+        inputs=[layout.INDEX, labels.folder, *start.inputs],
         code=[module_of(__file__)],
         out=layout.MODELS / "affinity",
         history=layout.HISTORY / "train_affinity.tsv",

@@ -1,14 +1,14 @@
 """Train DeepLab on label maps: pseudo-labels, or the true masks as the measure of everything."""
 
-from functools import partial
 from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.cli.stage import PATH, command, open_index, require
 from wsss_core.cli.truth import open_truth
 from wsss_core.code_digest import module_of
+from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.params import Params
@@ -32,10 +32,10 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
                 f"full supervision needs masks, and no training image of {index.root} has one; set dataset.masks to"
                 " their folder, where each bears its image's name, or to an instances JSON with outlines"
             )
-        read, inputs = truth.read, [layout.INDEX]
+        read, inputs = truth.read, [layout.INDEX, *truth.files]
     else:
         require(labels, stage="refine_crf" if labels == layout.PSEUDO_LABELS else layout.graph_of(method))
-        ids, read, inputs = list(index.ids("train")), partial(artifacts.read_labels, labels), [layout.INDEX, labels]
+        ids, read, inputs = list(index.ids("train")), Maps(labels, index).labels, [layout.INDEX, labels]
     start = start_of(p.init, layout.MODELS / "cam")
     train(
         Description(

@@ -9,6 +9,7 @@ import numpy as np
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
+from wsss_core.data.maps import Maps
 from wsss_core.models.affinity_inference import refined_cams
 from wsss_core.ops import fusion
 from wsss_core.params import Params
@@ -21,8 +22,8 @@ def main(params: Params, number: int) -> None:
     """Make the labels on which AuxSegNet's next round is trained."""
     p, index = params.auxsegnet, open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
-    saliency = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
-    require(saliency, stage=layout.graph_of("auxsegnet"))
+    folder = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
+    saliency = Maps(require(folder, stage=layout.graph_of("auxsegnet")), index)
     fabric = distribution.launch()
     network, description = checkpoint.load_segmenter(weights)
     model = network.to(fabric.device)
@@ -31,7 +32,7 @@ def main(params: Params, number: int) -> None:
     def label(ids: Sequence[str]) -> list[np.ndarray]:
         images, tags = [index.image(i) for i in ids], [index[i].tags for i in ids]
         cams = refined_cams(model, images, tags, device=fabric.device, **options)
-        salient = [artifacts.read_grey(saliency, i) for i in ids]
+        salient = [saliency.grey(i) for i in ids]
         rule = {"rule": "dual_xor", **p.labels.model_dump()}
         return [
             fusion.fuse(maps, np.asarray(own, dtype=np.uint8), s, **rule).label
@@ -47,7 +48,7 @@ def main(params: Params, number: int) -> None:
         out=layout.round_folder(layout.METHOD_LABELS / "auxsegnet", number),
         suffix=".png",
         params={"labels": p.labels.model_dump(), **options},
-        inputs=[layout.INDEX, saliency, weights],
+        inputs=[layout.INDEX, folder, weights],
         index=index,
         fabric=fabric,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
+from wsss_core.data.maps import Maps
 from wsss_core.models.inference import saliency_maps
 from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
@@ -25,7 +26,7 @@ def main(params: Params, number: int) -> None:
     """Make the saliency maps on which AuxSegNet's next round is trained."""
     p, index = params.auxsegnet, open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
-    anchors = require(layout.SALIENCY, stage="saliency")
+    anchors = Maps(require(layout.SALIENCY, stage="saliency"), index)
     fabric = distribution.launch()
     network, description = checkpoint.load_segmenter(weights)
     model = network.to(fabric.device)
@@ -33,7 +34,7 @@ def main(params: Params, number: int) -> None:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
     def update(ids: Sequence[str]) -> list[np.ndarray]:
-        first = [artifacts.read_grey(anchors, i) for i in ids]
+        first = [anchors.grey(i) for i in ids]
         if not description.finds_saliency:
             return first
         images = [index.image(i) for i in ids]
@@ -49,7 +50,7 @@ def main(params: Params, number: int) -> None:
         out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
         suffix=".png",
         params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},
-        inputs=[layout.INDEX, anchors, weights],
+        inputs=[layout.INDEX, anchors.folder, weights],
         index=index,
         fabric=fabric,
     )

@@ -19,7 +19,7 @@ LAYERS = [
     ("wsss_core.training",),
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data"),
     ("wsss_core.ops",),
-    ("wsss_core.artifacts",),
+    ("wsss_core.artifacts", "wsss_core.manifests"),
     ("wsss_core.voc", "wsss_core.params", "wsss_core.sections", "wsss_core.joint_sections", "wsss_core.layout",
      "wsss_core.code_digest"),
 ]

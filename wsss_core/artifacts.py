@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from PIL import Image
@@ -24,7 +25,19 @@ from PIL import Image
 from wsss_core import layout, voc
 
 MANIFEST = "manifest.json"
-_DAMAGE = (OSError, EOFError, BadZipFile, zlib.error, KeyError, ValueError, RuntimeError)
+MAX_CELLS = 100_000_000
+"""Of the score maps of one image, where its size is not known: 200 MB."""
+MANY_CLASSES = 254
+"""All that a label map has room for beside background and IGNORE_INDEX."""
+ROUNDING = 2**-10
+"""By which float16 scores may lie outside [0, 1]."""
+
+Size = tuple[int, int]
+
+_DAMAGE = (
+    OSError, EOFError, BadZipFile, zlib.error, KeyError, ValueError, RuntimeError, SyntaxError,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
 """What the readers of NumPy, Pillow and json were seen to raise on damaged or foreign files."""
 
 
@@ -113,22 +126,74 @@ def png_path(folder: Path, image_id: str) -> Path:
 
 
 def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
-    """Write score maps as a compressed .npz; scores become float16."""
-    with atomic(scores_path(folder, image_id)) as temporary, temporary.open("wb") as file:
+    """Write score maps as a compressed .npz; scores become float16.
+
+    Raises:
+        ArtifactError: a score is not finite, or far from [0, 1].
+    """
+    path, values = scores_path(folder, image_id), scores.scores.astype(np.float16)
+    _check_range(path, values, f"the stage computed it so: please report it with {image_id}'s photograph")
+    with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
             classes=scores.classes.astype(np.uint8),
-            scores=scores.scores.astype(np.float16),
+            scores=values,
             size=np.asarray(scores.size, dtype=np.int32),
         )
 
 
-def read_scores(folder: Path, image_id: str) -> Scores:
-    """The score maps of one image, read without pickle."""
+def read_scores(folder: Path, image_id: str, *, size: Size | None = None, num_classes: int = MANY_CLASSES) -> Scores:
+    """The score maps of one image, read without pickle.
+
+    Args:
+        folder, image_id: whose.
+        size: (H, W) of the photograph; None takes the file's word for it.
+        num_classes: C, without the background.
+
+    Raises:
+        ArtifactError: the file is missing or damaged, or holds no maps of such a photograph and such classes.
+    """
     path = scores_path(folder, image_id)
-    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-        height, width = content["size"].tolist()
-        return Scores(content["classes"], content["scores"], (height, width))
+    with reading(path), path.open("rb") as file:
+        _check_arrays(path, size, num_classes)  # before a few bytes unpack to gigabytes
+        with np.load(file, allow_pickle=False) as content:
+            scores = Scores(content["classes"], content["scores"], tuple(content["size"].tolist()))
+    if size and scores.size != tuple(size):
+        raise _of_another_size(path, scores.size, size)
+    if scores.classes.size and scores.classes[-1] > num_classes:
+        raise ArtifactError(f"{path} has maps of class {scores.classes[-1]} of {num_classes}; {_anew(path)}")
+    _check_range(path, scores.scores, _anew(path))
+    return scores
+
+
+def _check_arrays(path: Path, size: Size | None, num_classes: int) -> None:
+    """Look at the headers of the arrays of a .npz alone: are they score maps that such a photograph may have?"""
+    with ZipFile(path) as archive:
+        (classes, labels), (scores, values), (pair, sides) = (
+            _header(archive, name) for name in ("classes", "scores", "size")
+        )
+    height, width = size or (MAX_CELLS, MAX_CELLS)
+    fits = len(scores) == 3 and scores[0] <= num_classes + 1 and scores[1] <= height and scores[2] <= width
+    if not fits or classes != scores[:1] or pair != (2,) or math.prod(scores) > (MAX_CELLS, math.inf)[bool(size)]:
+        of = f" of a photograph of {height} x {width} pixels" if size else ""
+        raise ArtifactError(f"{path} holds an array of shape {scores}, which are no score maps{of}; {_anew(path)}")
+    if (labels, values, sides) != (np.uint8, np.float16, np.int32):
+        kinds = f"{labels} classes, {values} scores and a size of {sides}"
+        raise ArtifactError(f"{path} holds {kinds}, not uint8, float16 and int32; {_anew(path)}")
+
+
+def _header(archive: ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of an array of a .npz. A header of another version may be as long as it likes."""
+    with archive.open(f"{name}.npy") as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError("the array's format is of another version")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        return shape, dtype
+
+
+def _check_range(path: Path, scores: np.ndarray, remedy: str) -> None:
+    if scores.size and not (scores.min() >= -ROUNDING and scores.max() <= 1 + ROUNDING):  # False of NaN
+        raise ArtifactError(f"{path} has scores that are not finite or not in [0, 1]; {remedy}")
 
 
 def write_labels(folder: Path, image_id: str, labels: np.ndarray) -> None:
@@ -145,12 +210,41 @@ def write_grey(folder: Path, image_id: str, values: np.ndarray) -> None:
         Image.fromarray(np.round(values * 255).astype(np.uint8)).save(temporary, format="PNG")
 
 
-def read_labels(folder: Path, image_id: str) -> np.ndarray:
-    """The (H, W) uint8 labels of one image."""
+def read_labels(
+    folder: Path, image_id: str, *, size: Size | None = None, num_classes: int = MANY_CLASSES
+) -> np.ndarray:
+    """The (H, W) uint8 labels of one image: 0..C and IGNORE_INDEX.
+
+    Args:
+        folder, image_id: whose.
+        size: (H, W) of the photograph; None takes the file's word for it.
+        num_classes: C, without the background.
+
+    Raises:
+        ArtifactError: the file is missing or damaged, or no label map of such a photograph and such classes.
+    """
     path = png_path(folder, image_id)
-    with reading(path), Image.open(path) as picture:
-        if picture.mode not in ("P", "L"):
-            raise ArtifactError(f"{path} is a {picture.mode} picture, not a palette or grey label map")
+    labels = _read_png(path, size, modes=("P", "L"), kind="palette or grey label map")
+    known = np.arange(256) <= num_classes
+    known[voc.IGNORE_INDEX] = True
+    if not known[labels].all():
+        value = labels[~known[labels]].max()
+        raise ArtifactError(f"{path} holds the label {value}, and there are {num_classes} classes; {_anew(path)}")
+    return labels
+
+
+def read_grey(folder: Path, image_id: str, *, size: Size | None = None) -> np.ndarray:
+    """The (H, W) float32 map in [0, 1] of one image, whose (H, W) `size` is; see `read_labels`."""
+    grey = _read_png(png_path(folder, image_id), size, modes=("L",), kind="8 bit grey map")
+    return grey.astype(np.float32) / 255
+
+
+def _read_png(path: Path, size: Size | None, *, modes: Sequence[str], kind: str) -> np.ndarray:
+    with reading(path), Image.open(path, formats=("PNG",)) as picture:
+        if picture.mode not in modes:
+            raise ArtifactError(f"{path} is a {picture.mode} picture, not a {kind}")
+        if size and picture.size != (size[1], size[0]):  # known before a pixel is decoded
+            raise _of_another_size(path, (picture.height, picture.width), size)
         return np.array(picture, dtype=np.uint8)
 
 
@@ -163,11 +257,13 @@ def is_label_map(path: Path) -> bool:
         return False
 
 
-def read_grey(folder: Path, image_id: str) -> np.ndarray:
-    """The (H, W) float32 map in [0, 1] of one image."""
-    path = png_path(folder, image_id)
-    with reading(path), Image.open(path) as picture:
-        return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+def _of_another_size(path: Path, found: Size, size: Size) -> ArtifactError:
+    now, expected = f"{found[0]} x {found[1]}", f"{size[0]} x {size[1]}"
+    return ArtifactError(f"{path} is of {now} pixels, its photograph of {expected} (height x width); {_anew(path)}")
+
+
+def _anew(path: Path) -> str:
+    return f"delete {path.parent} and run `{layout.made_by(path)}`"
 
 
 @contextmanager
@@ -182,37 +278,10 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except _DAMAGE as error:
         reason = "damaged, or none of this project's"
-        remedy = f"delete {path.parent} and run `{layout.made_by(path)}`"
+        remedy = _anew(path)
         if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:  # not a decoder's word
             reason, remedy = error.strerror, "make it readable"
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
-
-
-def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:
-    """Describe a finished folder: what made it, how many files, and a digest of their bytes.
-
-    `paths` are the folder's files. The digest makes one small file stand for the whole folder, so that
-    a later stage can tell whether its input is still the one it began with.
-    """
-    digest = hashlib.sha256()
-    count = 0
-    for path in sorted(paths):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-        count += 1
-    write_json(
-        folder / MANIFEST,
-        {
-            "stage": stage,
-            "count": count,
-            "content": digest.hexdigest(),
-            "params": digest_of(params),
-        },
-    )
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether a stage finished `folder` and had nothing to put there: a network without a saliency task has no maps."""
-    return (folder / MANIFEST).exists() and read_json(folder / MANIFEST)["count"] == 0
 
 
 def file_digest(path: Path) -> str:

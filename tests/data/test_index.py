@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wsss_core.artifacts import digest_of
 from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
@@ -133,7 +134,8 @@ def test_an_unknown_id_is_named(voc_set):
         (None, "is missing; run `dvc repro prepare` first"),
         ("{", "is damaged; run"),
         ("[]", "is damaged; run"),
-        (json.dumps({"version": 1}), "is damaged; run"),
+        (json.dumps({"version": 2}), "is damaged, or was changed by hand; run"),
+        (json.dumps({"version": 1}), "is of another version of this software; run"),
         (json.dumps({"version": None}), "is of another version"),
         (json.dumps({"version": 0}), "is of another version of this software; run"),
     ],
@@ -143,6 +145,17 @@ def test_an_index_that_cannot_be_used_says_what_to_do(tmp_path, content, message
     if content is not None:
         path.write_text(content)
     with pytest.raises(DatasetError, match=rf"index\.json: the index {message}"):
+        Index.open(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"height": 4', '"height": 5'), ('"tags"', '"tagz"'), ("JPEGImages/a", "JPEGImages/b")]
+)
+def test_an_index_that_was_changed_by_hand_is_refused(voc_set, tmp_path, old, new):
+    path = tmp_path / "index.json"
+    index_of(voc_set).write(path)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DatasetError, match="the index is damaged, or was changed by hand; run `dvc repro -f prepare`"):
         Index.open(path)
 
 
@@ -169,16 +182,20 @@ def test_a_spread_names_no_id_twice(total):
 
 
 CONTENT = {
-    "version": 1, "format": "folder", "root": "data", "supervision": "tags", "classes": ["cat", "dog"],
+    "version": 2, "format": "folder", "root": "data", "supervision": "tags", "classes": ["cat", "dog"],
     "splits": {"train": ["a"], "val": []},
     "records": [{"id": "a", "path": "a.jpg", "tags": [1, 2], "height": 4, "width": 6, "digest": "0"}],
 }  # fmt: skip
 
 
+def write_with_digest(path: Path, content: dict) -> None:
+    path.write_text(json.dumps({**content, "digest": digest_of(content)}))
+
+
 @pytest.mark.parametrize("field", CONTENT)
 @pytest.mark.parametrize("value", [None, 1.5, {"a": 1}, [None], [[]], "\ud800"])
 def test_an_index_with_a_field_of_another_kind_is_damaged(tmp_path, field, value):
-    (tmp_path / "index.json").write_text(json.dumps({**CONTENT, field: value}))
+    write_with_digest(tmp_path / "index.json", {**CONTENT, field: value})
     with pytest.raises(DatasetError, match="the index is (damaged|of another version)"):
         Index.open(tmp_path / "index.json")
 
@@ -192,6 +209,6 @@ def test_an_index_whose_parts_do_not_fit_says_so(tmp_path, record):
     content = {**CONTENT, "records": [CONTENT["records"][0] | record]}
     if record.get("id", "b") != "b":
         content["splits"] = {"train": [record["id"]]}
-    (tmp_path / "index.json").write_text(json.dumps(content))
+    write_with_digest(tmp_path / "index.json", content)
     with pytest.raises(DatasetError, match="the index contradicts itself; run `dvc repro -f prepare`"):
         Index.open(tmp_path / "index.json")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index, Record
 from wsss_core.report.evaluation import Scorer, strongest, thresholded
@@ -160,7 +160,7 @@ def write_moment(name: str, **labels) -> None:
     """The snapshots of a moment, by image id."""
     for image_id, values in labels.items():
         artifacts.write_labels(SNAPSHOTS / name, image_id, np.array(values, np.uint8))
-    artifacts.write_manifest(SNAPSHOTS, stage="", params={}, paths=[])
+    manifests.write(SNAPSHOTS, stage="", params={}, paths=[])
 
 
 def test_moments_are_scored_by_hand_in_the_order_of_their_steps():

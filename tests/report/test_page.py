@@ -102,7 +102,7 @@ def test_ids_and_names_of_the_user_are_text_and_never_markup(report):
 
 def test_every_picture_is_described(report):
     labels = np.zeros((4, 8), dtype=np.uint8)
-    shown = report(columns=[Column("Fused", "labels", lambda _: labels)], masked=["a"])
+    shown = report(columns=[Column("Fused", "labels", lambda *_: labels)], masked=["a"])
     assert [image["alt"] for image in shown.images] == ["Photograph of a", "Fused of a", "True mask of a"]
 
 

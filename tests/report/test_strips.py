@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import ArtifactError, Scores
 from wsss_core.report import strips
 from wsss_core.report.strips import Column
@@ -13,7 +13,7 @@ FOLDERS = (layout.CAM_CRF, layout.AFFINITY_LABELS, layout.RANDOM_WALK, layout.SA
 
 def finish(*folders):
     for folder in folders:
-        artifacts.write_manifest(folder, stage="", params={}, paths=[])
+        manifests.write(folder, stage="", params={}, paths=[])
 
 
 def test_columns_follow_the_pipeline(inside):
@@ -49,11 +49,12 @@ def test_snapshots_stand_in_the_order_of_their_steps_under_their_numbers(tmp_pat
     assert [column.title for column in strips.snapshot_columns(tmp_path)] == ["Step 5", "Step 20", "Step 100"]
 
 
-def test_a_snapshot_column_reads_the_labels_of_its_moment(tmp_path):
-    keep(tmp_path, "step_1", label=1)
-    keep(tmp_path, "step_2", label=IGNORE_INDEX)
-    early, late = strips.snapshot_columns(tmp_path)
-    assert (np.unique(early.read("a")).tolist(), np.unique(late.read("a")).tolist()) == ([1], [IGNORE_INDEX])
+def test_a_snapshot_column_reads_the_labels_of_its_moment(tmp_path, index_of):
+    index, folder = index_of(train={"a": (1,)}), tmp_path / "snapshots"
+    keep(folder, "step_1", label=1)
+    keep(folder, "step_2", label=IGNORE_INDEX)
+    early, late = strips.snapshot_columns(folder)
+    assert [np.unique(column.read(index, "a")).tolist() for column in (early, late)] == [[1], [IGNORE_INDEX]]
 
 
 def test_an_image_has_snapshots_once_any_moment_holds_it(tmp_path):
@@ -70,7 +71,7 @@ def test_a_label_map_is_scored_on_its_own_image(index_of, masks):
     labels[:, 4:6] = IGNORE_INDEX  # counts as background: IoU 16 / 24 and 8 / 16
     masks.arrays["a"] = truth
     index = index_of(train={"a": (1,)})
-    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda _: labels)])
+    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda *_: labels)])
     photo, fused, mask = strip.tiles
     assert [tile.title for tile in strip.tiles] == ["Photograph", "fused", "True mask"]
     assert fused.miou == pytest.approx((2 / 3 + 1 / 2) / 2)
@@ -82,7 +83,7 @@ def test_a_label_map_is_scored_on_its_own_image(index_of, masks):
 def test_an_image_without_a_mask_has_no_scores(index_of, masks):
     labels = np.zeros((4, 8), dtype=np.uint8)
     index = index_of(train={"a": ()})
-    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda _: labels)])
+    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda *_: labels)])
     assert [(tile.title, tile.miou) for tile in strip.tiles] == [("Photograph", None), ("fused", None)]
 
 
@@ -90,7 +91,7 @@ def test_a_mask_that_is_void_everywhere_has_no_scores(index_of, masks):
     masks.arrays["a"] = np.full((4, 8), IGNORE_INDEX, dtype=np.uint8)
     labels = np.zeros((4, 8), dtype=np.uint8)
     index = index_of(train={"a": ()})
-    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda _: labels)])
+    (strip,) = strips.draw(index, masks, ids=["a"], columns=[Column("fused", "labels", lambda *_: labels)])
     assert strip.tiles[1].miou is None
 
 

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from workspace import Workspace
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
 
 PAGE, PICTURE = "reports/report.html", "reports/pictures/pipeline.png"
@@ -37,8 +38,12 @@ def folder_set(workspace: Workspace) -> Workspace:
     for name, size in SIZES.items():
         write_artifacts(workspace, name, size)
     for folder in (*LABELS, layout.CAMS, layout.RANDOM_WALK, layout.SALIENCY):
-        artifacts.write_manifest(workspace.folder / folder, stage="", params={}, paths=[])
+        finish(workspace.folder / folder)
     return workspace.run("evaluate")
+
+
+def finish(folder: Path) -> None:
+    manifests.write(folder, stage="", params={}, paths=manifests.files_of(folder).values())
 
 
 def write_artifacts(workspace: Workspace, name: str, size: tuple[int, int]) -> None:
@@ -132,7 +137,7 @@ def test_a_stage_that_did_not_run_is_asked_for(folder_set, folder, stage):
 
 def test_a_missing_file_of_a_finished_stage_is_told(folder_set):
     (folder_set.folder / layout.FUSED / "dot.png").unlink()
-    assert "data/fused/dot.png is missing" in folder_set.refusal("report")
+    assert "of 3 files 1 missing (data/fused/dot.png)" in folder_set.refusal("report")
 
 
 def test_metrics_are_asked_for(folder_set):
@@ -142,7 +147,8 @@ def test_metrics_are_asked_for(folder_set):
 
 def test_a_label_map_of_another_size_is_told_with_the_remedy(folder_set):
     artifacts.write_labels(folder_set.folder / layout.FUSED, "dot", np.ones((2, 1)))
-    assert "delete the folder" in folder_set.refusal("report")
+    finish(folder_set.folder / layout.FUSED)
+    assert "delete data/fused and run `dvc repro`" in folder_set.refusal("report")
 
 
 def test_a_broken_history_is_told(folder_set):

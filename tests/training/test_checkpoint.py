@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,6 +86,49 @@ def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kin
         " or make it anew (`dvc repro train_deeplab`)"
     )
     assert caught.value.__cause__ is not None
+
+
+def test_a_flipped_byte_anywhere_is_refused_or_changes_no_weight(tmp_path):
+    model = saved(tmp_path)
+    file, state, refused = tmp_path / "model.pt", model.state_dict(), 0
+    whole = file.read_bytes()
+    for place in np.linspace(0, len(whole) - 1, 60).astype(int):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 85]) + whole[place + 1 :])
+        try:
+            loaded = checkpoint.load(file)[0].state_dict()
+        except ArtifactError:
+            refused += 1
+        else:
+            assert all(torch.equal(loaded[name], state[name]) for name in state)
+    assert refused > 50
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["fc8.weight", "running_var"])
+def test_weights_and_statistics_that_are_not_finite_are_refused(tmp_path, name, value):
+    model = checkpoint.build(description())
+    found = next(key for key in model.state_dict() if key.endswith(name))
+    model.state_dict()[found].flatten()[0] = value
+    checkpoint.save(tmp_path, model, description())
+    with pytest.raises(ArtifactError, match=rf"weights that are not finite \(1 tensors, {found} first\)"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_description_that_was_changed_is_refused(tmp_path):
+    saved(tmp_path)
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    torch.save({**content, "classes": ["dog", "cat"]}, tmp_path / "model.pt")
+    with pytest.raises(ArtifactError, match="no model of this project, or damaged"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_model_of_an_earlier_version_is_told_from_a_foreign_one(tmp_path):
+    saved(tmp_path)
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    del content["digest"]
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(ArtifactError, match=r"of an earlier version .* no digest of its weights; make it anew"):
+        checkpoint.load(tmp_path)
 
 
 @pytest.mark.parametrize(

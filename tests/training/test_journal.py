@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss_core import artifacts
+from wsss_core import artifacts, manifests
 from wsss_core.training.journal import KEPT, InUseError, Journal, content_digest, whole
 
 
@@ -232,6 +233,20 @@ def test_two_runs_that_publish_at_once_leave_one_of_both_whole(tmp_path):
     assert [path.name for path in out.parent.iterdir()] == ["cam"]
 
 
+@pytest.mark.parametrize("kind", ["old", "partial"])
+def test_what_a_process_killed_while_publishing_left_is_deleted_and_a_living_one_s_is_not(tmp_path, kind):
+    out = tmp_path / "data" / "cam"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    start = f".cam.{platform.node()}"
+    for name in (f"{start}.{ended.pid}.{kind}", f"{start}.{os.getppid()}.{kind}", f".cam.elsewhere.{ended.pid}.{kind}"):
+        artifacts.write_text(out.parent / name / "a.txt", "")
+    with Journal.open(out, key=1) as journal:
+        journal.publish()
+    left = {f"{start}.{os.getppid()}.{kind}", f".cam.elsewhere.{ended.pid}.{kind}", "cam"}
+    assert {path.name for path in out.parent.iterdir()} == left
+
+
 def test_what_a_killed_process_had_half_written_is_not_published(tmp_path):
     out = tmp_path / "data" / "cam"
     folder = left_in(out, key=1, a="whole")
@@ -265,7 +280,7 @@ def test_inputs_are_known_by_their_content(tmp_path):
     digests = []
     for content in ("x", "y", "x"):
         artifacts.write_text(folder / "a.txt", content)
-        artifacts.write_manifest(folder, stage="s", params={}, paths=[folder / "a.txt"])
+        manifests.write(folder, stage="s", params={}, paths=[folder / "a.txt"])
         digests.append(content_digest(folder, file))
     file.write_text("2")
     digests.append(content_digest(folder, file))

@@ -180,7 +180,8 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(tmp_path, caplog):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "c.pt", losses=killed_at(7))
     content = (tmp_path / "c.pt").read_bytes()
-    for damaged in (content[: len(content) // 2], b"", b"no checkpoint"):
+    flipped = content[: len(content) // 2] + bytes([content[len(content) // 2] ^ 85]) + content[len(content) // 2 + 1 :]
+    for damaged in (content[: len(content) // 2], b"", b"no checkpoint", flipped):
         (tmp_path / "c.pt").write_bytes(damaged)
         assert equal(train(tmp_path / "c.pt")[0], whole[0])
         assert "c.pt is damaged: this training starts anew" in caplog.text

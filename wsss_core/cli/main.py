@@ -2,6 +2,7 @@
 
 import click
 
+from wsss_core.cli.adopt import adopt
 from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
@@ -18,7 +19,7 @@ def main() -> None:
     """
 
 
-for command in (check, compare, export, predict, preset, saliency):
+for command in (adopt, check, compare, export, predict, preset, saliency):
     main.add_command(command)
 
 

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.cli.truth import open_truth
 from wsss_core.data.index import Index, spread
+from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.params import Params
 from wsss_core.report import contents, page, strips, tables
@@ -28,6 +29,9 @@ def write_page(
         comparison: header and lines of a table of methods, for a page that has one.
     """
     truth = open_truth(params, index)
+    for folder in [layout.SALIENCY, *(layout.PREDICTIONS / network for network in shown.networks)]:
+        if strips.finished(folder) and folder not in shown.needed:
+            manifests.check(folder)
     drawn = {
         "train": _draw_training(params, index, truth, shown),
         "val": strips.draw(
@@ -42,7 +46,9 @@ def write_page(
         plots=layout.PLOTS,
         confusions=layout.CONFUSION,
         strips=drawn,
-        label_shares={name: label_shares(folder, index.ids("train")) for name, folder in shown.counted.items()},
+        label_shares={
+            name: label_shares(Maps(folder, index), index.ids("train")) for name, folder in shown.counted.items()
+        },
         settings=_settings(params, index, shown),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
         notes=_notes(params, index, shown),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.data import scenes
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
@@ -110,4 +110,15 @@ def require(folder: Path, *, stage: str | Path) -> Path:
     """
     if not (folder / artifacts.MANIFEST).exists():
         raise click.UsageError(f"{folder} holds no finished output; run `dvc repro {stage}` first")
+    return folder
+
+
+def require_whole(folder: Path, *, stage: str | Path) -> Path:
+    """As `require`, and every file of it is read and is what that stage wrote; journals check their inputs so.
+
+    Raises:
+        UsageError: as `require`.
+        ArtifactError: files are missing, foreign, damaged or changed by hand.
+    """
+    manifests.check(require(folder, stage=stage))
     return folder

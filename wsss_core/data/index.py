@@ -21,7 +21,7 @@ from wsss_core.data.images import MAX_PIXELS, ImageError, read_image
 from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
 
-VERSION = 1
+VERSION = 2
 _REMEDY = "run `dvc repro -f prepare`"
 
 
@@ -77,6 +77,8 @@ class Index:
             content = artifacts.read_json(path)
             if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
                 raise _index_error(path, f"the index is of another version of this software; {_REMEDY}")
+            if isinstance(content, dict) and content.pop("digest", None) != artifacts.digest_of(content):
+                raise _index_error(path, f"the index is damaged, or was changed by hand; {_REMEDY}")
             stored = _STORED.validate_python(content)
         except (artifacts.ArtifactError, ValidationError):
             raise _index_error(path, f"the index is damaged; {_REMEDY}") from None
@@ -94,18 +96,16 @@ class Index:
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; the same index gives the same bytes."""
-        artifacts.write_json(
-            path,
-            {
-                "version": VERSION,
-                "format": self.format,
-                "root": self.root,
-                "supervision": self.supervision,
-                "classes": self.classes,
-                "splits": dict(sorted(self.splits.items())),
-                "records": [dataclasses.asdict(self.records[name]) for name in sorted(self.records)],
-            },
-        )
+        content = {
+            "version": VERSION,
+            "format": self.format,
+            "root": self.root,
+            "supervision": self.supervision,
+            "classes": self.classes,
+            "splits": dict(sorted(self.splits.items())),
+            "records": [dataclasses.asdict(self.records[name]) for name in sorted(self.records)],
+        }
+        artifacts.write_json(path, {**content, "digest": artifacts.digest_of(content)})
 
     def __getitem__(self, image_id: str) -> Record:
         try:
@@ -157,7 +157,7 @@ class _Stored(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1]
+    version: Literal[2]
     format: Text
     root: Text
     supervision: Literal["tags", "pixels"]

@@ -31,6 +31,10 @@ _COLOURS = np.asarray(voc.palette(), dtype=np.uint32).reshape(256, 3)
 class Masks(Protocol):
     """The masks of a data set, as far as there are any."""
 
+    @property
+    def files(self) -> list[Path]:
+        """All files that hold them."""
+
     def available(self, image_id: str) -> bool:
         """Whether the image has a mask."""
 
@@ -97,6 +101,11 @@ class LabelFiles:
         self._paths = paths
         self._index = index
 
+    @property
+    def files(self) -> list[Path]:
+        """One for each image that has a mask."""
+        return sorted(self._paths.values())
+
     def available(self, image_id: str) -> bool:
         """Whether the image has a mask."""
         return image_id in self._paths
@@ -129,6 +138,7 @@ class OutlineMasks:
             }
             for instances in files
         }
+        self.files = [instances.path for instances in files]
 
     def available(self, image_id: str) -> bool:
         """Whether the image has a mask."""

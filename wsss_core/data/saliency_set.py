@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from torchvision.transforms import v2
 
-from wsss_core import artifacts
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.names import Names, guesses
 from wsss_core.data.problems import named
 from wsss_core.data.saliency_maps import border_mean
@@ -167,7 +167,7 @@ class OwnMaps:
 
     def mask(self, image_id: str) -> np.ndarray:
         """(H, W) uint8, grey, above 127 where the map reaches its threshold."""
-        saliency = artifacts.read_grey(self.folder, image_id)
+        saliency = Maps(self.folder, self.index).grey(image_id)
         return np.round(centred(saliency, rule="otsu") * 255).astype(np.uint8)
 
 

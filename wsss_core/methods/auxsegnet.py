@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet, require_labels
 from wsss_core.data.transforms import augmentation
 from wsss_core.joint_sections import TaskWeights
@@ -58,16 +59,16 @@ def recipe(params: Params, number: int) -> Recipe:
 
 
 def _samples(index: Index, *, params: Params, labels: Path, saliency: Path, rule: str) -> TrainingSet:
-    ids, read = index.ids("train"), partial(artifacts.read_labels, labels)
+    ids, read = index.ids("train"), Maps(labels, index).labels
     require_labels(index, read, source=labels)
-    salient = partial(_salient, folder=saliency, rule=rule)
+    salient = partial(_salient, maps=Maps(saliency, index), rule=rule)
     augment = augmentation(**params.auxsegnet.augment.model_dump())
     return TrainingSet(index, ids, augment, seed=params.seed, labels=read, saliency=salient)
 
 
-def _salient(image_id: str, *, folder: Path, rule: str) -> np.ndarray:
+def _salient(image_id: str, *, maps: Maps, rule: str) -> np.ndarray:
     """(H, W) float32, 1 on salient pixels, else 0."""
-    return binary(artifacts.read_grey(folder, image_id), rule=rule).astype(np.float32)
+    return binary(maps.grey(image_id), rule=rule).astype(np.float32)
 
 
 def losses(model: nn.Module, batch: dict, progress: float, *, weights: TaskWeights) -> Terms:

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet
 from wsss_core.data.training_set import PairedSet, TrainingSet, require_labels
@@ -63,7 +64,7 @@ def _samples(index: Index, *, params: Params, number: int) -> PairedSet:
     """The training photographs, with labels in step 2, each beside a picture of the saliency set."""
     ids, labels = index.ids("train"), None
     if number == 2:
-        labels = partial(artifacts.read_labels, LABELS)
+        labels = Maps(LABELS, index).labels
         require_labels(index, labels, source=LABELS)
     augment = augmentation(**_step(params, number).augment.model_dump())
     source = saliency_source(params.ssnet.saliency_set, index)
@@ -80,7 +81,7 @@ def saliency_source(p: SaliencySource, index: Index) -> SaliencyFolders | OwnMap
         folders.check()
         return folders
     ids = index.ids("train")
-    log_failed(ids, partial(artifacts.read_grey, layout.SALIENCY), threshold=SAYS_SOMETHING)
+    log_failed(ids, Maps(layout.SALIENCY, index).grey, threshold=SAYS_SOMETHING)
     return OwnMaps(index, ids, layout.SALIENCY)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import layout
 from wsss_core.report import strips, tables
 from wsss_core.report.strips import Column
 
@@ -133,9 +132,9 @@ def of_auxsegnet(num_rounds: int) -> Contents:
     maps += [layout.round_folder(layout.PREDICTED_SALIENCY / name, number) for number in range(1, num_rounds + 1)]
     predicted = layout.PREDICTED_SALIENCY / name / "val"
     rounds = [layout.round_name(name, number) for number in range(1, num_rounds + 1)]
-    columns = [Column("CAM", "heat", partial(artifacts.read_scores, layout.CAMS))]
+    columns = [Column("CAM", "heat", strips.scores_in(layout.CAMS))]
     for number, (of_round, salient) in enumerate(zip(labels, maps, strict=True)):
-        columns.append(Column(f"Saliency {number}", "grey", partial(artifacts.read_grey, salient)))
+        columns.append(Column(f"Saliency {number}", "grey", strips.grey_in(salient)))
         columns.append(Column(f"Labels {number}", "labels", strips.labels_in(of_round)))
     return Contents(
         page=name,

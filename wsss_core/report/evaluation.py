@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
 from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.data.problems import DatasetError
 from wsss_core.ops import grids
@@ -66,10 +67,10 @@ class Scorer:
             self._write_rows(layout.CONFUSION / "cam.csv", ("truth",), [])
             self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
             return
-        bins = round(1 / self.threshold_step)
+        cams, bins = Maps(folder, self.index), round(1 / self.threshold_step)
         sweeps = {group: ThresholdSweep(len(self.index.classes), bins) for group in self._groups(ids, "train")}
         for image_id, groups in _progress(self._members(ids, "train"), "cam"):
-            scores, mask = artifacts.read_scores(folder, image_id), self.truth.read(image_id)
+            scores, mask = cams.scores(image_id), self.truth.read(image_id)
             maps = grids.read(scores.scores, scores.size)
             for group in groups:
                 sweeps[group].add(maps, scores.classes, mask)
@@ -89,10 +90,10 @@ class Scorer:
         rows = []
         ids = [image_id for image_id in self.index.ids("train") if self.truth.available(image_id)]
         for moment in sorted(path for path in folder.iterdir() if path.is_dir()) if ids else ():
-            counted = Confusion(len(self.index.classes))
+            maps, counted = Maps(moment, self.index), Confusion(len(self.index.classes))
             for image_id in ids:
                 if artifacts.png_path(moment, image_id).exists():
-                    counted.add(artifacts.read_labels(moment, image_id), self.truth.read(image_id))
+                    counted.add(maps.labels(image_id), self.truth.read(image_id))
             if counted.matrix.any():
                 figures = counted.miou_labelled(), counted.accuracy_labelled(), counted.coverage()
                 rows.append((int(moment.name.removeprefix("step_")), *figures))
@@ -101,12 +102,12 @@ class Scorer:
     def score_saliency(self, name: str, folder: Path, *, split: str) -> None:
         """Score saliency maps against the union of all classes, void pixels left out; write the curve of P over R."""
         ids = self._ids(split, name)
-        if ids and artifacts.is_empty(folder):
+        if ids and manifests.is_empty(folder):
             self._write_absent(name, split, f"{folder} holds no maps, for the network was trained without saliency")
             ids = []
-        total = SaliencyScores(normalise=False)
+        maps, total = Maps(folder, self.index), SaliencyScores(normalise=False)
         for image_id in _progress(ids, name):
-            add_saliency(total, artifacts.read_grey(folder, image_id), self.truth.read(image_id))
+            add_saliency(total, maps.grey(image_id), self.truth.read(image_id))
         curve: Iterable = []
         if total.num_images:
             self._write_json(name, {"split": split, **total.summary()})

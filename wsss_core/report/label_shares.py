@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import artifacts
+from wsss_core.data.maps import Maps
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 
@@ -22,15 +21,15 @@ class LabelShares:
     ignored: float
 
 
-def label_shares(folder: Path, ids: Sequence[str]) -> LabelShares:
+def label_shares(maps: Maps, ids: Sequence[str]) -> LabelShares:
     """The shares over the label maps of these images, each pixel counted once; `ids` is not empty.
 
     Raises:
         ArtifactError: a label map is missing or unreadable.
     """
     counts = np.zeros(256, dtype=np.int64)
-    for image_id in tqdm(ids, desc=f"count {folder.name}", unit="image"):
-        counts += np.bincount(artifacts.read_labels(folder, image_id).ravel(), minlength=256)
+    for image_id in tqdm(ids, desc=f"count {maps.folder.name}", unit="image"):
+        counts += np.bincount(maps.labels(image_id).ravel(), minlength=256)
     total = counts.sum()
     background, ignored = counts[BACKGROUND] / total, counts[IGNORE_INDEX] / total
     return LabelShares(float(background), float(1 - background - ignored), float(ignored))

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index
+from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.ops.metrics import Confusion
 from wsss_core.report import evaluation
@@ -37,7 +38,8 @@ class Column:
     Attributes:
         title: over the picture.
         kind: the method of `Canvas` that draws it; label maps are scored too.
-        read: image id -> (H, W) uint8 labels, `Scores` for heat, or an (H, W) float map in [0, 1] for grey.
+        read: read(index, image id) is (H, W) uint8 labels, `Scores` for heat, or an (H, W) float map in [0, 1] for
+            grey.
     """
 
     title: str
@@ -78,7 +80,7 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         oracle_threshold: the background threshold at which the CAM is best against the masks; None without
             masks: the CAM is then shown as heat only.
     """
-    columns = [Column("CAM", "heat", partial(artifacts.read_scores, layout.CAMS))]
+    columns = [Column("CAM", "heat", scores_in(layout.CAMS))]
     if oracle_threshold is not None:
         read = partial(_thresholded, threshold=oracle_threshold)
         columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read))
@@ -86,7 +88,7 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         (layout.CAM_CRF, Column("CAM + CRF", "labels", labels_in(layout.CAM_CRF))),
         (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", labels_in(layout.AFFINITY_LABELS))),
         (layout.RANDOM_WALK, Column("Random walk", "labels", _walked)),
-        (layout.SALIENCY, Column("Saliency", "grey", partial(artifacts.read_grey, layout.SALIENCY))),
+        (layout.SALIENCY, Column("Saliency", "grey", grey_in(layout.SALIENCY))),
         (layout.FUSED, Column("Fused", "labels", labels_in(layout.FUSED))),
         (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", labels_in(layout.PSEUDO_LABELS))),
     ]
@@ -108,8 +110,7 @@ def affinity_columns(folder: Path) -> list[Column]:
 
 def saliency_columns(folder: Path) -> list[Column]:
     """What a network found salient in the validation images; nothing of one without that task."""
-    read = partial(artifacts.read_grey, folder)
-    return [] if artifacts.is_empty(folder) else [Column("Saliency", "grey", read)]
+    return [] if manifests.is_empty(folder) else [Column("Saliency", "grey", grey_in(folder))]
 
 
 def has_snapshots(folder: Path, image_id: str) -> bool:
@@ -146,19 +147,19 @@ def _strip(index: Index, truth: Masks, image_id: str, columns: Sequence[Column])
     canvas = Canvas(index.image(image_id))
     mask = truth.read(image_id) if truth.available(image_id) else None
     tiles = [Tile("Photograph", canvas.photo)]
-    tiles += [_tile(column, canvas, image_id, mask, len(index.classes)) for column in columns]
+    tiles += [_tile(column, index, canvas, image_id, mask) for column in columns]
     if mask is not None:
         tiles.append(Tile("True mask", canvas.labels(mask)))
     return Strip(image_id, index[image_id].tags, tiles)
 
 
-def _tile(column: Column, canvas: Canvas, image_id: str, mask: np.ndarray | None, num_classes: int) -> Tile:
-    content = column.read(image_id)
+def _tile(column: Column, index: Index, canvas: Canvas, image_id: str, mask: np.ndarray | None) -> Tile:
+    content = column.read(index, image_id)
     picture = getattr(canvas, column.kind)(content)
     if column.kind != "labels":
         return Tile(column.title, picture)
     ignored = float((content == IGNORE_INDEX).mean())
-    return Tile(column.title, picture, _miou(content, mask, num_classes), ignored)
+    return Tile(column.title, picture, _miou(content, mask, len(index.classes)), ignored)
 
 
 def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> float | None:
@@ -171,17 +172,27 @@ def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> floa
 
 def labels_in(folder: Path) -> Callable:
     """A reader of a folder's label maps."""
-    return partial(artifacts.read_labels, folder)
+    return lambda index, image_id: Maps(folder, index).labels(image_id)
 
 
-def _one_map(folder: Path, number: int, image_id: str) -> Scores:
-    scores = artifacts.read_scores(folder, image_id)
+def scores_in(folder: Path) -> Callable:
+    """A reader of a folder's score maps."""
+    return lambda index, image_id: Maps(folder, index).scores(image_id)
+
+
+def grey_in(folder: Path) -> Callable:
+    """A reader of a folder's grey maps."""
+    return lambda index, image_id: Maps(folder, index).grey(image_id)
+
+
+def _one_map(folder: Path, number: int, index: Index, image_id: str) -> Scores:
+    scores = artifacts.read_scores(folder, image_id, size=index.size(image_id), num_classes=max(AFFINITY_MAPS))
     return Scores(np.array([HEAT], dtype=np.uint8), scores.scores[scores.classes == number], scores.size)
 
 
-def _thresholded(image_id: str, *, threshold: float) -> np.ndarray:
-    return evaluation.thresholded(artifacts.read_scores(layout.CAMS, image_id), threshold)
+def _thresholded(index: Index, image_id: str, *, threshold: float) -> np.ndarray:
+    return evaluation.thresholded(Maps(layout.CAMS, index).scores(image_id), threshold)
 
 
-def _walked(image_id: str) -> np.ndarray:
-    return evaluation.strongest(artifacts.read_scores(layout.RANDOM_WALK, image_id))
+def _walked(index: Index, image_id: str) -> np.ndarray:
+    return evaluation.strongest(Maps(layout.RANDOM_WALK, index).scores(image_id))

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from wsss_core import artifacts
+from wsss_core.training import provenance
 
 PIPELINE = {
     "cam": "CAM (oracle threshold)",
@@ -129,14 +130,14 @@ def read_metrics(path: Path) -> dict[str, Any]:
         ArtifactError: the file is missing or holds something else.
     """
     try:
-        return {**_METRICS.validate_python(artifacts.read_json(path), strict=True)}
+        return {**_METRICS.validate_python(artifacts.read_json(provenance.check(path)), strict=True)}
     except ValidationError:
         raise _broken(path, "a metrics file") from None
 
 
 def read_seconds(path: Path) -> float:
     """How long a training took, from the file that it wrote beside its history. Raises ArtifactError."""
-    content = artifacts.read_json(path)
+    content = artifacts.read_json(provenance.check(path))
     seconds = content.get("seconds") if isinstance(content, dict) else None
     if not isinstance(seconds, int | float) or not isfinite(seconds) or seconds < 0:
         raise _broken(path, "a file of training times")
@@ -232,7 +233,7 @@ def read_confusion(path: Path) -> NamedConfusion:
 
 
 def _read_cells(path: Path) -> list[list[str]]:
-    with artifacts.reading(path), path.open(encoding="utf-8", errors="replace", newline="") as file:
+    with artifacts.reading(path), provenance.check(path).open(encoding="utf-8", errors="replace", newline="") as file:
         try:
             rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
         except csv.Error:

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from wsss_core import artifacts, layout
 from wsss_core.models.build import SEGMENTING, build_network, module_of_network
 from wsss_core.models.weights import FOREIGN
+from wsss_core.training import state_file
 
 FILE = "model.pt"
 
@@ -62,8 +62,7 @@ def build(description: Description) -> nn.Module:
 def save(folder: Path, model: nn.Module, description: Description) -> None:
     """Write `folder`/model.pt; loads with `torch.load(weights_only=True)`."""
     content = {**asdict(description), "classes": list(description.classes), "state": model.state_dict()}
-    with artifacts.atomic(folder / FILE) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)  # by path it tells a full disk in its own words
+    state_file.save(folder / FILE, content)
 
 
 def load(path: Path) -> tuple[Any, Description]:
@@ -76,8 +75,8 @@ def load(path: Path) -> tuple[Any, Description]:
         ArtifactError: there is none, or it is no checkpoint of ours.
     """
     file = file_of(path)
-    with artifacts.reading(file), file.open("rb") as stream, _expecting_ours(file):
-        content = torch.load(stream, map_location="cpu", weights_only=True)
+    with artifacts.reading(file), _expecting_ours(file):
+        content = state_file.load(file)
         state = content.pop("state")
         description = Description(**{**content, "classes": tuple(content["classes"])})
         without_weights = {**description.backbone, "weights": "none"}
@@ -85,6 +84,11 @@ def load(path: Path) -> tuple[Any, Description]:
                           options=description.options)
     with _expecting_ours(file):
         model.load_state_dict(state)
+    if broken := [name for name, values in state.items() if not values.isfinite().all()]:
+        raise artifacts.ArtifactError(
+            f"{file} has weights that are not finite ({len(broken)} tensors, {broken[0]} first); train it anew with a"
+            f" lower optimizer.lr (`{layout.made_by(file)}`)"
+        )
     return model.eval(), description
 
 
@@ -102,11 +106,22 @@ def _expecting_ours(file: Path) -> Iterator[None]:
     """Turns what foreign content raises into one sentence; torch's own advise to run what code it holds."""
     try:
         yield
+    except state_file.NoDigestError as error:
+        if error.names >= {"network", "backbone", "state"}:
+            raise artifacts.ArtifactError(
+                f"{file} is of an earlier version of this software, which kept no digest of its weights; make it anew"
+                f" (`{layout.made_by(file)}`)"
+            ) from error
+        raise _not_ours(file) from error
     except FOREIGN as error:
-        raise artifacts.ArtifactError(
-            f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or"
-            f" make it anew (`{layout.made_by(file)}`)"
-        ) from error
+        raise _not_ours(file) from error
+
+
+def _not_ours(file: Path) -> artifacts.ArtifactError:
+    return artifacts.ArtifactError(
+        f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
+        f" anew (`{layout.made_by(file)}`)"
+    )
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsss_core import artifacts
+from wsss_core import artifacts, manifests
 from wsss_core.data.problems import named
 from wsss_core.training import environment
 from wsss_core.training.ranks import ALONE, Processes
@@ -127,7 +127,7 @@ def publish(folder: Path, out: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        copy = out.with_name(f".{out.name}.{folder.parent.name}.partial")
+        copy = _aside(out, "partial")
         shutil.rmtree(copy, ignore_errors=True)
         _copy(folder, copy)  # to another file system: the journal stays as it is until the copy is whole
         _replace(out, copy)
@@ -200,7 +200,8 @@ def _copy(folder: Path, target: Path) -> None:
 
 def _replace(out: Path, new: Path) -> None:
     """Rename `new` to `out`. A folder that was there goes aside first, and comes back if the rename fails."""
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
+    _remove_leftovers(out)
+    old = _aside(out, "old")
     while True:
         if out.is_dir() and not out.is_symlink():
             out.rename(old)
@@ -216,12 +217,40 @@ def _replace(out: Path, new: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def _aside(out: Path, kind: str) -> Path:
+    """A hidden folder of this process beside `out`."""
+    return out.with_name(f".{out.name}.{platform.node()}.{os.getpid()}.{kind}")
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Delete the hidden folders beside `out` of processes of this machine that were killed while they published."""
+    start = f".{out.name}.{platform.node()}."
+    for path in out.parent.glob(".*"):
+        pid = path.stem.removeprefix(start)
+        if path.suffix in (".old", ".partial") and pid.isdigit() and not _runs(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # somebody else's
+    return True
+
+
 def content_digest(*inputs: Path) -> list[str]:
-    """What identifies each input: a folder's manifest digest, or a file's bytes."""
+    """What identifies each input: the digest of a folder's files, each of which is read, or of a file's bytes.
+
+    Raises:
+        ArtifactError: a file is missing, or a folder is no longer what its stage wrote.
+    """
     digests = []
     for path in inputs:
         if path.is_dir():
-            digests.append(artifacts.read_json(path / artifacts.MANIFEST)["content"])
+            digests.append(manifests.check(path))
         else:
             with artifacts.reading(path):
                 digests.append(artifacts.file_digest(path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from wsss_core import artifacts
+from wsss_core.training import state_file
 
 
 @dataclass(frozen=True)
@@ -199,16 +199,15 @@ def _save(path: Path, model, optimizer, scheduler, history: History, step: int) 
         "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     try:
-        with artifacts.atomic(path) as temporary, temporary.open("wb") as stream:
-            torch.save(state, stream)
+        state_file.save(path, state)
     except OSError as error:
         logger.warning("no checkpoint at step %d (%s: %s); the training goes on", step, path, error.strerror)
 
 
 def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+        state = state_file.load(path)
+    except (state_file.DamagedError, OSError):
         logger.warning("%s is damaged: this training starts anew", path)
         return 0
     model.load_state_dict(state["model"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core import artifacts
+from wsss_core import manifests
 from wsss_core.data.pool import map_in_order
 from wsss_core.training.journal import Journal, content_digest, whole
 from wsss_core.training.provenance import Provenance
@@ -84,7 +84,7 @@ def run(
                 needed={f"{image_id}{suffix}" for image_id in ids},
                 allowed={f"{image_id}{other}" for image_id in ids for other in (".npz", ".png")},
             )
-            artifacts.write_manifest(journal.folder, stage=stage, params=params, paths=paths)
+            manifests.write(journal.folder, stage=stage, params=params, paths=paths)
             made.write(out, processes=processes)
             journal.publish()
             journal.discard()

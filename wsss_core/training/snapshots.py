@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core import artifacts
+from wsss_core import artifacts, manifests
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import tag_vector
 from wsss_core.ops.images import limited_size, resized
@@ -78,7 +78,7 @@ class Album:
         """
         needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.moments for image_id in self.snapshots.ids}
         made = whole(self.folder, needed=needed)
-        artifacts.write_manifest(self.folder, stage="snapshots", params=params, paths=made)
+        manifests.write(self.folder, stage="snapshots", params=params, paths=made)
         publish(self.folder, self.snapshots.out)
 
     def _name(self, steps: int) -> str:

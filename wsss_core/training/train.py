@@ -11,7 +11,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 from torch import nn, optim
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.data.training_set import Samples, batches
 from wsss_core.models.weights import weights_files
 from wsss_core.training import checkpoint, distribution, environment
@@ -94,7 +94,7 @@ def train(
         if fabric.global_rank == 0:
             _warn_of_idle_terms(rows)
             checkpoint.save(journal.folder, model.cpu(), description)
-            artifacts.write_manifest(journal.folder, stage=f"train {description.method}", params=recipe,
+            manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
                                      paths=[journal.folder / checkpoint.FILE])
             made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
             journal.publish()

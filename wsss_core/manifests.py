@@ -1,0 +1,108 @@
+"""The manifest of a finished folder: what made it, and a digest of each of its files.
+
+A folder with a manifest is whole: it was published with its last file. The digests tell whether it still is what its
+stage wrote, and one of them stands for all, so that a stage can tell whether its input is the one it began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from wsss_core import artifacts, layout
+from wsss_core.artifacts import MANIFEST, ArtifactError
+
+_NAMED = 3
+
+
+def write(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:
+    """Describe a finished folder, whose files `paths` are."""
+    files = {path.relative_to(folder).as_posix(): artifacts.file_digest(path) for path in sorted(paths)}
+    artifacts.write_json(
+        folder / MANIFEST,
+        {
+            "stage": stage,
+            "count": len(files),
+            "content": _digest_of(files),
+            "params": artifacts.digest_of(params),
+            "files": files,
+        },
+    )
+
+
+def read(folder: Path) -> dict:
+    """What the manifest of a folder says, none of it changed since it was written but names of stages.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or of an earlier version of this software.
+    """
+    path = folder / MANIFEST
+    manifest = artifacts.read_json(path)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(files, dict):
+        raise ArtifactError(
+            f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
+            f" `{layout.made_by(path)}` makes {folder} anew"
+        )
+    if (manifest.get("content"), manifest.get("count")) != (_digest_of(files), len(files)):
+        raise ArtifactError(f"{path} is damaged, or was changed by hand; `{layout.made_by(path)}` makes {folder} anew")
+    return manifest
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a stage finished `folder` and had nothing to put there: a network without a saliency task has no maps."""
+    return (folder / MANIFEST).exists() and not read(folder)["files"]
+
+
+def check(folder: Path) -> str:
+    """Read every file of a finished folder once: all are there, no other is, and each is what its stage wrote.
+
+    Hidden files, which file managers leave, are passed over.
+
+    Returns:
+        one digest of the names and bytes of all.
+
+    Raises:
+        ArtifactError: a file is missing, foreign, damaged or changed by hand: names it and the ways out.
+    """
+    manifest = read(folder)
+    known, found = manifest["files"], files_of(folder)
+    wrong = {
+        "missing": sorted(known.keys() - found.keys()),
+        "foreign": sorted(found.keys() - known.keys()),
+        "changed": sorted(name for name in known.keys() & found.keys() if _differs(found[name], known[name])),
+    }
+    if any(wrong.values()):
+        told = [f"{len(names)} {kind} ({_few(folder, names)})" for kind, names in wrong.items() if names]
+        adopt = "" if wrong["missing"] else _way_to_adopt(folder, found)
+        raise ArtifactError(
+            f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(told)}, by damage or by"
+            f" hand; `{layout.made_by(folder / MANIFEST)}` makes it anew{adopt}"
+        )
+    return manifest["content"]
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    """Name -> path of each file below a folder but its manifest and hidden ones."""
+    paths = (path for path in folder.rglob("*") if not path.name.startswith(".") and path != folder / MANIFEST)
+    return {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
+
+
+def _way_to_adopt(folder: Path, found: Mapping[str, Path]) -> str:
+    labels = all(path.suffix == ".png" for path in found.values())
+    return f"; to go on with label maps that you changed, run `wsss adopt {folder}`" if labels else ""
+
+
+def _differs(path: Path, digest: str) -> bool:
+    with artifacts.reading(path):
+        return artifacts.file_digest(path) != digest
+
+
+def _digest_of(files: Mapping[str, str]) -> str:
+    lines = "".join(f"{name}\0{files[name]}\0" for name in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _few(folder: Path, names: list[str]) -> str:
+    return ", ".join(str(folder / name) for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
