@@ -78,4 +78,4 @@ def saliency(
 def _network(params: Params, method: str, weights: str | None) -> Saliency:
     """The parameters of saliency with this network in their place. Raises ParamsError as those of a file would."""
     given = params.saliency.model_dump() | {"method": method, "weights": weights or params.saliency.weights}
-    return validate({**params.model_dump(), "saliency": given}, source=f"--detector {method}").saliency
+    return validate({**params.model_dump(mode="json"), "saliency": given}, source=f"--detector {method}").saliency
