@@ -65,8 +65,8 @@ def main(
     if method is None:
         _evaluate_training_artifacts(scorer)
     for row, folder in made.items():
-        scorer.score_labels(row, partial(artifacts.read_labels, folder), split="train")
-    scorer.score_labels(name, partial(artifacts.read_labels, layout.PREDICTIONS / name), split="val")
+        _score_labels(scorer, row, folder, split="train")
+    _score_labels(scorer, name, layout.PREDICTIONS / name, split="val")
     for folder in maps:
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
@@ -94,9 +94,15 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
     label_maps = {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}
     for name, folder in label_maps.items():
-        scorer.score_labels(name, partial(artifacts.read_labels, folder), split="train")
-    scorer.score_labels("random_walk", _walked, split="train")
+        _score_labels(scorer, name, folder, split="train")
+    walks = artifacts.supervision_of(layout.RANDOM_WALK)
+    scorer.score_labels("random_walk", _walked, split="train", supervised_by=walks)
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
+
+
+def _score_labels(scorer: Scorer, name: str, folder: Path, *, split: str) -> None:
+    read = partial(artifacts.read_labels, folder)
+    scorer.score_labels(name, read, split=split, supervised_by=artifacts.supervision_of(folder))
 
 
 def _walked(image_id: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from wsss_core import artifacts, layout
 from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
 from wsss_core.ops import walk_fusion
+from wsss_core.ops.fusion import reads_saliency
 from wsss_core.params import Params
 from wsss_core.sections import Fuse
 from wsss_core.training import environment, per_image
@@ -27,6 +28,7 @@ def fuse(image_id: str, folder: Path, *, walks: Path, saliency: Path, p: Fuse) -
 def main(params: Params) -> None:
     """Fuse class evidence with saliency."""
     p, index = params.fuse, open_index(params)
+    rule = getattr(p, p.rule).model_dump()
     walks = require(layout.RANDOM_WALK, stage="random_walk")
     saliency = require(layout.SALIENCY, stage="saliency")
     per_image.run(
@@ -37,7 +39,7 @@ def main(params: Params) -> None:
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, walks, saliency],
+        inputs=[layout.INDEX, walks, *([saliency] if reads_saliency(p.rule, **rule) else [])],
         sizes=index.size,
         workers=environment.workers(),
     )

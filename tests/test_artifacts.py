@@ -227,6 +227,14 @@ def test_a_manifest_counts_the_files_and_names_the_stage(tmp_path):
     assert (manifest["stage"], manifest["count"]) == ("random_walk", 2)
 
 
+def test_supervision_is_the_strongest_of_the_manifests_beside_or_in_what_is_named(tmp_path):
+    manifest_of(tmp_path / "labels", {"a.png": b"1"})
+    manifest_of(tmp_path / "model", {"model.pt": b"1"}, supervised_by="I+S")
+    (tmp_path / "index.json").write_text("{}")
+    assert artifacts.supervision_of() == artifacts.supervision_of(tmp_path / "index.json", tmp_path / "labels") == "I"
+    assert artifacts.supervision_of(tmp_path / "labels", tmp_path / "model/model.pt") == "I+S"
+
+
 def test_a_manifest_stands_for_names_and_bytes_and_not_for_their_order(tmp_path):
     files = {"a.png": b"1", "sub/b.png": b"2"}
     digests = [

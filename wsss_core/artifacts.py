@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 import numpy as np
 from PIL import Image
 
-from wsss_core import layout, voc
+from wsss_core import layout, supervision, voc
 
 MANIFEST = "manifest.json"
 _DAMAGE = (OSError, EOFError, BadZipFile, zlib.error, KeyError, ValueError, RuntimeError)
@@ -188,11 +188,13 @@ def reading(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
 
 
-def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:
-    """Describe a finished folder: what made it, how many files, and a digest of their bytes.
+def write_manifest(
+    folder: Path, *, stage: str, params: object, paths: Iterable[Path], supervised_by: str = supervision.TAGS
+) -> None:
+    """Describe a finished folder: what made it, by what it was taught, how many files, and a digest of their bytes.
 
-    `paths` are the folder's files. The digest makes one small file stand for the whole folder, so that
-    a later stage can tell whether its input is still the one it began with.
+    `paths` are the folder's files, `supervised_by` is a key of `supervision.MEANING`. The digest makes one small file
+    stand for the whole folder, so that a later stage can tell whether its input is still the one it began with.
     """
     digest = hashlib.sha256()
     count = 0
@@ -203,11 +205,19 @@ def write_manifest(folder: Path, *, stage: str, params: object, paths: Iterable[
         folder / MANIFEST,
         {
             "stage": stage,
+            "supervision": supervised_by,
             "count": count,
             "content": digest.hexdigest(),
             "params": digest_of(params),
         },
     )
+
+
+def supervision_of(*paths: Path) -> str:
+    """The strongest supervision of finished folders and of files in them; whatever has no manifest was told nothing."""
+    manifests = {(path if path.is_dir() else path.parent) / MANIFEST for path in paths}
+    kinds = [read_json(manifest).get("supervision", supervision.TAGS) for manifest in manifests if manifest.is_file()]
+    return supervision.strongest(*kinds)
 
 
 def is_empty(folder: Path) -> bool:

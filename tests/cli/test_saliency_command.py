@@ -10,10 +10,11 @@ from workspace import Workspace, told
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.main import main
-from wsss_core.cli.saliency import DETECTORS, NETWORKS
+from wsss_core.cli.saliency import DETECTORS
 from wsss_core.models import saliency_inference
 from wsss_core.ops.saliency import METHODS
 from wsss_core.sections import Saliency
+from wsss_core.supervision import SALIENCY_NETWORKS
 
 
 def saliency(workspace: Workspace, *arguments: str):
@@ -38,7 +39,7 @@ def perfect(workspace: Workspace, split: str) -> None:
 def test_every_detector_and_every_network_can_be_named():
     assert set(DETECTORS) == set(METHODS)
     named = typing.get_args(Saliency.model_fields["method"].annotation)
-    assert {*DETECTORS, *NETWORKS, "folder"} == set(named)
+    assert {*DETECTORS, *SALIENCY_NETWORKS, "folder"} == set(named)
 
 
 def test_true_objects_are_scored_perfectly(pipeline):

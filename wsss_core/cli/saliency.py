@@ -11,10 +11,10 @@ from wsss_core.cli.truth import open_truth
 from wsss_core.data.saliency_maps import SaliencyMaps
 from wsss_core.params import Params, load_params, validate
 from wsss_core.sections import Saliency
+from wsss_core.supervision import SALIENCY_NETWORKS
 from wsss_core.training import environment
 
 DETECTORS = ("rbd", "mr", "mbd_plus", "mean")
-NETWORKS = ("u2net", "u2netp", "onnx")
 
 
 @click.command()
@@ -23,7 +23,7 @@ NETWORKS = ("u2net", "u2netp", "onnx")
     "--detector",
     "methods",
     multiple=True,
-    type=click.Choice((*DETECTORS, *NETWORKS)),
+    type=click.Choice((*DETECTORS, *SALIENCY_NETWORKS)),
     help="A detector or a network to run and score too; may be repeated.",
 )
 @click.option("--weights", help="Of the network, as `saliency.weights`, which it replaces.")
@@ -53,7 +53,7 @@ def saliency(
         if method in PATENT_NOTES and not acknowledge_patents:
             raise click.UsageError(f"{PATENT_NOTES[method]}; add --acknowledge-patents to run {method}")
     params = load_params(params_file)
-    networks = {method: _network(params, method, weights) for method in methods if method in NETWORKS}
+    networks = {method: _network(params, method, weights) for method in methods if method in SALIENCY_NETWORKS}
     index = open_index(params)
     truth = open_truth(params, index)
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]

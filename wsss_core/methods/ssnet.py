@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet
@@ -49,6 +49,7 @@ def recipe(params: Params, number: int) -> Recipe:
         settings=p.model_dump(exclude={"first", "second", *(["bootstrap"] if number == 1 else [])}),
         samples=partial(_samples, params=params, number=number),
         inputs=(*([LABELS] if number == 2 else []), *(saliency or [layout.SALIENCY])),
+        supervised_by=supervision.SALIENCY if p.saliency_set.images else supervision.TAGS,
     )
 
 
