@@ -235,6 +235,13 @@ def test_supervision_is_the_strongest_of_the_manifests_beside_or_in_what_is_name
     assert artifacts.supervision_of(tmp_path / "labels", tmp_path / "model/model.pt") == "I+S"
 
 
+@pytest.mark.parametrize("content", ["[]", '{"supervision": "S"}', '{"supervision": ["I"]}', "{"])
+def test_a_manifest_of_no_known_supervision_is_refused_with_its_folder(tmp_path, content):
+    (tmp_path / artifacts.MANIFEST).write_text(content)
+    with pytest.raises(artifacts.ArtifactError, match=f"{artifacts.MANIFEST} .*delete {tmp_path} and run"):
+        artifacts.supervision_of(tmp_path)
+
+
 def test_a_manifest_stands_for_names_and_bytes_and_not_for_their_order(tmp_path):
     files = {"a.png": b"1", "sub/b.png": b"2"}
     digests = [

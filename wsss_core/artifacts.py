@@ -214,10 +214,24 @@ def write_manifest(
 
 
 def supervision_of(*paths: Path) -> str:
-    """The strongest supervision of finished folders and of files in them; whatever has no manifest was told nothing."""
+    """The strongest supervision of finished folders and of files in them; what has no manifest knows image tags at most.
+
+    Raises:
+        ArtifactError: a manifest is damaged.
+    """
     manifests = {(path if path.is_dir() else path.parent) / MANIFEST for path in paths}
-    kinds = [read_json(manifest).get("supervision", supervision.TAGS) for manifest in manifests if manifest.is_file()]
-    return supervision.strongest(*kinds)
+    return supervision.strongest(*(_supervision_in(path) for path in sorted(manifests) if path.is_file()))
+
+
+def _supervision_in(manifest: Path) -> str:
+    content = read_json(manifest)
+    kind = content.get("supervision", supervision.TAGS) if isinstance(content, dict) else None
+    if kind not in (*supervision.MEANING,):  # a tuple, since a list has no hash
+        raise ArtifactError(
+            f"{manifest} does not say by what it was supervised; delete {manifest.parent} and run"
+            f" `{layout.made_by(manifest.parent)}`"
+        )
+    return kind
 
 
 def is_empty(folder: Path) -> bool:

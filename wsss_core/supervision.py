@@ -6,6 +6,10 @@ stage adds (`saliency` by a network or a folder, SSNet with a set of masks, full
 
 from __future__ import annotations
 
+from typing import Literal
+
+Kind = Literal["I", "I+S", "F"]
+
 TAGS = "I"
 SALIENCY = "I+S"
 PIXELS = "F"

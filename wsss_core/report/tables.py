@@ -60,6 +60,7 @@ class _Metrics(TypedDict):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     split: str
+    supervision: NotRequired[supervision.Kind]
     iou: NotRequired[dict[str, float | None]]
     miou: _Figure
     miou_labelled: _Figure
