@@ -214,7 +214,7 @@ def write_manifest(
 
 
 def supervision_of(*paths: Path) -> str:
-    """The strongest supervision of finished folders and of files in them; what has no manifest knows image tags at most.
+    """The strongest supervision of finished folders and of files in them; what has no manifest knows at most tags.
 
     Raises:
         ArtifactError: a manifest is damaged.
