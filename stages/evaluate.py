@@ -9,7 +9,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import layout
+from wsss_core import layout, manifests
 from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.cli.truth import open_truth
 from wsss_core.code_digest import module_of
@@ -66,8 +66,8 @@ def main(
     if method is None:
         _evaluate_training_artifacts(scorer)
     for row, folder in made.items():
-        scorer.score_labels(row, Maps(folder, index).labels, split="train")
-    scorer.score_labels(name, Maps(layout.PREDICTIONS / name, index).labels, split="val")
+        _score_labels(scorer, row, folder, split="train")
+    _score_labels(scorer, name, layout.PREDICTIONS / name, split="val")
     for folder in maps:
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
@@ -95,9 +95,16 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
     label_maps = {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}
     for name, folder in label_maps.items():
-        scorer.score_labels(name, Maps(folder, scorer.index).labels, split="train")
-    scorer.score_labels("random_walk", partial(_walked, Maps(layout.RANDOM_WALK, scorer.index)), split="train")
+        _score_labels(scorer, name, folder, split="train")
+    walks = Maps(layout.RANDOM_WALK, scorer.index)
+    supervised_by = manifests.supervision_of(walks.folder)
+    scorer.score_labels("random_walk", partial(_walked, walks), split="train", supervised_by=supervised_by)
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
+
+
+def _score_labels(scorer: Scorer, name: str, folder: Path, *, split: str) -> None:
+    read = Maps(folder, scorer.index).labels
+    scorer.score_labels(name, read, split=split, supervised_by=manifests.supervision_of(folder))
 
 
 def _walked(walks: Maps, image_id: str) -> np.ndarray:

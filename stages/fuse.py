@@ -8,6 +8,7 @@ from wsss_core.cli.stage import command, open_index, require
 from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
 from wsss_core.ops import walk_fusion
+from wsss_core.ops.fusion import reads_saliency
 from wsss_core.params import Params
 from wsss_core.sections import Fuse
 from wsss_core.training import environment, per_image
@@ -28,6 +29,7 @@ def fuse(image_id: str, folder: Path, *, walks: Maps, saliency: Maps, p: Fuse) -
 def main(params: Params) -> None:
     """Fuse class evidence with saliency."""
     p, index = params.fuse, open_index(params)
+    rule = getattr(p, p.rule).model_dump()
     walks = Maps(require(layout.RANDOM_WALK, stage="random_walk"), index)
     saliency = Maps(require(layout.SALIENCY, stage="saliency"), index)
     per_image.run(
@@ -38,7 +40,7 @@ def main(params: Params) -> None:
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, walks.folder, saliency.folder],
+        inputs=[layout.INDEX, walks.folder, *([saliency.folder] if reads_saliency(p.rule, **rule) else [])],
         sizes=index.size,
         workers=environment.workers(),
     )

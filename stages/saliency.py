@@ -1,10 +1,11 @@
 """How much each pixel stands out: by a weight-free detector, by a trained network, or from maps made elsewhere."""
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, supervision
 from wsss_core.cli.stage import command, open_index
 from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
@@ -13,7 +14,7 @@ from wsss_core.ops import saliency
 from wsss_core.params import Params
 from wsss_core.training import environment, per_image
 
-NETWORKS = ("u2net", "u2netp", "onnx")
+logger = logging.getLogger(__name__)
 
 
 def detect(image_id: str, folder: Path, *, index: Index, method: str) -> None:
@@ -29,11 +30,15 @@ def main(params: Params) -> None:
     """Detect salient objects, by a detector or a network, or take the maps of a folder."""
     p, index = params.saliency, open_index(params)
     ids, inputs = index.ids("train"), [layout.INDEX]
+    supervised_by = supervision.of_saliency(p.method)
+    if supervised_by != supervision.TAGS:
+        meaning = supervision.MEANING[supervised_by]
+        logger.info("%s: what is made with these maps is supervised by %s (%s)", p.method, meaning, supervised_by)
     options: dict[str, Any] = {
         "stage": "saliency", "code": [module_of(__file__)], "out": layout.SALIENCY, "suffix": ".png",
-        "params": p.model_dump(),
+        "params": p.model_dump(), "supervised_by": supervised_by,
     }  # fmt: skip
-    if p.method in NETWORKS:
+    if p.method in supervision.SALIENCY_NETWORKS:
         from wsss_core.training import network_saliency  # and torch: detectors start without
 
         file = network_saliency.weights_file(p.method, p.weights or "")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wsss_core import layout
+from wsss_core import layout, supervision
 from wsss_core.cli.stage import PATH, command, open_index, require
 from wsss_core.cli.truth import open_truth
 from wsss_core.code_digest import module_of
@@ -57,6 +57,7 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
         out=layout.MODELS / method,
         history=layout.HISTORY / f"{method}.tsv",
         initialise=start.initialise,
+        supervised_by=supervision.PIXELS if masks else supervision.TAGS,
     )
 
 

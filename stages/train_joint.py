@@ -49,6 +49,7 @@ def main(params: Params, method: str, number: int | None) -> None:
         initialise=recipe.start.initialise,
         schedule=recipe.schedule,
         snapshots=_snapshots(index, recipe, method),
+        supervised_by=recipe.supervised_by,
     )
 
 

@@ -114,3 +114,24 @@ def test_a_folder_without_files_is_empty_and_one_without_a_manifest_is_not_finis
     assert manifests.is_empty(tmp_path / "none")
     assert not manifests.is_empty(folder)
     assert not manifests.is_empty(tmp_path / "nowhere")
+
+
+def supervised(folder, kind: str) -> None:
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"1")
+    manifests.write(folder, stage="s", params={}, paths=[folder / "a.png"], supervised_by=kind)
+
+
+def test_supervision_is_the_strongest_of_the_manifests_beside_or_in_what_is_named(tmp_path):
+    supervised(tmp_path / "labels", "I")
+    supervised(tmp_path / "model", "I+S")
+    (tmp_path / "index.json").write_text("{}")
+    assert manifests.supervision_of() == manifests.supervision_of(tmp_path / "index.json", tmp_path / "labels") == "I"
+    assert manifests.supervision_of(tmp_path / "labels", tmp_path / "model/a.png") == "I+S"
+
+
+@pytest.mark.parametrize("kind", ["S", ["I"], None])
+def test_a_manifest_of_no_known_supervision_is_refused_with_its_folder(tmp_path, kind):
+    supervised(tmp_path / "labels", kind)
+    with pytest.raises(artifacts.ArtifactError, match=f"manifest.json .*delete {tmp_path / 'labels'} and run"):
+        manifests.supervision_of(tmp_path / "labels")

@@ -1,4 +1,4 @@
-"""The manifest of a finished folder: what made it, and a digest of each of its files.
+"""The manifest of a finished folder: what made it, by what it was taught, and a digest of each of its files.
 
 A folder with a manifest is whole: it was published with its last file. The digests tell whether it still is what its
 stage wrote, and one of them stands for all, so that a stage can tell whether its input is the one it began with.
@@ -10,19 +10,22 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, supervision
 from wsss_core.artifacts import MANIFEST, ArtifactError
 
 _NAMED = 3
 
 
-def write(folder: Path, *, stage: str, params: object, paths: Iterable[Path]) -> None:
-    """Describe a finished folder, whose files `paths` are."""
+def write(
+    folder: Path, *, stage: str, params: object, paths: Iterable[Path], supervised_by: str = supervision.TAGS
+) -> None:
+    """Describe a finished folder, whose files `paths` are; `supervised_by` is a key of `supervision.MEANING`."""
     files = {path.relative_to(folder).as_posix(): artifacts.file_digest(path) for path in sorted(paths)}
     artifacts.write_json(
         folder / MANIFEST,
         {
             "stage": stage,
+            "supervision": supervised_by,
             "count": len(files),
             "content": _digest_of(files),
             "params": artifacts.digest_of(params),
@@ -53,6 +56,27 @@ def read(folder: Path) -> dict:
 def is_empty(folder: Path) -> bool:
     """Whether a stage finished `folder` and had nothing to put there: a network without a saliency task has no maps."""
     return (folder / MANIFEST).exists() and not read(folder)["files"]
+
+
+def supervision_of(*paths: Path) -> str:
+    """The strongest supervision of finished folders and of files in them; what has no manifest knows at most tags.
+
+    Raises:
+        ArtifactError: a manifest is damaged.
+    """
+    folders = {path if path.is_dir() else path.parent for path in paths}
+    finished = (folder for folder in sorted(folders) if (folder / MANIFEST).is_file())
+    return supervision.strongest(*map(_supervision_in, finished))
+
+
+def _supervision_in(folder: Path) -> str:
+    kind = read(folder).get("supervision")
+    if kind not in (*supervision.MEANING,):  # a tuple, since a list has no hash
+        raise ArtifactError(
+            f"{folder / MANIFEST} does not say by what it was supervised; delete {folder} and run"
+            f" `{layout.made_by(folder)}`"
+        )
+    return kind
 
 
 def check(folder: Path) -> str:

@@ -12,7 +12,7 @@ from wsss_core.cli.main import main
 from wsss_core.params import load_params
 from wsss_core.report import comparison
 
-ALL = ["AffinityNet + DeepLab", "RRM", "RRM, two steps", "AA&LR", "SSNet", "AuxSegNet", "full supervision (true masks)"]
+ALL = ["AffinityNet + DeepLab", "RRM", "RRM, two steps", "AA&LR", "AuxSegNet", "SSNet", "full supervision (true masks)"]
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +85,39 @@ def test_the_cam_network_counts_where_a_training_begins_with_it(compared):
     assert after == {"deeplab", "aalr", "auxsegnet"}
 
 
-def test_what_a_method_was_told_beside_the_tags_is_named(compared):
-    found = {row["title"]: row["supervision"] for row in rows(compared[0])}
-    assert found["RRM"] == "none"
-    assert found["SSNet"] == "saliency masks of data/raw/scenes_tiny/Saliency/Image"
-    assert found["AuxSegNet"] == found["AffinityNet + DeepLab"] == "none (weight-free saliency: rbd)"
-    assert found["full supervision (true masks)"] == "every pixel"
+def test_rows_stand_in_blocks_by_supervision(compared):
+    workspace, text = compared
+    found = {row["title"]: row["supervision"] for row in rows(workspace)}
+    assert found == {
+        **dict.fromkeys(ALL[:5], "I"), "SSNet": "I+S", "full supervision (true masks)": "F",
+    }  # fmt: skip
+    table = text.partition("labels: what")[0].splitlines()
+    assert [k for k, line in enumerate(table) if not line] == [6, 8], "a blank line before another kind"
+
+
+def test_rows_of_another_run_stand_beside_these_in_the_block_of_their_kind(compared, tmp_path):
+    workspace, _ = compared
+    lines = (workspace.folder / "reports/compare.csv").read_text(encoding="utf-8").splitlines()
+    with_saliency = [line[: -len("I")] + "I+S" if line.endswith(",I") else line for line in lines]
+    (tmp_path / "u2netp.csv").write_text("\n".join(with_saliency) + "\n", encoding="utf-8")
+    result = workspace.invoke(main, "compare", "--beside", tmp_path / "u2netp.csv")
+    assert result.exit_code == 0, result.output
+    table = [line for line in result.output.partition("labels: what")[0].splitlines()[1:] if line]
+    assert [line.split()[-1] for line in table] == ["I"] * 5 + ["I+S"] * 7 + ["F"] * 2
+    assert "RRM, u2netp" in result.output
+    assert [row["title"] for row in rows(workspace)] == ALL, "its own table holds its own rows"
+
+
+@pytest.mark.parametrize("content", ["", "title,val\nRRM,0.5\n", "no table"])
+def test_a_file_that_is_no_comparison_is_refused(compared, tmp_path, content):
+    (tmp_path / "other.csv").write_text(content, encoding="utf-8")
+    message = told(compared[0].invoke(main, "compare", "--beside", tmp_path / "other.csv"), code=1)
+    assert message.endswith("other.csv is no table of `wsss compare`; give the reports/compare.csv of another run")
 
 
 def test_the_page_shows_the_table_and_the_same_images_for_all(compared):
     text = (compared[0].folder / "reports/compare.html").read_text(encoding="utf-8")
-    assert "All methods" in text and "beside the tags" in text
+    assert "All methods" in text and "supervision" in text
     assert "Training images after every stage" not in text
     assert all(title.replace("&", "&amp;") in text for title in ALL[1:])
     assert text.count("<img") == 2 * (1 + len(ALL) + 1)

@@ -1,13 +1,20 @@
 """`wsss saliency`: figures of folders of maps and of detectors."""
 
+import typing
+
 import numpy as np
 import pytest
+import torch
+from u2net_files import trained
 from workspace import Workspace, told
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.main import main
 from wsss_core.cli.saliency import DETECTORS
+from wsss_core.models import saliency_inference
 from wsss_core.ops.saliency import METHODS
+from wsss_core.sections import Saliency
+from wsss_core.supervision import SALIENCY_NETWORKS
 
 
 def saliency(workspace: Workspace, *arguments: str):
@@ -29,8 +36,10 @@ def perfect(workspace: Workspace, split: str) -> None:
         artifacts.write_grey(workspace.folder / "maps", image_id, (mask > 0).astype(float))
 
 
-def test_every_detector_can_be_named():
+def test_every_detector_and_every_network_can_be_named():
     assert set(DETECTORS) == set(METHODS)
+    named = typing.get_args(Saliency.model_fields["method"].annotation)
+    assert {*DETECTORS, *SALIENCY_NETWORKS, "folder"} == set(named)
 
 
 def test_true_objects_are_scored_perfectly(pipeline):
@@ -74,3 +83,18 @@ def test_without_masks_there_is_nothing_to_compare_with(pipeline, split):
         path.unlink()
     message = told(saliency(pipeline, "--detector", "rbd", "--split", split), code=1)
     assert message == f"no {split} image has a mask to score against"
+
+
+def test_a_network_stands_beside_a_folder_and_takes_its_weights_from_an_option(pipeline, monkeypatch):
+    monkeypatch.setattr(saliency_inference, "INPUT_SIZE", 48)
+    perfect(pipeline, "val")
+    torch.save(trained().state_dict(), pipeline.folder / "net.pth")
+    result = saliency(pipeline, "maps", "--detector", "u2netp", "--weights", "net.pth")
+    assert result.exit_code == 0, result.output
+    max_f, _, mae, _ = figures(result.output, "u2netp")
+    assert 0 < max_f < 1 and 0 < mae < 1
+    assert figures(result.output, "maps")[0] == 1
+
+
+def test_a_network_without_weights_wants_some(pipeline):
+    assert "method: u2netp needs `weights`" in told(saliency(pipeline, "--detector", "u2netp"), code=2)

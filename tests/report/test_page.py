@@ -113,6 +113,20 @@ def test_gains_are_shown_within_a_split_only(report):
     assert re.findall(r"[+-]\d+\.\d", text) == ["+5.0", "+2.5"]  # both over the CAM: the row to beat is a branch
 
 
+def test_gains_are_shown_within_one_supervision_only_and_both_kinds_are_marked(report):
+    learnt = {"supervision": "I+S"}
+    metrics = {"cam": {"miou": 0.40}, "random_walk": {"miou": 0.425}, "fused": {"miou": 0.6, **learnt},
+               "pseudo_labels": {"miou": 0.61, **learnt}}  # fmt: skip
+    text = report(metrics=metrics).text()
+    assert re.findall(r"[+-]\d+\.\d", text) == ["+2.5", "+1.0"]
+    assert "From image tags, and saliency learnt from masks of other pictures (I+S) to" in text
+    assert "figures of both kinds do not compare" in text
+
+
+def test_a_page_of_image_tags_alone_says_nothing_of_saliency(report):
+    assert "I+S" not in report(metrics={"cam": {"miou": 0.40}, "fused": {"miou": 0.5}}).text()
+
+
 def test_deeplabs_share_of_full_supervision_is_stated(report):
     metrics = {"deeplab": {"miou": 0.3, "split": "val"}, "full_supervision": {"miou": 0.4, "split": "val"}}
     text = report(val={"b": (1,)}, masked=["b"], metrics=metrics, shown=contents.of_pipeline("full_supervision")).text()

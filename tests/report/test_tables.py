@@ -136,8 +136,8 @@ def test_a_missing_table_is_told_with_its_file(tmp_path):
 
 def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
     write(tmp_path, "random_walk", miou=0.4567, miou_labelled=0.5, coverage=0.912)
-    write(tmp_path, "fused", miou=float("nan"), coverage=0.5)
+    write(tmp_path, "fused", miou=float("nan"), coverage=0.5, supervision="I+S")
     header, walk, fused = tables.quality_table(tmp_path).splitlines()
-    assert header.split() == ["after", "split", "mIoU", "labelled", "coverage"]
-    assert walk.split()[-4:] == ["train", "45.7", "50.0", "91.2"]
-    assert fused.split()[-4:] == ["train", "-", "-", "50.0"]
+    assert header.split() == ["after", "split", "mIoU", "labelled", "coverage", "supervision"]
+    assert walk.split()[-5:] == ["train", "45.7", "50.0", "91.2", "I"]
+    assert fused.split()[-5:] == ["train", "-", "-", "50.0", "I+S"]

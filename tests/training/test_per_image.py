@@ -171,7 +171,9 @@ def test_what_made_the_results_is_recorded_beside_the_times_and_not_in_their_fol
     assert record["packages"]["numpy"] == np.__version__
     assert (record["device"], record["precision"], record["processes"]) == ("cpu", "32-true", 1)
     assert record["environment"] == {"WSSS_RESUME_DIR": str(tmp_path / "resume")}
-    assert set(artifacts.read_json(Path("data/out") / artifacts.MANIFEST)) == {"stage", "count", "content", "params"}
+    assert set(artifacts.read_json(Path("data/out") / artifacts.MANIFEST)) == {
+        "stage", "supervision", "count", "content", "params",
+    }  # fmt: skip
 
 
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):

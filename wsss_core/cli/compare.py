@@ -1,5 +1,6 @@
 """`wsss compare`: all methods that ran, in one table and on one page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,20 +14,28 @@ CSV = layout.REPORTS / "compare.csv"
 
 @click.command()
 @click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True, help="The parameters.")
+@click.option("--beside", "others", multiple=True, type=PATH,
+              help="The compare.csv of another run, whose rows stand beside these; may be repeated.")
 @telling_errors
-def compare(params_file: Path) -> None:
-    """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html."""
+def compare(params_file: Path, others: Sequence[Path]) -> None:
+    """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html.
+
+    Rows stand in blocks by supervision: image tags (I), also saliency learnt from masks of other pictures (I+S), true
+    masks (F).
+    """
     from wsss_core.cli.report_page import write_page  # and torch: the other commands start without
     from wsss_core.report import comparison, contents, tables
 
     params = load_params(params_file)
+    beside = [line for path in others for line in comparison.read_csv(path)]
     lines, missing = comparison.compare(params)
     if not lines:
         raise click.ClickException("no graph has run to its metrics; run `dvc repro`, then those in pipelines/")
+    artifacts.write_text(CSV, comparison.as_csv(lines))  # of this run alone, to stand beside another
+    lines = comparison.in_blocks([*lines, *beside])
     click.echo(f"{comparison.as_text(lines)}\n{click.wrap_text(tables.COMPARISON_NOTE, width=110)}")
     for graph in missing:
         click.echo(f"not run yet: dvc repro {graph}")
-    artifacts.write_text(CSV, comparison.as_csv(lines))
     names = [method.name for method in comparison.methods(params)]
     shown = contents.of_comparison([name for name in names if (layout.METRICS / f"{name}.json").exists()])
     table = [comparison.HEADER, *map(comparison.cells, lines)]

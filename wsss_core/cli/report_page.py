@@ -16,6 +16,7 @@ from wsss_core.report import contents, page, strips, tables
 from wsss_core.report.contents import Contents
 from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
+from wsss_core.supervision import SALIENCY_NETWORKS
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def write_page(
         label_shares={
             name: label_shares(Maps(folder, index), index.ids("train")) for name, folder in shown.counted.items()
         },
-        settings=_settings(params, index, shown),
+        settings=_settings(params),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
         notes=_notes(params, index, shown),
         rows=shown.rows,
@@ -72,19 +73,18 @@ def _draw_training(params: Params, index: Index, truth: Masks, shown: Contents) 
     return strips.draw(index, truth, ids=spread(ids, params.report.num_images), columns=columns)
 
 
-def _settings(params: Params, index: Index, shown: Contents) -> dict[str, str]:
+def _settings(params: Params) -> dict[str, str]:
     backbone = params.backbone
     built = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
-    settings = {"Backbone": built, "Seed": str(params.seed)}
-    if shown.page == "ssnet" and params.ssnet.saliency_set.images and index.supervision == "tags":
-        settings["Supervision"] = "image tags and saliency masks of other photographs"
-    return settings
+    return {"Backbone": built, "Seed": str(params.seed)}
 
 
 def _notes(params: Params, index: Index, shown: Contents) -> list[str]:
     notes = []
     if shown.page == "ssnet" and params.ssnet.saliency_set.images is None:
-        source = "a folder" if params.saliency.method == "folder" else f"the detector {params.saliency.method}"
+        method = params.saliency.method
+        kind = "network" if method in SALIENCY_NETWORKS else "detector"
+        source = "a folder" if method == "folder" else f"the {kind} {method}"
         notes.append(f"SSNet learnt saliency from maps of {source} instead of masks: no reproduction of the paper.")
     if tables.BASELINE in shown.rows and not strips.finished(layout.SALIENCY):
         notes.append(f"{layout.SALIENCY} holds no finished output, so saliency is not shown.")

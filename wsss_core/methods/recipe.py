@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from wsss_core import supervision
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import Samples
 from wsss_core.joint_sections import Moments
@@ -32,6 +33,7 @@ class Recipe:
         moments: when such pictures are made, and of how many photographs.
         samples: its training stream; None = the training photographs with their tags.
         inputs: files and folders that the stream reads beside the index.
+        supervised_by: what it is supervised by beside the tags and what `inputs` are; a key of `supervision.MEANING`.
     """
 
     section: Training
@@ -45,6 +47,7 @@ class Recipe:
     settings: dict = field(default_factory=dict)
     samples: Callable[[Index], Samples] | None = None
     inputs: tuple[Path, ...] = ()
+    supervised_by: str = supervision.TAGS
 
 
 def recipe_of(method: str) -> Callable[..., Recipe]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from wsss_core import layout
+from wsss_core import layout, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, log_failed
@@ -50,6 +50,7 @@ def recipe(params: Params, number: int) -> Recipe:
         settings=p.model_dump(exclude={"first", "second", *(["bootstrap"] if number == 1 else [])}),
         samples=partial(_samples, params=params, number=number),
         inputs=(*([LABELS] if number == 2 else []), *(saliency or [layout.SALIENCY])),
+        supervised_by=supervision.SALIENCY if p.saliency_set.images else supervision.TAGS,
     )
 
 

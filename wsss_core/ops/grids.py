@@ -8,15 +8,17 @@ Strides are powers of two, so that a grid and its image's size tell the stride.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
 from PIL import Image
 
-Size = tuple[int, int]
+Size = Sequence[int]
+"""(height, width): a tuple, or a torch.Size."""
 
 
-def grid_size(size: Size, *, stride: int) -> Size:
+def grid_size(size: Size, *, stride: int) -> tuple[int, int]:
     """The (h, w) grid whose cells of stride x stride pixels cover an image of `size` = (H, W)."""
     return -(-size[0] // stride), -(-size[1] // stride)
 
@@ -75,4 +77,4 @@ def resize(plane: np.ndarray, size: Size) -> np.ndarray:
 
 def stretch(maps: np.ndarray, size: Size) -> np.ndarray:
     """(K, H, W) maps of a picture for the same picture at another `size`."""
-    return maps if maps.shape[1:] == size else np.stack([resize(plane, size) for plane in maps])
+    return maps if maps.shape[1:] == tuple(size) else np.stack([resize(plane, size) for plane in maps])

@@ -1,4 +1,4 @@
-"""All methods in one table: what each is worth, what it costs, and what it was told beside the tags."""
+"""All methods in one table: what each is worth, what it costs, and by what it was supervised."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from wsss_core import layout
 from wsss_core.params import Params
 from wsss_core.report import tables
+from wsss_core.supervision import MEANING, TAGS
 from wsss_core.training import checkpoint
 
 NONE = "-"
@@ -69,7 +70,7 @@ class Line:
         max_f, mae: of its saliency maps.
         seconds: of all its trainings.
         parameters: of the network that predicts.
-        supervision: beside the image tags.
+        supervision: a key of `supervision.MEANING`.
     """
 
     title: str
@@ -83,13 +84,16 @@ class Line:
     supervision: str
 
 
+FIGURES = ("labels", "val", "share", "max_f", "mae", "seconds")
+"""The fields of `Line` that may be absent."""
+
 HEADER = (
-    "method", "labels (train)", "val mIoU", "of full", "max F", "MAE", "training", "parameters", "beside the tags",
+    "method", "labels (train)", "val mIoU", "of full", "max F", "MAE", "training", "parameters", "supervision",
 )  # fmt: skip
 
 
 def compare(params: Params) -> tuple[list[Line], list[Path]]:
-    """A line for each method whose graph ran to its metrics, and the graphs that did not.
+    """A line for each method whose graph ran to its metrics, in blocks by supervision, and the graphs that did not run.
 
     Raises:
         ArtifactError: a metrics file or a model is broken.
@@ -98,7 +102,12 @@ def compare(params: Params) -> tuple[list[Line], list[Path]]:
     ran = [method for method in known if (layout.METRICS / f"{method.name}.json").exists()]
     missing = [layout.graph_of(m.name) if m.name != "deeplab" else Path("dvc.yaml") for m in known if m not in ran]
     bound = _figure(tables.UPPER_BOUND, "miou")
-    return [_line(method, params, bound) for method in ran], list(dict.fromkeys(missing))
+    return in_blocks([_line(method, params, bound) for method in ran]), list(dict.fromkeys(missing))
+
+
+def in_blocks(lines: Sequence[Line]) -> list[Line]:
+    """The same lines, those that know image tags alone first, then I+S, then full supervision."""
+    return sorted(lines, key=lambda line: list(MEANING).index(line.supervision))
 
 
 def _line(method: Method, params: Params, bound: float | None) -> Line:
@@ -113,29 +122,24 @@ def _line(method: Method, params: Params, bound: float | None) -> Line:
         mae=_figure(method.saliency, "mae"),
         seconds=_seconds(method.trainings),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        supervision=_supervision(method.name, params),
+        supervision=_content(method.name).get("supervision", TAGS),
     )
 
 
 def _figure(name: str | None, key: str) -> float | None:
+    return tables.figure(_content(name), key)
+
+
+def _content(name: str | None) -> dict:
+    """Of a metrics file; empty where there is none."""
     path = layout.METRICS / f"{name}.json"
-    return tables.figure(tables.read_metrics(path), key) if name and path.exists() else None
+    return tables.read_metrics(path) if name and path.exists() else {}
 
 
 def _seconds(trainings: Sequence[str]) -> float | None:
     """Of all trainings; None where one's time was not kept."""
     paths = [layout.TIMES / f"{name}.json" for name in trainings]
     return sum(map(tables.read_seconds, paths)) if all(map(Path.exists, paths)) else None
-
-
-def _supervision(name: str, params: Params) -> str:
-    maps = f"saliency maps of {params.saliency.folder}" if params.saliency.method == "folder" else ""
-    weight_free = f"none (weight-free saliency: {params.saliency.method})"
-    if name == tables.UPPER_BOUND:
-        return "every pixel"
-    if name == "ssnet" and params.ssnet.saliency_set.images:
-        return f"saliency masks of {params.ssnet.saliency_set.images}"
-    return maps or weight_free if name in ("deeplab", "auxsegnet", "ssnet") else "none"
 
 
 def cells(line: Line) -> tuple[str, ...]:
@@ -160,7 +164,35 @@ def as_text(lines: Sequence[Line]) -> str:
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
     aligned = [[cell.ljust(w) if k in (0, len(HEADER) - 1) else cell.rjust(w) for k, (cell, w) in
                 enumerate(zip(row, widths, strict=True))] for row in rows]  # fmt: skip
-    return "\n".join("  ".join(row).rstrip() for row in aligned)
+    text = ["  ".join(row).rstrip() for row in aligned]
+    for place in range(len(lines) - 1, 0, -1):
+        if lines[place].supervision != lines[place - 1].supervision:
+            text.insert(place + 1, "")  # behind the header and the lines of the block
+    return "\n".join(text)
+
+
+def read_csv(path: Path) -> list[Line]:
+    """The lines of another run's `compare.csv`; the file's name stands behind each title.
+
+    Raises:
+        ValueError: the file is not one of `as_csv`.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        lines = [
+            Line(
+                title=f"{row['title']}, {path.stem}",
+                parameters=int(row["parameters"]),
+                supervision=row["supervision"],
+                **{name: float(row[name]) if row[name] else None for name in FIGURES},
+            )
+            for row in rows
+        ]
+    except (KeyError, TypeError, ValueError, csv.Error):
+        lines = []
+    if not lines or any(line.supervision not in MEANING for line in lines):
+        raise ValueError(f"{path} is no table of `wsss compare`; give the reports/compare.csv of another run")
+    return lines
 
 
 def as_csv(lines: Sequence[Line]) -> str:

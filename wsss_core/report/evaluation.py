@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import artifacts, layout, manifests
+from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.artifacts import Scores
 from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
@@ -47,8 +47,8 @@ class Scorer:
     tuning_every: int
     written: list[Path] = field(default_factory=list)
 
-    def score_labels(self, name: str, read: Read, *, split: str) -> None:
-        """Score label maps: read(id) is (H, W) uint8."""
+    def score_labels(self, name: str, read: Read, *, split: str, supervised_by: str = supervision.TAGS) -> None:
+        """Score label maps: read(id) is (H, W) uint8; the figures say by what the maps are supervised."""
         ids = self._ids(split, name)
         if not ids:
             self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
@@ -58,7 +58,7 @@ class Scorer:
             prediction, mask = read(image_id), self.truth.read(image_id)
             for group in groups:
                 counted[group].add(prediction, mask)
-        self._write(name, counted, split=split, num_images=len(ids))
+        self._write(name, counted, split=split, num_images=len(ids), extra={"supervision": supervised_by})
 
     def score_cams(self, folder: Path) -> None:
         """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
@@ -77,7 +77,8 @@ class Scorer:
         thresholds, curve = sweeps["all"].curve()
         best = int(np.nan_to_num(curve, nan=-1).argmax())
         counted = {group: sweep.confusion(best) for group, sweep in sweeps.items()}
-        extra = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
+        oracle = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
+        extra = {"supervision": manifests.supervision_of(folder), **oracle}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
         rows = zip(thresholds, curve, strict=True)
         self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), rows)
@@ -110,7 +111,8 @@ class Scorer:
             add_saliency(total, maps.grey(image_id), self.truth.read(image_id))
         curve: Iterable = []
         if total.num_images:
-            self._write_json(name, {"split": split, **total.summary()})
+            kind = manifests.supervision_of(folder)
+            self._write_json(name, {"split": split, "supervision": kind, **total.summary()})
             curve = zip(THRESHOLDS, *total.curve(), strict=True)
         elif ids:
             self._write_absent(name, split, f"every mask of the {split} images is void")
@@ -137,7 +139,7 @@ class Scorer:
         return [(image_id, ["all", "tuning" if image_id in chosen else "rest"]) for image_id in ids]
 
     def _write(self, name: str, counted: dict[str, Confusion], *, split: str, num_images: int,
-               extra: dict | None = None) -> None:
+               extra: dict) -> None:
         confusion = counted["all"]
         names = ("background", *self.index.classes)
         iou = {label: float(value) for label, value in zip(names, confusion.iou(), strict=True) if np.isfinite(value)}
@@ -148,7 +150,7 @@ class Scorer:
             "miou_labelled": confusion.miou_labelled(),
             "coverage": confusion.coverage(),
             **{f"miou_{group}": other.miou() for group, other in counted.items() if group != "all"},
-            **(extra or {}),
+            **extra,
             "iou": iou,
         }
         known = {key: value for key, value in content.items() if not (isinstance(value, float) and np.isnan(value))}

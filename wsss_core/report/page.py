@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import jinja2
 
-from wsss_core import artifacts
+from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.report import figures, overlays, tables
@@ -72,8 +72,8 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         subject=results.subject,
         comparison=results.comparison,
         comparison_note=tables.COMPARISON_NOTE,
-        facts={**_facts(index, truth), **results.settings, "Software": _software()},
-        notes=[*_notes(index, truth, results.metrics), *results.notes],
+        facts={**_facts(index, truth, rows), **results.settings, "Software": _software()},
+        notes=[*_notes(index, truth, results.metrics), *_notes_on_supervision(rows), *results.notes],
         classes=_classes(index),
         rows=rows,
         deltas=[None] * len(rows) if results.comparison else _deltas(rows),
@@ -111,17 +111,28 @@ def _percent(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else f"{100 * value:.1f}"
 
 
-def _facts(index: Index, truth: Masks) -> dict[str, str]:
+def _facts(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> dict[str, str]:
     counts = {split: len(index.ids(split)) for split in ("train", "val")}
     masks = {split: sum(truth.available(name) for name in index.ids(split)) for split in counts}
     shown = {split: f"{counts[split]} images, {masks[split]} with a mask" for split in counts}
     source = "image tags" if index.supervision == "tags" else "image tags taken from masks (pixels)"
+    if any(row.kind == supervision.SALIENCY for row in rows):
+        source += f", and saliency learnt from masks of other pictures ({supervision.SALIENCY})"
     return {
         "Data set": f"{index.format}, {index.root}",
         "Train": shown["train"],
         "Val": shown["val"] if counts["val"] else "empty",
         "Supervision": source,
     }
+
+
+def _notes_on_supervision(rows: Sequence[tables.Row]) -> list[str]:
+    if not {supervision.TAGS, supervision.SALIENCY} <= {row.kind for row in rows}:
+        return []
+    return [
+        f"Rows marked {supervision.SALIENCY} learnt saliency from masks of other pictures, rows marked"
+        f" {supervision.TAGS} know image tags alone: figures of both kinds do not compare."
+    ]
 
 
 def _software() -> str:
@@ -168,14 +179,15 @@ def _classes(index: Index) -> list[dict]:
 
 
 def _deltas(rows: Sequence[tables.Row]) -> list[float | None]:
-    """What each stage gained over the stage before it; None across splits, which do not compare.
+    """What each stage gained over the stage before it; None across splits and supervisions, which do not compare.
 
     The row to beat is a branch of its own: it is compared with the CAM, and no later stage with it.
     """
     deltas: list[float | None] = []
     before: tables.Row | None = None
     for row in rows:
-        known = before is not None and before.split == row.split and None not in (row.miou, before.miou)
+        comparable = before is not None and (before.split, before.kind) == (row.split, row.kind)
+        known = comparable and None not in (row.miou, before.miou)  # type: ignore[union-attr]
         deltas.append(row.miou - before.miou if known else None)  # type: ignore[operator, union-attr]
         before = before if row.name == tables.ROW_TO_BEAT else row
     return deltas

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from wsss_core import artifacts
+from wsss_core import artifacts, supervision
 from wsss_core.training import provenance
 
 PIPELINE = {
@@ -46,7 +46,8 @@ COMPARISON_NOTE = (
     "labels: what the network learns, on train; RRM and AA&LR make theirs anew at every step. of full: share"
     " of the val mIoU that the same DeepLab reaches on true masks. max F, MAE: of the method's saliency maps, on val;"
     " AffinityNet's are the maps that it was given, on train. training: of all its networks, that of the CAMs too where"
-    " it is used."
+    " it is used. supervision: I, image tags; I+S, also saliency learnt from masks of other pictures; F, true masks."
+    " Rows of one kind stand together; those of different kinds do not compare."
 )
 """What a reader of the table of all methods must know."""
 
@@ -60,6 +61,7 @@ class _Metrics(TypedDict):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     split: str
+    supervision: NotRequired[supervision.Kind]
     iou: NotRequired[dict[str, float | None]]
     miou: _Figure
     miou_labelled: _Figure
@@ -78,7 +80,8 @@ _METRICS = TypeAdapter(_Metrics)
 class Row:
     """One line of the table; figures in [0, 1], None where they are absent.
 
-    `miou_rest` is the mIoU on the images on which no parameter was chosen.
+    `miou_rest` is the mIoU on the images on which no parameter was chosen, `kind` the supervision: a key of
+    `supervision.MEANING`.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Row:
     coverage: float | None
     iou: dict[str, float]
     miou_rest: float | None = None
+    kind: str = supervision.TAGS
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
             content = read_metrics(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
-            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), **figures))
+            kind = content.get("supervision", supervision.TAGS)
+            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), kind=kind, **figures))
     return rows
 
 
@@ -185,10 +190,10 @@ def missed_goals(rows: list[Row], goals: Mapping[str, str]) -> list[str]:
 
 def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     """The rows as text for a terminal, in per cent."""
-    lines = [f"{'after':<30} {'split':<6} {'mIoU':>6} {'labelled':>9} {'coverage':>9}"]
+    lines = [f"{'after':<30} {'split':<6} {'mIoU':>6} {'labelled':>9} {'coverage':>9}  supervision"]
     for row in quality_rows(metrics, names):
         cells = [_percent(value) for value in (row.miou, row.miou_labelled, row.coverage)]
-        lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}")
+        lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}  {row.kind}")
     return "\n".join(lines)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from wsss_core.data.index import Index
 from wsss_core.models import onnx_saliency, published_weights, saliency_inference
 from wsss_core.models.saliency_inference import SaliencyNetwork, saliency_maps
 from wsss_core.training import distribution, network_inference
-
-logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -49,6 +46,19 @@ def run(ids: Sequence[str], *, index: Index, method: str, file: Path, normalise:
     network = open_network(method, file, onnx=onnx, device=fabric.device)
     made = partial(_maps, network=network, index=index, normalise=normalise)
     network_inference.run(ids, made, artifacts.write_grey, index=index, fabric=fabric, equal_sizes=False, **options)
+
+
+def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: dict) -> Callable[[str], np.ndarray]:
+    """read(id) -> (H, W) float32 in [0, 1]: the map of an image, made anew by the network; arguments as above."""
+    fabric = distribution.launch()
+    network = open_network(method, weights_file(method, weights), onnx=onnx, device=fabric.device)
+
+    @torch.inference_mode()
+    def read(image_id: str) -> np.ndarray:
+        with fabric.autocast():
+            return _maps([image_id], network=network, index=index, normalise=normalise)[0]
+
+    return read
 
 
 def _maps(batch: Sequence[str], *, network: SaliencyNetwork, index: Index, normalise: bool) -> list[np.ndarray]:

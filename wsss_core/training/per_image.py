@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core import manifests
+from wsss_core import manifests, supervision
 from wsss_core.data.pool import map_in_order
 from wsss_core.training.journal import Journal, content_digest, whole
 from wsss_core.training.provenance import Provenance
@@ -40,6 +40,7 @@ def run(
     batch_pixels: int = 0,
     equal_sizes: bool = False,
     processes: Processes = ALONE,
+    supervised_by: str = supervision.TAGS,
 ) -> None:
     """Make each id's result once, then publish all of them together, with a manifest, as `out`.
 
@@ -60,6 +61,7 @@ def run(
         batch_pixels: images go into one call as long as they have no more pixels than this together.
         equal_sizes: only images of one size go into one call.
         processes: which of the processes that run this very call is this.
+        supervised_by: what the work is supervised by beside what its inputs are; a key of `supervision.MEANING`.
 
     Raises:
         whatever work raises, at once; results made so far stay in the journal.
@@ -67,6 +69,7 @@ def run(
         ArtifactError: the results are not those of the ids.
     """
     made = Provenance.of(code, processes)
+    total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
     key = {"params": params, "inputs": content_digest(*inputs), "ids": sorted(ids), "made": made.key}
     with Journal.open(out, key=key, processes=processes) as journal:
         ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))
@@ -84,7 +87,7 @@ def run(
                 needed={f"{image_id}{suffix}" for image_id in ids},
                 allowed={f"{image_id}{other}" for image_id in ids for other in (".npz", ".png")},
             )
-            manifests.write(journal.folder, stage=stage, params=params, paths=paths)
+            manifests.write(journal.folder, stage=stage, params=params, paths=paths, supervised_by=total)
             made.write(out, processes=processes)
             journal.publish()
             journal.discard()

@@ -70,15 +70,15 @@ class Album:
             full = F.interpolate(labels[:, None].float(), size=size, mode="nearest")[0, 0]
             artifacts.write_labels(folder, image_id, full.cpu().numpy())
 
-    def publish(self, *, params: object) -> None:
-        """Move all moments to their place, with a manifest.
+    def publish(self, *, params: object, supervised_by: str) -> None:
+        """Move all moments to their place, with a manifest that says by what the network was taught.
 
         Raises:
             ArtifactError: they are not all there, or not alone.
         """
         needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.moments for image_id in self.snapshots.ids}
         made = whole(self.folder, needed=needed)
-        manifests.write(self.folder, stage="snapshots", params=params, paths=made)
+        manifests.write(self.folder, stage="snapshots", params=params, paths=made, supervised_by=supervised_by)
         publish(self.folder, self.snapshots.out)
 
     def _name(self, steps: int) -> str:

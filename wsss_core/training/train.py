@@ -11,7 +11,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 from torch import nn, optim
 
-from wsss_core import artifacts, layout, manifests
+from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.data.training_set import Samples, batches
 from wsss_core.models.weights import weights_files
 from wsss_core.training import checkpoint, distribution, environment
@@ -45,6 +45,7 @@ def train(
     initialise: Callable[[nn.Module], None] = lambda model: None,
     schedule: Schedule | None = None,
     snapshots: Snapshots | None = None,
+    supervised_by: str = supervision.TAGS,
 ) -> None:
     """Train a network and write `out`/model.pt and the history TSV; a killed run goes on where it was.
 
@@ -62,6 +63,7 @@ def train(
         initialise: fills the fresh network with other weights, for example a trained backbone.
         schedule: makes another learning-rate schedule than the usual polynomial one.
         snapshots: labels to make and keep on the way.
+        supervised_by: what the samples are supervised by beside what `inputs` are; a key of `supervision.MEANING`.
     """
     fabric = distribution.launch(seed=seed)
     if fabric.device.type == "cpu":
@@ -94,12 +96,13 @@ def train(
         if fabric.global_rank == 0:
             _warn_of_idle_terms(rows)
             checkpoint.save(journal.folder, model.cpu(), description)
+            total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
             manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
-                                     paths=[journal.folder / checkpoint.FILE])
+                            paths=[journal.folder / checkpoint.FILE], supervised_by=total)
             made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
             journal.publish()
             if album:
-                album.publish(params=recipe)
+                album.publish(params=recipe, supervised_by=total)
             journal.discard()  # with the checkpoint, from which a run that failed above goes on
 
 

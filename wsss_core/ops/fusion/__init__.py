@@ -11,7 +11,7 @@ from wsss_core.ops.fusion.rules import const_bg, dual_xor, harmonic, icd, ignore
 from wsss_core.ops.fusion.soft import is_informative, soft, soft_scores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
-__all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "normalise", "soft_scores"]
+__all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "normalise", "reads_saliency", "soft_scores"]
 
 RULES: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
     "soft": soft,
@@ -27,6 +27,11 @@ MISSING_BELOW, MISSING_ABOVE = 0.01, 0.9
 
 NEEDS_SALIENCY = ("dual_xor", "oaa", "harmonic")
 """Rules that label nonsense from a failed map. `icd` and `soft` deal with one, `const_bg` reads none."""
+
+
+def reads_saliency(rule: str, *, saliency_weight: float = 1.0, **_: float | str) -> bool:
+    """Whether labels of a rule with these parameters depend on the saliency map at all."""
+    return rule != "const_bg" and not (rule == "soft" and saliency_weight == 0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""The stage `weights`: digests of the weights files that the parameters name, by section."""
+
+import json
+
+import pytest
+from ruamel.yaml import YAML
+from workspace import ROOT
+
+from wsss_core import layout
+
+
+def digests(workspace) -> dict[str, dict]:
+    folder = workspace.folder / layout.WEIGHTS
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+def test_words_are_no_files(workspace):
+    workspace.set(backbone={"weights": "imagenet"}, saliency={"method": "u2net", "weights": "auto"}).run("weights")
+    assert set(digests(workspace)) == {
+        "train_cam", "train_affinity", "train_deeplab", "rrm", "aalr", "ssnet", "auxsegnet", "saliency",
+    }  # fmt: skip
+    assert not any(digests(workspace).values())
+
+
+def test_each_section_names_its_own_files(workspace):
+    for name in ("shared.pth", "own.pth", "net.onnx"):
+        (workspace.folder / name).write_text(name)
+    workspace.set(
+        backbone={"weights": "shared.pth"},
+        aalr={"backbone": {"weights": "own.pth"}},
+        ssnet={"second": {"backbone": {"weights": "own.pth"}}},
+        saliency={"weights": "net.onnx"},
+    ).run("weights")
+    found = {section: sorted(files) for section, files in digests(workspace).items()}
+    assert found.pop("aalr") == ["own.pth"]
+    assert found.pop("ssnet") == ["own.pth", "shared.pth"]
+    assert found.pop("saliency") == ["net.onnx"]
+    assert set(map(tuple, found.values())) == {("shared.pth",)}
+
+
+def test_other_bytes_give_another_digest_of_what_names_them_alone(workspace):
+    (workspace.folder / "net.onnx").write_bytes(b"one")
+    workspace.set(saliency={"weights": "net.onnx"}).run("weights")
+    before = digests(workspace)
+    (workspace.folder / "net.onnx").write_bytes(b"two")
+    after = digests(workspace.run("weights"))
+    assert {section for section in after if after[section] != before[section]} == {"saliency"}
+
+
+def test_a_missing_file_is_left_to_the_stage_that_needs_it(workspace):
+    workspace.set(backbone={"weights": "later.pth"}).run("weights")
+    assert digests(workspace)["train_cam"] == {"later.pth": None}
+
+
+@pytest.mark.parametrize(
+    "graph", ["dvc.yaml", *(f"pipelines/{path.name}/dvc.yaml" for path in (ROOT / "pipelines").iterdir())]
+)
+def test_every_stage_that_depends_on_the_shared_backbone_depends_on_the_bytes_of_its_weights(graph):
+    stages = YAML(typ="safe").load((ROOT / graph).read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages.items():
+        stage = stage.get("do", stage)
+        if "backbone" in stage["params"] and name not in ("report", "weights"):
+            assert any(dep.startswith(f"{layout.WEIGHTS}/") for dep in stage["deps"]), f"{graph}: {name}"
