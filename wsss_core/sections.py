@@ -54,6 +54,7 @@ class Dataset(Section):
     labels: str | None
     images: str | None
     masks: str | None
+    untagged: Literal["keep", "drop"]
     scenes: Scenes
 
 
