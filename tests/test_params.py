@@ -218,6 +218,26 @@ def test_a_patented_method_needs_an_acknowledgement(method):
     assert validate(values, source="p").saliency.method == method
 
 
+@pytest.mark.parametrize("value", [3, "conv1a", [], [""], ["conv1a", 2], {"conv1a": True}])
+@pytest.mark.parametrize("place", ["backbone", "rrm__backbone"])
+def test_what_is_frozen_is_the_stem_or_layers_by_name(place, value):
+    told = complaint(**{f"{place}__freeze_stem": value})
+    line = "freeze_stem: must be true, false, or names of layers such as [conv1, layer1]"
+    assert f"{place.replace('__', '.')}.{line}" in told
+    assert told.count("\n") == 1, "one error, not one for each kind that the value might be"
+
+
+def test_the_shared_backbone_says_what_it_freezes():
+    assert "backbone.freeze_stem" in complaint(backbone__freeze_stem=None)
+
+
+@pytest.mark.parametrize("value", [True, False, ["conv1a"], ["conv1", "layer1"]])
+def test_a_method_may_freeze_other_layers_than_the_rest(value):
+    params = validate(content(backbone__freeze_stem=["b2"], rrm__backbone__freeze_stem=value), source="p")
+    assert params.backbone.overridden(params.rrm.backbone).freeze_stem == value
+    assert params.backbone.overridden(params.aalr.backbone).freeze_stem == ["b2"]
+
+
 def test_an_override_keeps_what_it_does_not_name():
     shared = load_params(SHIPPED).backbone
     nothing = dict.fromkeys(BackboneOverride.model_fields)

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import importlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from wsss_core import layout
+from wsss_core.cli.preset import read_preset
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,16 +51,37 @@ SMALLEST = {
 QUIET = {"WSSS_WORKERS": "0", "WSSS_DEVICES": "cpu", "WSSS_PRECISION": "32-true", "WSSS_RESUME_DIR": None}
 
 
-def commands_of(method: str) -> list[list[str]]:
-    """What a method's graph runs, in its order: the stage and its options."""
-    stages = YAML(typ="safe").load((ROOT / f"pipelines/{method}/dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    commands = []
+@dataclass(frozen=True)
+class Step:
+    """One run of a stage of a graph.
+
+    Attributes:
+        command: the stage and its options.
+        makes: the artifacts that it declares.
+    """
+
+    command: list[str]
+    makes: list[str]
+
+
+def steps_of(graph: Path, *, rounds: Iterable[str]) -> list[Step]:
+    """What a graph runs, in its order; its rounds one after the other."""
+    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
+    steps = []
     for in_rounds, group in groupby(stages.values(), key=lambda stage: "foreach" in stage):
-        each = list(group)
-        for number in tiny_params()["auxsegnet"]["rounds"] if in_rounds else [""]:
-            written = [stage.get("do", stage)["cmd"].replace("${key}", number) for stage in each]
-            commands += [command.removeprefix("python -m stages.").split() for command in written]
-    return commands
+        each = [stage.get("do", stage) for stage in group]
+        for number in rounds if in_rounds else [""]:
+            for stage in each:
+                made = [*stage.get("outs", ()), *stage.get("metrics", ()), *stage.get("plots", ())]
+                names = [name if isinstance(name, str) else next(iter(name)) for name in made]
+                command = stage["cmd"].replace("${key}", number).removeprefix("python -m stages.").split()
+                steps.append(Step(command, [name.replace("${key}", number) for name in names]))
+    return steps
+
+
+def graph_of(method: str) -> Path:
+    """The dvc.yaml of a method."""
+    return ROOT / f"pipelines/{method}/dvc.yaml"
 
 
 def merge(target: dict, source: dict) -> dict:
@@ -77,6 +100,12 @@ def tiny_params() -> dict:
     params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     merge(params, yaml.load((ROOT / "presets/scenes_tiny.yaml").read_text(encoding="utf-8")))
     return merge(params, copy.deepcopy(SMALLEST))
+
+
+def preset_params(name: str) -> dict:
+    """What `wsss preset use` makes of the shipped parameters."""
+    with contextlib.chdir(ROOT):
+        return merge(YAML(typ="safe").load(Path("params.yaml").read_text(encoding="utf-8")), read_preset(name))
 
 
 @dataclass
@@ -152,7 +181,8 @@ class Workspace:
 
 def run_graph(workspace: Workspace, method: str, *, without: tuple[str, ...] = ()) -> None:
     """Run all stages of a method's graph, with its own commands, or all but some."""
-    for stage, *options in commands_of(method):
+    for step in steps_of(graph_of(method), rounds=workspace.params["auxsegnet"]["rounds"]):
+        stage, *options = step.command
         if stage not in without:
             workspace.run_with(stage, *options)
 

@@ -6,7 +6,7 @@ Values live in params.yaml, never here; a missing key is an error as much as an 
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -54,7 +54,15 @@ class Dataset(Section):
     labels: str | None
     images: str | None
     masks: str | None
+    untagged: Literal["keep", "drop"]
     scenes: Scenes
+
+
+def _stem_or_layers(value: Any) -> Any:
+    named = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+    if value not in (None, True, False) and not named:
+        raise ValueError("must be true, false, or names of layers such as [conv1, layer1]")
+    return value
 
 
 class BackboneOverride(Section):
@@ -65,7 +73,9 @@ class BackboneOverride(Section):
     weights: str | None
     dilate: bool | None
     batch_norm: Literal["frozen", "trained"] | None
-    freeze_stem: bool | None
+    freeze_stem: bool | list[str] | None
+
+    _told = field_validator("freeze_stem", mode="before")(_stem_or_layers)
 
 
 class Backbone(Section):
@@ -74,7 +84,9 @@ class Backbone(Section):
     weights: str
     dilate: bool
     batch_norm: Literal["frozen", "trained"]
-    freeze_stem: bool
+    freeze_stem: bool | list[str]
+
+    _told = field_validator("freeze_stem", mode="before")(_stem_or_layers)
 
     def overridden(self, by: BackboneOverride) -> Backbone:
         return self.model_copy(update=by.model_dump(exclude_none=True))

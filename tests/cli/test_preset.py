@@ -1,5 +1,6 @@
 """Presets: every one merges into valid parameters, comments survive, errors leave the file alone."""
 
+import contextlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from click.testing import CliRunner, Result
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from wsss_core.cli.preset import _set, merge, preset
+from wsss_core.cli.preset import _set, merge, preset, read_preset
 from wsss_core.params import ParamsError, load_params
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +53,8 @@ def comments(text: str) -> list[str]:
 
 
 def keys_of(name: str) -> dict:
-    return flat(values((ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")))
+    with contextlib.chdir(ROOT):
+        return flat(read_preset(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,6 +67,30 @@ def test_every_preset_merges_into_valid_parameters_that_hold_its_values(params, 
     assert {key: merged[key] for key in keys} == keys
     untouched = {key: value for key, value in merged.items() if key not in keys}
     assert untouched == {key: value for key, value in shipped.items() if not places(key, keys)}
+
+
+def test_a_preset_sets_its_own_keys_over_those_of_the_one_that_it_is_like(params):
+    Path("presets/a.yaml").write_text("predict: {flip: false, crf: {iterations: 3}}\nrefine_crf: {iterations: 7}\n")
+    Path("presets/b.yaml").write_text("like: a\npredict: {crf: {iterations: 4}}\nrefine_crf: {iterations: 8}\n")
+    Path("presets/c.yaml").write_text("like: b\nseed: 2\npredict: {crf: null}\n")
+    assert read_preset("b") == {"predict": {"flip": False, "crf": {"iterations": 4}}, "refine_crf": {"iterations": 8}}
+    assert wsss_preset("use", "c").exit_code == 0
+    merged = load_params(params)
+    assert (merged.seed, merged.predict.flip, merged.predict.crf, merged.refine_crf.iterations) == (2, False, None, 8)
+
+
+@pytest.mark.parametrize(
+    ("like", "message"),
+    [("b", "presets are like each other without an end: a -> b -> a; take one"), ("voc_12", "did you mean voc12?")],
+)
+def test_presets_that_are_like_nothing_are_told_and_change_nothing(params, like, message):
+    before = params.read_bytes()
+    Path("presets/a.yaml").write_text(f"like: {like}\n")
+    Path("presets/b.yaml").write_text("like: a\n")
+    result = wsss_preset("use", "a")
+    assert result.exit_code == 2
+    assert message in result.output
+    assert params.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,6 +82,24 @@ def test_an_image_missing_from_the_tags_is_named(voc_set, folder_set, write):
             read_listing(source)
 
 
+@pytest.mark.parametrize("name", ["voc_set", "coco_set"])
+def test_images_without_tags_are_kept_or_dropped_and_counted(name, request, caplog):
+    source = request.getfixturevalue(name)
+    assert read_listing(source).splits["train"] == ("a", "b c.d")
+    with caplog.at_level("WARNING"):
+        listing = read_listing(replace(source, untagged="drop"))
+    assert listing.splits == {"train": ("a",), "val": ("é",)}
+    assert listing.images.keys() == {"a", "é"}
+    assert "split train: 1 of 2 images show no class and are left out (dataset.untagged: drop)" in caplog.text
+    assert "split val" not in caplog.text
+
+
+def test_what_is_missing_from_the_tags_is_not_taken_for_untagged(voc_set):
+    (voc_set.root / "Annotations" / "a.xml").unlink()
+    with pytest.raises(DatasetError, match="image a is missing from the tags"):
+        read_listing(replace(voc_set, untagged="drop"))
+
+
 def test_a_tag_that_is_no_class_is_named_with_a_suggestion(voc_set, folder_set, write):
     write.annotation(voc_set.root / "Annotations" / "a.xml", "persn")
     with pytest.raises(

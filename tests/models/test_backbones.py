@@ -116,6 +116,33 @@ def test_frozen_stem_keeps_its_weights_and_statistics():
     assert not backbone.net.bn1.training and backbone.net.layer1[0].bn1.training
 
 
+@pytest.mark.parametrize(
+    ("name", "stride", "layers", "frozen"),
+    [
+        ("resnet18", 16, ["conv1", "layer1"], ["conv1", "layer1"]),
+        ("resnet18", 16, ["conv1", "bn1", "layer1", "layer2"], ["bn1", "conv1", "layer1", "layer2"]),
+        ("resnet18", 16, ["layer1.0.conv1"], ["layer1"]),
+        ("densenet121", 16, ["features.conv0"], ["features"]),
+    ],
+)
+def test_layers_are_frozen_by_name_with_all_below_them_and_nothing_else(name, stride, layers, frozen):
+    backbone = build(name, stride, freeze_stem=layers)
+    still = [place for place, p in backbone.net.named_parameters() if not p.requires_grad]
+    assert {place.split(".")[0] for place in still} == set(frozen)
+    assert all(any(place.startswith(f"{layer}.") for layer in layers) for place in still)
+
+
+def test_frozen_layers_keep_the_statistics_of_their_norms():
+    net = build("resnet18", freeze_stem=["layer1"]).eval().train().net
+    assert not net.layer1[0].bn1.training and net.bn1.training and net.layer2[0].bn1.training
+
+
+@pytest.mark.parametrize("layer", ["conv1a", "layer", "layer1.9", "maxpool"])
+def test_a_layer_that_the_network_has_not_is_told_with_those_it_has(layer):
+    with pytest.raises(ValueError, match=rf"freeze_stem names '{layer}', which resnet18 does not have; it has conv1, "):
+        build("resnet18", freeze_stem=[layer])
+
+
 def test_stride_without_dilation_is_irns_resnet():
     dilated, plain = shared("resnet18", 16), build("resnet18", 16, dilate=False).eval()
     assert max(dilations(dilated.net)) == 2 and max(dilations(plain.net)) == 1

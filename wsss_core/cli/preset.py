@@ -16,6 +16,8 @@ from wsss_core.cli.stage import PATH, telling_errors
 from wsss_core.params import ParamsError, validate
 
 PRESETS = Path("presets")
+LIKE = "like"
+"""The key of a preset that names another one, whose keys hold where it sets no other value."""
 COMMENT_COLUMN = 29
 """Where params.yaml puts the comments of its lines, from 0."""
 
@@ -169,8 +171,31 @@ def _files() -> list[Path]:
 
 
 def read_preset(name: str) -> dict:
-    """The nested keys that a preset sets; none where it holds but comments."""
+    """The nested keys that a preset sets, over those of the one that it is like; none where it holds but comments.
+
+    Raises:
+        ParamsError: there is no such preset, or it is like itself.
+    """
+    keys, chain = _own_keys(name), [name]
+    while LIKE in keys:
+        chain.append(keys.pop(LIKE))
+        if chain[-1] in chain[:-1]:
+            raise ParamsError(f"presets are like each other without an end: {' -> '.join(chain)}; take one `like` out")
+        keys = _over(_own_keys(chain[-1]), keys)
+    return keys
+
+
+def _own_keys(name: str) -> dict:
     return YAML(typ="safe").load(find_preset(name).read_text(encoding="utf-8")) or {}
+
+
+def _over(below: dict, keys: dict) -> dict:
+    """Nested `keys` over those of `below`."""
+    merged = {**below, **keys}
+    for key in below.keys() & keys.keys():
+        if isinstance(below[key], dict) and isinstance(keys[key], dict):
+            merged[key] = _over(below[key], keys[key])
+    return merged
 
 
 def find_preset(name: str) -> Path:

@@ -80,6 +80,8 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     if format not in _READERS:
         raise ValueError(f"dataset.format is {format!r}; choose scenes, voc, folder or coco")
     contents = _READERS[format](source)
+    if source.untagged == "drop":
+        _drop_untagged(contents, root)
     check_classes(contents.classes, root)
     may_lack_val = format in ("folder", "scenes") or not source.val
     found = contradictions(contents, root=root, may_lack_val=may_lack_val, skip=[mask_folder(source)])
@@ -106,3 +108,15 @@ def _usable(contents: Contents) -> Listing:
         },
         supervision=contents.supervision,
     )
+
+
+def _drop_untagged(contents: Contents, root: Path) -> None:
+    """Take the images of which the data set says that they show no class out of the splits, and say how many."""
+    classes = set(contents.classes)
+    for split, ids in contents.splits.items():
+        kept = [name for name in ids if not classes.isdisjoint(contents.tags.get(name, classes))]
+        dropped = len(ids) - len(kept)
+        if dropped:
+            told = f"{dropped} of {len(ids)} images show no class and are left out (dataset.untagged: drop)"
+            contents.problems.append(Problem("untagged", str(root), f"{root}: split {split}: {told}", "warning"))
+        contents.splits[split] = kept

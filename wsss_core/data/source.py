@@ -20,6 +20,7 @@ class Source:
         images: the folder of the images; None = where the format keeps them.
         masks: a folder of label images (of any format), or an instances JSON; None = where the format keeps them:
             SegmentationClass, masks, or for coco the JSON files `train` and `val`.
+        untagged: "keep" images without tags, which show nothing but background, or "drop" them.
     """
 
     format: str
@@ -30,3 +31,4 @@ class Source:
     labels: str | None
     images: str | None
     masks: str | None
+    untagged: str = "keep"

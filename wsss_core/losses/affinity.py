@@ -22,7 +22,7 @@ def affinity_loss(features: torch.Tensor, labels: torch.Tensor, *, radius: int) 
         three scalars whose sum is the loss: `affinity_background` and `affinity_foreground` (weight 1/4 each),
         `affinity_negative` (1/2). A kind without a pair in the batch gives 0. Float32 throughout.
 
-    Ahn & Kwak, CVPR 2018, eq. 5-7, weights as released: each kind is normalised by its own count, because
+    Ahn & Kwak, CVPR 2018, sec. 3.2, weights as released: each kind is normalised by its own count, because
     background pairs far outnumber foreground ones, and these the negative ones.
     """
     zero = features.float().sum() * 0.0  # keeps the graph connected when the batch has no pair at all

@@ -47,7 +47,7 @@ def dense_energy(
     Raises:
         ValueError: grad is neither, or scale leaves no grid.
 
-    Zhang et al., AAAI 2020, eq. 7-10, with the settings of the released code. Float32 at least, whatever autocast says.
+    Zhang et al., AAAI 2020, with the settings of the released code. Float32 at least, whatever autocast says.
     """
     if grad not in ("released", "exact"):
         raise ValueError(f"grad must be released or exact, not {grad!r}")

@@ -32,9 +32,9 @@ def aggregated_saliency_loss(
         weight: (B, 1, 1, 1) float in [0, 1], v_0 of the background; `linear_old` alone reads it.
         truth: (B, H, W) float in [0, 1], y.
         valid: (B, H, W) bool, False on padding.
-        form: a key of FORMS. `bce`: -y log S - (1-y) log(1-S), the paper's; `linear_bg`: -y S - (1-y) H_0, in [-1, 0],
-            of the released code: bounded where masks are wrong, but it drives objects that are not salient into the
-            background; `linear_old`: the same with v_0 H_0, of the older code.
+        form: a key of FORMS. `bce`: -y log S - (1-y) log(1-S), as we read the paper; `linear_bg`: -y S - (1-y) H_0, in
+            [-1, 0], of the release of 2020: bounded where masks are wrong, but it drives objects that are not salient
+            into the background; `linear_old`: the same with v_0 H_0, of the release of 2019.
 
     Returns:
         a scalar, the mean over the valid pixels; 0 (with a graph) without any.

@@ -80,7 +80,7 @@ def losses(model: nn.Module, batch: dict, progress: float, *, weights: TaskWeigh
         progress: of the run; not used.
         weights: of the three tasks (1, 1, 1).
 
-    Xu et al., ICCV 2021, eq. 8. A crop without any labelled pixel adds nothing, where the released code gives NaN.
+    Xu et al., ICCV 2021, as released; but a crop without any labelled pixel adds nothing, where it gives NaN there.
     """
     outputs = model(batch["image"])
     raw: dict[str, torch.Tensor] = {}

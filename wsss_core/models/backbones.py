@@ -129,6 +129,23 @@ class Backbone(nn.Module):
         self._freeze(self.stem_parameters())
         self.train(self.training)
 
+    def freeze_layers(self, names: Sequence[str]) -> None:
+        """Train these no more: `layer1` is all below it, `b2` of ResNet38d its blocks b2, b2_1 and b2_2 too.
+
+        Raises:
+            ValueError: the network has no such layer, or one without parameters.
+        """
+        for name in names:
+            inside = re.compile(rf"{re.escape(name)}[._]")
+            chosen = [parameter for place, parameter in self.net.named_parameters() if inside.match(place)]
+            if not chosen:
+                known = dict.fromkeys(place.partition(".")[0] for place, _ in self.net.named_parameters())
+                raise ValueError(
+                    f"backbone.freeze_stem names {name!r}, which {self.name} does not have; it has {', '.join(known)}"
+                )
+            self._freeze(chosen)
+        self.train(self.training)
+
     def freeze_beyond_taps(self) -> None:
         """Train no more what only `forward_features` needs (MobileNet's `conv_head`).
 
@@ -153,9 +170,7 @@ class Backbone(nn.Module):
             try:
                 with torch.no_grad():
                     features = self.net.forward_features(torch.zeros(1, 3, side, side))
-            except (
-                RuntimeError
-            ):  # HRNet adds maps whose sizes then differ, ConvNeXt's patch is larger than 1x1
+            except RuntimeError:  # HRNet adds maps whose sizes then differ, ConvNeXt's patch is larger than 1x1
                 return False
             if features.shape[-2:] != (cells, cells):
                 return False
@@ -190,7 +205,7 @@ def build_backbone(
     weights: str,
     batch_norm: str,
     dilate: bool = True,
-    freeze_stem: bool = False,
+    freeze_stem: bool | Sequence[str] = False,
 ) -> Backbone:
     """A backbone in training mode, on the CPU.
 
@@ -204,11 +219,12 @@ def build_backbone(
         batch_norm: `frozen` or `trained`; frozen is meant for pretrained weights.
         dilate: False takes the last strides away without dilating what follows (IRN's ResNet-50 at stride
             16).
-        freeze_stem: see `Backbone.freeze_stem`.
+        freeze_stem: True: see `Backbone.freeze_stem`; names of layers: see `Backbone.freeze_layers`.
 
     Raises:
         ValueError: an unknown name (close names are listed), a stride the network cannot have, an unknown
-            `batch_norm`, or weights that are missing, unreadable or of another architecture.
+            `batch_norm`, layers to freeze that it has not, or weights that are missing, unreadable or of another
+            architecture.
     """
     if batch_norm not in BATCH_NORMS:
         raise ValueError(f"backbone.batch_norm is {batch_norm!r}, expected one of {', '.join(BATCH_NORMS)}")
@@ -223,8 +239,10 @@ def build_backbone(
     elif weights != "none":
         load_weights(net, read_state_dict(Path(weights)), name=name, source=weights, remedy=remedy)
     backbone = Backbone(net, name=name, output_stride=output_stride, batch_norm=batch_norm)
-    if freeze_stem:
+    if freeze_stem is True:
         backbone.freeze_stem()
+    elif freeze_stem:
+        backbone.freeze_layers(freeze_stem)
     return backbone
 
 
@@ -259,9 +277,7 @@ def _timm_net(name: str, *, output_stride: int, dilate: bool) -> nn.Module:
     if plain:
         set_output_stride(getattr(net, "features", net), output_stride=output_stride, dilate=dilate)
         if hasattr(net, "pre_logits"):
-            net.pre_logits = (
-                nn.Identity()
-            )  # VGG's fully connected layers, 100 million weights of the classifier
+            net.pre_logits = nn.Identity()  # VGG's fully connected layers, 100 million weights of the classifier
     elif not dilate:
         remove_dilation(net)
     return net

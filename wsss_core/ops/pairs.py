@@ -45,7 +45,7 @@ def affinities(features: torch.Tensor, *, radius: int) -> Iterator[tuple[tuple[i
     Yields:
         the offset and its (..., h - dy, w - |dx|) affinities, computed in float32 (bf16 would round W near 1).
 
-    Ahn & Kwak, CVPR 2018, eq. 3, with the mean of the released code (the paper sums).
+    Ahn & Kwak, CVPR 2018, sec. 3.2, with the mean of the released code (the paper sums).
     DEVIATION: the complete in-bounds graph; the released index table starves cells near the border.
     """
     for offset, distance in zip(offsets(radius), _MeanDistances.apply(features.float(), radius), strict=True):

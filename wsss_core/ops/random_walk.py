@@ -46,7 +46,7 @@ def transition_matrix(
     Raises:
         ValueError: an affinity map is not of its offset's shape.
 
-    Ahn & Kwak, CVPR 2018, eq. 4; every row sums to 1. Memory is that of B N (2 offsets + 1) terms.
+    Ahn & Kwak, CVPR 2018, sec. 3.3; every row sums to 1. Memory is that of B N (2 offsets + 1) terms.
     """
     links = [(offset, affinity) for offset, affinity in affinities]
     first = links[0][1] if links else torch.ones(0, 0)
