@@ -17,7 +17,7 @@ from PIL import Image
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits that sensors deliver."""
 
-_ORDERS = ("BL", "LB", ("N", "B" if sys.byteorder == "little" else "L"))
+_ORDERS = (("B", "L"), ("L", "B"), ("N", "B" if sys.byteorder == "little" else "L"))
 _OTHER_ORDER = {f"{mode};16{one}": f"{mode};16{other}" for mode in ("RGB", "RGBA") for one, other in _ORDERS}
 """Pillow decodes 16 bits of colour to their high byte; read in the other order of bytes, it is the low one."""
 _GREY_ALPHA, _FOUR_BYTES = "LA;16B", "RGBA"

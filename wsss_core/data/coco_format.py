@@ -41,7 +41,7 @@ class _Category(TypedDict):
     supercategory: NotRequired[Any]
 
 
-_LISTS = {
+_LISTS: dict[str, TypeAdapter] = {
     "images": TypeAdapter(list[_Image]),
     "annotations": TypeAdapter(list[_Annotation]),
     "categories": TypeAdapter(list[_Category]),

@@ -173,7 +173,7 @@ def decode_with_bits(content: bytes, path: Path) -> tuple[np.ndarray, int | None
             values = np.asarray(image)
             bits = bit_depths.used_bits(values, declared=declared)
             image = Image.fromarray(bit_depths.scaled(values, bits))
-        elif is_deep and max(high for _, high in image.convert("RGB").getextrema()) < _HIGH_BYTE_OF_14_BITS:
+        elif is_deep and np.asarray(image.convert("RGB")).max() < _HIGH_BYTE_OF_14_BITS:
             with opened(content, path) as low:
                 bit_depths.read_low_bytes(low)
                 ImageOps.exif_transpose(low, in_place=True)

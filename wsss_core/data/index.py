@@ -92,7 +92,7 @@ class Index:
         )
         if not sound:
             raise _index_error(path, f"the index contradicts itself; {_REMEDY}")
-        return cls(stored.format, stored.root, stored.classes, stored.splits, records, stored.supervision)
+        return cls(stored.format, stored.root, stored.classes, dict(stored.splits.items()), records, stored.supervision)
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; the same index gives the same bytes."""

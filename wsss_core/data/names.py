@@ -132,7 +132,7 @@ class Names:
 
     @cached_property
     def _by_lower_base(self) -> defaultdict[str, list[str]]:
-        found = defaultdict(list)
+        found: defaultdict[str, list[str]] = defaultdict(list)
         for base, ids in list(self._by_base.items()):
             found[base.lower()] += ids
         return found

@@ -46,7 +46,8 @@ class SaliencyNetwork:
 
 def u2net(path: Path, *, variant: str, device: torch.device) -> SaliencyNetwork:
     """U²-Net with the weights of a file. Raises ValueError as `load_u2net`."""
-    net = load_u2net(path, variant=variant).to(device, memory_format=torch.channels_last)  # quicker on both devices
+    net = load_u2net(path, variant=variant).to(device)
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # quicker on both devices
 
     def predict(pictures: torch.Tensor) -> torch.Tensor:
         return net.logits(pictures)[0][:, 0].float().sigmoid()

@@ -52,9 +52,6 @@ COMPARISON_NOTE = (
 """What a reader of the table of all methods must know."""
 
 
-_Figure = NotRequired[float | None]
-
-
 class _Metrics(TypedDict):
     """What is read of a metrics file; `evaluate` writes more."""
 
@@ -63,14 +60,14 @@ class _Metrics(TypedDict):
     split: str
     supervision: NotRequired[supervision.Kind]
     iou: NotRequired[dict[str, float | None]]
-    miou: _Figure
-    miou_labelled: _Figure
-    miou_rest: _Figure
-    coverage: _Figure
-    oracle_threshold: _Figure
-    max_f: _Figure
-    adaptive_f: _Figure
-    mae: _Figure
+    miou: NotRequired[float | None]
+    miou_labelled: NotRequired[float | None]
+    miou_rest: NotRequired[float | None]
+    coverage: NotRequired[float | None]
+    oracle_threshold: NotRequired[float | None]
+    max_f: NotRequired[float | None]
+    adaptive_f: NotRequired[float | None]
+    mae: NotRequired[float | None]
 
 
 _METRICS = TypeAdapter(_Metrics)

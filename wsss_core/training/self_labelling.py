@@ -73,7 +73,7 @@ def self_labels(
     with torch.autocast(device.type, enabled=False):
         present = (batch["tags"] > 0) & (outputs["logits"].float().sigmoid() >= least_presence)
         size = batch["image"].shape[-2:]
-        full = [class_maps_at_pixels(m[own], size, centre=model.centre) for m, own in zip(maps, present, strict=True)]
+        full = [class_maps_at_pixels(m[own], size, centre=_centre(model)) for m, own in zip(maps, present, strict=True)]
         parts = [_rectangle(inside) for inside in batch["roi"]]
         pictures = photograph(batch["image"]).permute(0, 2, 3, 1)
         cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
@@ -107,10 +107,14 @@ def multi_scale_cams(
         view = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False)
         total += class_maps_on_cells(
             model(view, segment=False)["cam"].float(),
-            view=(height, width), size=images.shape[-2:], centre=model.centre, cells=cams.shape[-2:],
+            view=(height, width), size=images.shape[-2:], centre=_centre(model), cells=cams.shape[-2:],
         )  # fmt: skip
     model.train(was_training)
     return total / len(scales)
+
+
+def _centre(model: nn.Module) -> float:
+    return model.centre  # type: ignore[return-value]  # of a network that makes class maps, maybe in a wrapper
 
 
 def _rectangle(inside: torch.Tensor) -> tuple[slice, slice]:
