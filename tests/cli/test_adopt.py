@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from workspace import told
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, supervision
 from wsss_core.artifacts import MANIFEST
 from wsss_core.cli.main import main
 
@@ -33,7 +33,8 @@ def test_a_corrected_map_is_refused_until_it_is_adopted_and_then_trained_on(pipe
     result = adopt(pipeline)
     assert result.exit_code == 0, result.output
     assert f"1 of 6 label maps of {FOLDER} are adopted. `dvc commit -f {FOLDER}` tells DVC" in result.output
-    assert artifacts.read_json(pipeline.folder / FOLDER / MANIFEST)["stage"] == "refine_crf, changed by hand"
+    manifest = artifacts.read_json(pipeline.folder / FOLDER / MANIFEST)
+    assert (manifest["stage"], manifest["supervision"]) == ("refine_crf, changed by hand", supervision.PIXELS)
     model = pipeline.files("models/deeplab")
     pipeline.run("train_deeplab")
     assert pipeline.files("models/deeplab") != model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout, manifests
+from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.data.index import Index
@@ -22,7 +22,8 @@ def adopt(folder: Path, params_file: Path) -> None:
     """Take label maps of FOLDER that you corrected by hand as they are now.
 
     Save each as a new file (the old one may be a link into DVC's cache), a PNG with VOC's palette and the size of its
-    photograph. Every changed map is checked; nothing else may differ from what the stage wrote.
+    photograph. Every changed map is checked; nothing else may differ from what the stage wrote. From then on the
+    folder, and what is learnt from it, counts as supervised by true masks.
     """
     index = open_index(load_params(params_file))
     manifest = manifests.read(folder)
@@ -36,7 +37,10 @@ def adopt(folder: Path, params_file: Path) -> None:
         _require_label_map(path, folder, index)
     if changed:
         stage = manifest["stage"].removesuffix(BY_HAND) + BY_HAND
-        manifests.write(folder, stage=stage, params={"adopted": manifest["params"]}, paths=paths.values())
+        manifests.write(
+            folder, stage=stage, params={"adopted": manifest["params"]}, paths=paths.values(),
+            supervised_by=supervision.PIXELS,
+        )  # fmt: skip
     click.echo(
         f"{len(changed)} of {len(paths)} label maps of {folder} are adopted. `dvc commit -f {folder}` tells DVC, or its"
         " next run takes them back"

@@ -83,12 +83,14 @@ def check(path: Path) -> Path:
     """`path`, a file of figures, if its bytes are those that its stage wrote or no record knows it.
 
     Raises:
-        ArtifactError: it was damaged, or changed by hand.
+        ArtifactError: it is missing, was damaged, or changed by hand.
     """
     name = path.as_posix()
     records = [artifacts.read_json(record)["files"] for record in sorted(layout.PROVENANCE.rglob("*.json"))]
     known = [files[name] for files in records if name in files]
-    if known and artifacts.file_digest(path) not in known:
+    with artifacts.reading(path):
+        digest = artifacts.file_digest(path)
+    if known and digest not in known:
         raise artifacts.ArtifactError(
             f"{path} is not what its stage wrote: damaged, or changed by hand; `dvc repro` makes it anew"
         )
