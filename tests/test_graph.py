@@ -21,7 +21,7 @@ LAYERS = [
     ("wsss_core.ops",),
     ("wsss_core.artifacts", "wsss_core.manifests"),
     ("wsss_core.voc", "wsss_core.supervision", "wsss_core.params", "wsss_core.sections", "wsss_core.joint_sections",
-     "wsss_core.layout", "wsss_core.code_digest"),
+     "wsss_core.layout", "wsss_core.code_digest", "wsss_core.interruption", "wsss_core.shortage", "wsss_core.worker"),
 ]
 """Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer
 only from its own package."""

@@ -1,11 +1,16 @@
 """Work spread over processes: in order, one thread each, errors with their origin."""
 
+import multiprocessing
 import os
+import signal
 import statistics
+import time
 
 import pytest
 
-from wsss_core.data.pool import map_in_order
+from wsss_core import interruption, shortage
+from wsss_core.data.pool import LostWorkerError, map_in_order
+from wsss_core.interruption import Interrupted
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
@@ -34,3 +39,42 @@ def test_items_that_have_not_begun_are_dropped_after_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         list(map_in_order(os.mkdir, [str(tmp_path / "missing" / "below"), *folders], workers=2))
     assert len(os.listdir(tmp_path)) < 500
+
+
+def test_an_error_does_not_wait_for_what_other_processes_are_at():
+    began = time.monotonic()
+    with pytest.raises(TypeError):
+        list(map_in_order(time.sleep, [None, 300, 300], workers=2))
+    assert time.monotonic() - began < 100
+    assert multiprocessing.active_children() == []
+
+
+def test_no_process_is_left_where_the_results_are_not_wanted_any_more():
+    results = map_in_order(time.sleep, [0, 300, 300], workers=2)
+    next(results)
+    results.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_a_signal_ends_the_processes_too():
+    def work() -> None:
+        for _ in map_in_order(time.sleep, [0, 300, 300], workers=2):
+            signal.raise_signal(signal.SIGTERM)
+
+    with interruption.handled(), pytest.raises(Interrupted), interruption.raising():
+        work()
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("signum", "why"), [(signal.SIGKILL, shortage.KILLED), (signal.SIGSEGV, shortage.CRASHED)])
+def test_a_process_that_ends_in_the_middle_of_its_work_is_told(signum, why):
+    with pytest.raises(LostWorkerError) as caught:
+        list(map_in_order(signal.raise_signal, [signum, signum], workers=2))
+    assert shortage.of(caught.value) == why
+    assert "lower WSSS_WORKERS" in shortage.sentence(caught.value) or why == shortage.CRASHED
+
+
+def test_what_runs_out_in_another_process_is_told_with_what_eases_it():
+    with pytest.raises(MemoryError) as caught:
+        list(map_in_order(bytearray, [10**15, 10**15], workers=2))
+    assert "lower WSSS_WORKERS" in shortage.sentence(caught.value)

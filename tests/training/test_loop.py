@@ -1,5 +1,7 @@
 """The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others watch."""
 
+import errno
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from wsss_core import artifacts
+from wsss_core import artifacts, interruption
+from wsss_core.interruption import Interrupted
 from wsss_core.training import loop
 from wsss_core.training.loop import DivergedError, History, Terms, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
@@ -52,7 +55,7 @@ def killed_at(step: int, losses=squares):
     return broken
 
 
-def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", watch=None):
+def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", watch=None, batches=batches):
     """A run of a new process: seeded model, optimiser and schedule, whatever it finds at `checkpoint`."""
     torch.manual_seed(0)
     model = Network()
@@ -99,6 +102,49 @@ def test_a_restart_goes_on_at_the_checkpoint_and_not_at_the_start(tmp_path):
         train(tmp_path / "c.pt", losses=killed_at(7))
     train(tmp_path / "c.pt", losses=counting)
     assert seen == [f"image{step}a" for step in range(7, STEPS)]
+
+
+def signalled_at(step: int, *, losses=squares):
+    """The losses of a run that is asked to end in the middle of this step."""
+
+    def asked(model, batch, progress):
+        if round(progress * STEPS) == step:
+            signal.raise_signal(signal.SIGTERM)
+        return losses(model, batch, progress)
+
+    return asked
+
+
+def signalled_before(step: int):
+    """The batches of a run that is asked to end while it waits for those of this step."""
+
+    def start(first: int) -> Iterator[dict]:
+        for number in range(first, STEPS):
+            if number == step:
+                signal.raise_signal(signal.SIGTERM)
+            yield batch_of(number)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "asked", [{"losses": signalled_at(6)}, {"batches": signalled_before(7)}], ids=["in a step", "before one"]
+)
+def test_a_run_that_a_signal_ends_keeps_every_step(tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 4)  # a row for every 3 steps; ended in the middle of one
+    whole = train(tmp_path / "whole.pt")
+    with interruption.handled(), pytest.raises(Interrupted), interruption.raising():
+        train(tmp_path / "c.pt", **asked)
+    assert torch.load(tmp_path / "c.pt", weights_only=True)["step"] == 7
+    resumed = train(tmp_path / "c.pt")
+    assert equal(whole[0], resumed[0])
+    assert whole[1] == resumed[1]
+
+
+def test_a_run_that_a_signal_ends_after_its_weights_broke_keeps_none(tmp_path):
+    with interruption.handled(), pytest.raises(Interrupted), interruption.raising():
+        train(tmp_path / "c.pt", losses=signalled_at(6, losses=breaking_at(6, 1e30)))
+    assert not (tmp_path / "c.pt").exists()
 
 
 @pytest.mark.usefixtures("every_step")
@@ -186,6 +232,18 @@ def test_a_damaged_checkpoint_is_told_and_passed_over(tmp_path, caplog):
         assert equal(train(tmp_path / "c.pt")[0], whole[0])
         assert "c.pt is damaged: this training starts anew" in caplog.text
         caplog.clear()
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_checkpoint_that_a_shortage_hides_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    train(tmp_path / "c.pt")
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EMFILE, "Too many open files", "c.pt")
+
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        train(tmp_path / "c.pt")
 
 
 @pytest.mark.usefixtures("every_step")

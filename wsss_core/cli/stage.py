@@ -5,17 +5,20 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout, manifests
+from wsss_core import artifacts, interruption, layout, manifests, shortage, worker
 from wsss_core.data import scenes
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
 from wsss_core.params import Params, ParamsError, load_params
+from wsss_core.training import environment
 
 PATH = click.Path(path_type=Path)
 
@@ -25,16 +28,15 @@ _REMEDIES: dict[int | None, str] = {
     errno.EISDIR: "a folder stands where a file is needed: choose another path",
     errno.ENAMETOOLONG: "give it a shorter name",
     errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some of your quota and run the same command again",
+    errno.EROFS: "this disk is read-only: choose another path",
     errno.ENOENT: "put it there or correct the path",
 }
 _OTHER_REMEDY = "make it accessible or choose another path"
 
 
 def command(function: Callable[..., None]) -> click.Command:
-    """A click command that calls function(params, ...) with the validated parameters.
-
-    Exit codes: 0 done; 1 bad input, told in one sentence; 2 bad parameters or options.
-    """
+    """A click command that calls function(params, ...) with validated parameters; exit codes of `telling_errors`."""
 
     @click.command(help=function.__doc__)
     @click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True,
@@ -49,38 +51,60 @@ def command(function: Callable[..., None]) -> click.Command:
 
 
 def telling_errors(function: Callable[..., None]) -> Callable[..., None]:
-    """Errors that name what is wrong become a message and an exit code; all others keep their traceback."""
+    """Errors that name what is wrong, and signals, become a sentence and an exit code; others keep their traceback.
+
+    Exit codes: 0 done; 1 bad input, or the machine ran out of something; 2 bad parameters or options; 128 + n ended by
+    signal n. WSSS_DEBUG=1 shows the traceback of each, before its sentence.
+    """
 
     @functools.wraps(function)
     def run(*args, **kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except click.exceptions.Exit:  # a RuntimeError too, but one that says nothing more
-            raise
-        except ParamsError as error:
-            raise click.UsageError(str(error)) from error
-        except (ValueError, RuntimeError, OSError) as error:
-            message = _told(error)
-            if message is None:
-                raise
-            raise click.ClickException(message) from error
+        with interruption.handled():
+            try:
+                with interruption.raising():
+                    function(*args, **kwargs)
+            except (Exception, KeyboardInterrupt) as error:
+                ending = _ending(error)
+                if ending is not None and environment.debug():
+                    traceback.print_exception(error)
+                if ending in (None, error):
+                    raise
+                raise ending from error
+            if interruption.arrived():  # and its exception was lost on the way
+                raise _stopped()
 
     return run
 
 
-def _told(error: Exception) -> str | None:
+def _ending(error: BaseException) -> Exception | None:
+    """What the command ends with because of the error, if that is to be told in a sentence."""
+    if isinstance(error, KeyboardInterrupt) or interruption.arrived():
+        return _stopped()
+    if isinstance(error, click.exceptions.Exit):  # a RuntimeError too, but one that says nothing more
+        return None
+    if isinstance(error, ParamsError):
+        return click.UsageError(str(error))
+    if isinstance(error, click.ClickException):
+        return error
+    message = shortage.sentence(error) or _told(error)
+    return None if message is None else click.ClickException(message)
+
+
+def _stopped() -> click.exceptions.Exit:
+    """Ends the processes that share the work and says how it goes on."""
+    signum = interruption.arrived() or signal.SIGINT
+    worker.end_all()
+    with suppress(OSError):  # of a terminal that is gone
+        click.echo(f"Stopped by {signum.name}; run the same command again, and a stage goes on where it was", err=True)
+    return click.exceptions.Exit(128 + signum)
+
+
+def _told(error: BaseException) -> str | None:
     """The sentence for the user, if the system names a file or this project wrote the error for its user."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno, _OTHER_REMEDY)}"
-    return str(error) if _raised_in(error).startswith(("wsss_core", "stages")) else None
-
-
-def _raised_in(error: Exception) -> str:
-    """The module that raised the error, in this process or in one of `per_image`'s."""
-    if hasattr(error, "raised_in"):
-        return error.raised_in
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get("__name__", "")
+    known = isinstance(error, (ValueError, RuntimeError, OSError))
+    return str(error) if known and shortage.raised_in(error).startswith(("wsss_core", "stages")) else None
 
 
 def source_of(params: Params) -> Source:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
+
+from wsss_core import shortage, worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,33 +30,66 @@ def map_in_order(
         chunk: items sent with one message.
 
     Raises:
-        what the function raises, at once; items that have not begun are dropped. An error out of another process
-        names the module that raised it as `raised_in`.
+        what the function raises, in its item's turn; items that are not done by then are dropped. An error out of
+        another process brings the module that raised it as `raised_in`, and what had run out as `shortage`.
+        LostWorkerError: a process ended in the middle of its work.
     """
     if workers <= 1 or len(items) <= chunk:
         yield from map(function, items)
         return
+    parts = [items[i:i + chunk] for i in range(0, len(items), chunk)]
+    workers, others = min(workers, len(parts)), set(active_children())
+    own: set[BaseProcess] = set()
+    try:
+        with shortage.eased_by(shortage.WORKERS), _one_thread_each(), _pool(function, workers) as pool:
+            try:
+                with worker.starting():
+                    made = deque(pool.submit(_call, part) for part in parts)
+                own = set(active_children()) - others
+                while made:
+                    yield from made.popleft().result()
+            except BrokenProcessPool:
+                raise  # and the pool ends the other processes
+            except BaseException:
+                for process in own or set(active_children()) - others:
+                    process.kill()  # else the pool would wait for all that is to be done
+                raise
+    except BrokenProcessPool as error:
+        raise LostWorkerError([process.exitcode for process in own]) from error
+
+
+class LostWorkerError(RuntimeError):
+    """A process of the pool ended in the middle of its work; `shortage` says why, as far as its end tells."""
+
+    def __init__(self, exitcodes: Iterable[int | None]) -> None:
+        own = [code for code in exitcodes if code not in (None, 0, -signal.SIGTERM)]  # by SIGTERM the pool ends others
+        super().__init__(f"worker processes ended with exit codes {own}")
+        self.shortage = shortage.KILLED if -signal.SIGKILL in own else shortage.CRASHED
+
+
+def _pool(function: Callable, workers: int) -> ProcessPoolExecutor:
     # "spawn": a forked copy of a process that runs threads (torch, tqdm) may hang.
-    workers, context = min(workers, len(items)), get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, _assign, (function,)) as pool:
-        yield from pool.map(_call, items, chunksize=chunk)
+    with worker.starting():  # of semaphores, which a signal between their making and their registering would leave
+        return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (function,))
 
 
 _assigned: Callable[[Any], Any]
 
 
-def _assign(function: Callable) -> None:
+def _begin(function: Callable) -> None:
     global _assigned
     _assigned = function
+    worker.begin()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # with which a pool that lost a process ends the others
 
 
-def _call(item: Any) -> Any:
+def _call(items: Sequence[Any]) -> list[Any]:
     try:
-        return _assigned(item)
+        return [_assigned(item) for item in items]
     except Exception as error:
-        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-        # The traceback does not reach the parent, which tells errors by the module that raised them.
-        error.raised_in = frame.f_globals["__name__"]  # type: ignore[attr-defined]
+        # Traceback and causes do not reach the parent, which tells errors by them.
+        error.raised_in = shortage.raised_in(error)  # type: ignore[attr-defined]
+        error.shortage = shortage.of(error)  # type: ignore[attr-defined]
         raise
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from wsss_core import interruption, shortage, worker
 from wsss_core.data.index import Index
 from wsss_core.voc import IGNORE_INDEX
 
@@ -39,7 +40,8 @@ class Shuffled(Dataset, ABC):
     def __getitem__(self, position: int) -> dict:
         epoch, place = divmod(position, len(self.ids))
         order = np.random.default_rng([self.seed, epoch, self.stream]).permutation(len(self.ids))
-        with _seeded(self.seed, position, self.stream):
+        # A signal waits: a checkpoint that it leads to holds the random state that `_seeded` puts back.
+        with interruption.held_back(), _seeded(self.seed, position, self.stream):
             return self.sample(self.ids[order[place]])
 
     @abstractmethod
@@ -195,13 +197,22 @@ def batches(
         """The batches from `step` on; an error of a loader process is told as if it had happened here."""
         plan = [list(range(k * batch + rank, (k + 1) * batch, world)) for k in range(step, steps)]
         loader = DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available(),
-                            generator=torch.Generator())  # not torch's own: a resumed run would draw once more
-        try:
-            yield from loader
-        except ValueError as error:
-            raise ValueError(_without_traceback(str(error))) from error
+                            generator=torch.Generator(),  # not torch's own: a resumed run would draw once more
+                            worker_init_fn=_begin)
+        with shortage.eased_by(*[shortage.WORKERS] if workers else []):
+            try:
+                with worker.starting():
+                    loaded = iter(loader)
+                yield from loaded
+            except ValueError as error:
+                raise ValueError(_without_traceback(str(error))) from error
 
     return start
+
+
+def _begin(number: int) -> None:
+    """What a loader process does first; torch numbers them."""
+    worker.begin()
 
 
 def _without_traceback(message: str) -> str:

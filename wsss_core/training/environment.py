@@ -41,3 +41,8 @@ def precision() -> str | None:
 def resume_folder() -> Path:
     """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`)."""
     return Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or USUAL_RESUME_FOLDER)
+
+
+def debug() -> bool:
+    """Whether an error that is told in a sentence shows its traceback too (`WSSS_DEBUG=1`; default: no)."""
+    return os.environ.get("WSSS_DEBUG", "").strip() not in ("", "0")

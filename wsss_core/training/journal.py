@@ -24,7 +24,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsss_core import artifacts, manifests
+from wsss_core import artifacts, interruption, manifests
 from wsss_core.data.problems import named
 from wsss_core.training import environment
 from wsss_core.training.ranks import ALONE, Processes
@@ -119,6 +119,11 @@ def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) ->
 
 def publish(folder: Path, out: Path) -> None:
     """Put a finished folder of a journal in the place of `out`, which appears whole or stays as it was."""
+    with interruption.held_back():  # or a signal would find `out` gone, and the new folder not there yet
+        _publish(folder, out)
+
+
+def _publish(folder: Path, out: Path) -> None:
     for temporary in artifacts.half_written(folder):
         temporary.unlink()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from wsss_core import artifacts
+from wsss_core import artifacts, interruption, shortage
+from wsss_core.interruption import Interrupted
 from wsss_core.training import state_file
 
 
@@ -107,43 +108,47 @@ def fit(
     """
     bare = model
     model, optimizer = fabric.setup(bare, optimizer)
-    history, start = History(), 0
-    if checkpoint.exists():
-        start = _restore(checkpoint, model, optimizer, scheduler, history)
+    run = _restore(checkpoint, model, optimizer, scheduler) if checkpoint.exists() else _Run()
     model.train()
-    stretch, saved = _Stretch(), time.monotonic()
-    began = saved - history.seconds
+    saved = time.monotonic()
+    began = saved - run.history.seconds
+
+    def save() -> None:
+        run.history.seconds = time.monotonic() - began
+        if fabric.global_rank == 0 and not _broken_weights(bare):  # of which the next step's loss tells
+            _save(checkpoint, model, optimizer, scheduler, run)
+
     every = max(1, steps // NUM_HISTORY_ROWS)
-    with tqdm(total=steps, initial=start, desc=name, unit="step", disable=fabric.global_rank > 0) as bar:
-        for step, batch in zip(range(start, steps), batches(start), strict=False):
-            batch = _to_device(batch, fabric)
-            terms = losses(model, batch, step / steps)
-            total = torch.stack([*terms.losses.values()]).sum()
-            _check_finite(terms.losses, total, step=step, batch=batch)
-            optimizer.zero_grad(set_to_none=True)
-            fabric.backward(total)
-            optimizer.step()
-            rate = float(scheduler.get_last_lr()[0])
-            scheduler.step()
-            stretch.add({**terms.losses, **terms.seen})
-            if (step + 1) % every == 0 or step + 1 == steps:
-                row = stretch.means()
-                history.rows.append({"step": step + 1, "lr": rate, **row})
-                bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
-                stretch = _Stretch()
-            bar.update()
-            if watch:
-                watch(bare, step + 1)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS and fabric.global_rank == 0 and stretch.empty:
-                history.seconds = time.monotonic() - began
-                if not _broken_weights(bare):  # else the next step's loss says so, and the older checkpoint stays
-                    _save(checkpoint, model, optimizer, scheduler, history, step + 1)
-                saved = time.monotonic()
+    with (
+        shortage.eased_by(shortage.PRECISION, "batch", "augment.crop"),
+        tqdm(total=steps, initial=run.step, desc=name, unit="step", disable=fabric.global_rank > 0) as bar,
+    ):
+        try:
+            for step, batch in zip(range(run.step, steps), batches(run.step), strict=False):
+                with interruption.held_back():  # half a step is nothing to go on from
+                    terms, rate = _descend(
+                        model, batch, losses, optimizer, scheduler, fabric, step=step, progress=step / steps
+                    )
+                    run.stretch.add({**terms.losses, **terms.seen})
+                    if (step + 1) % every == 0 or step + 1 == steps:
+                        row = run.end_stretch(step=step + 1, lr=rate)
+                        bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
+                    bar.update()
+                    if watch:
+                        watch(bare, step + 1)
+                    run.step = step + 1
+                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                        save()
+                        saved = time.monotonic()
+        except Interrupted:
+            with interruption.held_back():
+                save()
+            raise
     fabric.barrier()
     if broken := _broken_weights(bare):
         raise DivergedError(f"{len(broken)} weights, {broken[0]} first, are not finite or absurdly large; {LOWER}")
-    history.seconds = time.monotonic() - began
-    return history
+    run.history.seconds = time.monotonic() - began
+    return run.history
 
 
 class _Stretch:
@@ -153,10 +158,6 @@ class _Stretch:
         self.sums: dict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
 
-    @property
-    def empty(self) -> bool:
-        return not self.counts
-
     def add(self, scalars: Mapping[str, torch.Tensor]) -> None:
         for name, value in scalars.items():
             self.sums[name] += value.item()
@@ -164,6 +165,41 @@ class _Stretch:
 
     def means(self) -> dict[str, float]:
         return {name: value / self.counts[name] for name, value in self.sums.items()}
+
+
+@dataclass
+class _Run:
+    """How far a training has come.
+
+    Attributes:
+        step: steps done.
+        history: of the stretches that are complete.
+        stretch: the steps since.
+    """
+
+    step: int = 0
+    history: History = field(default_factory=History)
+    stretch: _Stretch = field(default_factory=_Stretch)
+
+    def end_stretch(self, *, step: int, lr: float) -> dict[str, float]:
+        """The new row of the history."""
+        self.history.rows.append({"step": step, "lr": lr, **self.stretch.means()})
+        self.stretch = _Stretch()
+        return self.history.rows[-1]
+
+
+def _descend(model, batch: dict, losses: Losses, optimizer, scheduler, fabric: Fabric, *, step: int, progress: float):
+    """One step of the optimiser: its terms, and the learning rate that it took."""
+    batch = _to_device(batch, fabric)
+    terms = losses(model, batch, progress)
+    total = torch.stack([*terms.losses.values()]).sum()
+    _check_finite(terms.losses, total, step=step, batch=batch)
+    optimizer.zero_grad(set_to_none=True)
+    fabric.backward(total)
+    optimizer.step()
+    rate = float(scheduler.get_last_lr()[0])
+    scheduler.step()
+    return terms, rate
 
 
 def _to_device(batch: dict, fabric: Fabric) -> dict:
@@ -187,35 +223,41 @@ def _broken_weights(model: nn.Module) -> list[str]:
     return [name for name, values in weights.items() if not values.detach().float().abs().amax() < LARGEST]
 
 
-def _save(path: Path, model, optimizer, scheduler, history: History, step: int) -> None:
+def _save(path: Path, model, optimizer, scheduler, run: _Run) -> None:
     state = {
-        "step": step,
+        "step": run.step,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "scheduler": scheduler.state_dict(),
-        "rows": history.rows,
-        "seconds": history.seconds,
+        "rows": run.history.rows,
+        "seconds": run.history.seconds,
+        "sums": dict(run.stretch.sums),
+        "counts": dict(run.stretch.counts),
         "rng": torch.get_rng_state(),
         "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     try:
         state_file.save(path, state)
     except OSError as error:
-        logger.warning("no checkpoint at step %d (%s: %s); the training goes on", step, path, error.strerror)
+        logger.warning("no checkpoint at step %d (%s: %s)", run.step, path, error.strerror)
 
 
-def _restore(path: Path, model, optimizer, scheduler, history: History) -> int:
+def _restore(path: Path, model, optimizer, scheduler) -> _Run:
+    run = _Run()
     try:
         state = state_file.load(path)
-    except (state_file.DamagedError, OSError):
+    except (state_file.DamagedError, OSError) as error:
+        if shortage.of(error):
+            raise  # or this training would lose what it has
         logger.warning("%s is damaged: this training starts anew", path)
-        return 0
+        return run
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
-    history.rows.extend(state["rows"])
-    history.seconds = state["seconds"]
+    run.step, run.history = state["step"], History(state["rows"], state["seconds"])
+    run.stretch.sums.update(state["sums"])
+    run.stretch.counts.update(state["counts"])
     torch.set_rng_state(state["rng"])
     if len(state["gpu_rng"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["gpu_rng"])
-    return state["step"]
+    return run

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from wsss_core import shortage
 from wsss_core.data.index import Index
 from wsss_core.training import per_image
 from wsss_core.training.placement import network_pixels
@@ -43,7 +44,8 @@ def run(
         for image_id, result in zip(batch, made, strict=True):
             write(folder, image_id, result)
 
-    per_image.run(
-        ids, work, sizes=index.size, batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes,
-        processes=fabric, **options,
-    )  # fmt: skip
+    with shortage.eased_by(*options["params"]):
+        per_image.run(
+            ids, work, sizes=index.size, batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes,
+            processes=fabric, **options,
+        )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Processes that a command starts to share its work: they leave signals to it, and end with it."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wsss_core import interruption
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that the system sends when the thread that started this process ends."""
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Start processes inside: a signal to this one raises after the block, one from the terminal spares the new ones.
+
+    Python runs handlers inside a fork, where an exception is dropped, and a lock of `logging` stays held; and Ctrl-C,
+    which reaches all processes at once, would find the new ones before they can `begin`.
+    """
+    with interruption.held_back():
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _of_the_terminal())
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def begin() -> None:
+    """What such a process does first: ignore the signals that its command answers, and end when the command does.
+
+    A command that is killed would leave processes behind that wait for ever, with all that they hold.
+    """
+    for signum in interruption.SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+    interruption.forget()
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Kill this process when its parent ends, or now if it has ended."""
+    parent = multiprocessing.parent_process()
+    if not _asked_the_system() and parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+    if parent is not None and parent.pid != os.getppid():
+        os._exit(1)
+
+
+def end_all() -> None:
+    """Kill the processes that multiprocessing started for this one, pools' and loaders', and wait for their end."""
+    before = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") else None
+    if before is not None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler raises an error for each loader that is killed
+    try:
+        left = multiprocessing.active_children()
+        for process in left:
+            process.kill()
+        for process in left:
+            process.join()
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGCHLD, before)
+
+
+def _of_the_terminal() -> set[signal.Signals]:
+    return {signum for signum in interruption.SIGNALS if signum != signal.SIGTERM}
+
+
+def _asked_the_system() -> bool:
+    """Whether the system kills this process when its parent ends: Linux does, even in the middle of native code."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+    return prctl is not None and prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) == 0
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
