@@ -23,8 +23,8 @@ def test_cells_that_stick_out_count_their_pixels_inside():
 
 @pytest.mark.parametrize("other", [0, 1, IGNORE_INDEX])
 def test_what_lies_outside_the_image_has_no_vote(other):
-    labels = torch.full((1, 4, 5), other)
-    labels[0, 3, 3:] = 8  # two of the last cell's nine pixels are inside
+    labels = torch.full((1, 5, 6), other)
+    labels[0, 4, 4:] = 8  # two of the last cell's sixteen pixels are inside
     assert pool_majority(labels, (2, 2)).tolist() == [[[other, other], [other, 8]]]
 
 

@@ -66,7 +66,7 @@ def test_the_steps_of_the_moments_get_a_folder_each_with_every_photograph(tmp_pa
     album = open_album(index, tmp_path / "out", at=(0.05, 0.25, 0.5, 1.0))
     for steps in range(1, 21):
         album.watch(nn.Identity(), steps)
-    album.publish(params={})
+    album.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == ["manifest.json", *(
         f"step_{steps}/{image_id}.png" for steps in ("01", "05", "10", "20") for image_id in SIZES
     )]  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_photograph_comes_as_a_batch_of_one_without_padding(tmp_path, index):
 def test_labels_are_label_maps_of_the_photograph_s_size(tmp_path, index):
     album = open_album(index, tmp_path / "out")
     album.watch(nn.Identity(), 20)
-    album.publish(params={})
+    album.publish(params={}, supervised_by="I")
     for image_id, (height, width) in SIZES.items():
         labels = artifacts.read_labels(tmp_path / "out/step_20", image_id)
         assert labels.shape == (height, width)
@@ -144,7 +144,7 @@ def test_a_large_photograph_is_labelled_smaller_and_its_labels_are_its_size(tmp_
     label = Labeller()
     album = open_album(index_of(tmp_path, {"large": (80, 100), "small": (40, 50)}), tmp_path / "out", label=label)
     album.watch(nn.Identity(), 20)
-    album.publish(params={})
+    album.publish(params={}, supervised_by="I")
     assert [batch["image"].shape for batch in label.batches] == [(1, 3, 40, 50)] * 2
     assert [batch["roi"].shape for batch in label.batches] == [(1, 40, 50)] * 2
     labels = artifacts.read_labels(tmp_path / "out/step_20", "large")
@@ -157,7 +157,7 @@ def test_a_tiny_photograph_is_labelled_larger_and_its_labels_are_its_size(tmp_pa
     label = Labeller()
     album = open_album(index_of(tmp_path, {"tiny": (6, 9)}), tmp_path / "out", label=label)
     album.watch(nn.Identity(), 20)
-    album.publish(params={})
+    album.publish(params={}, supervised_by="I")
     assert label.batches[0]["image"].shape == (1, 3, 32, 32)
     assert artifacts.read_labels(tmp_path / "out/step_20", "tiny").shape == (6, 9)
 
@@ -169,7 +169,7 @@ def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest
     album.watch(nn.Identity(), 5)
     assert names(out) == ["old.txt"]
     album.watch(nn.Identity(), 20)
-    album.publish(params={"lr": 1})
+    album.publish(params={"lr": 1}, supervised_by="I")
     assert names(out) == ["manifest.json", *(f"step_{k}/{name}.png" for k in ("05", "20") for name in SIZES)]
     manifest = artifacts.read_json(out / "manifest.json")
     assert (manifest["stage"], manifest["count"]) == ("snapshots", 4)
@@ -179,7 +179,7 @@ def test_an_album_that_lacks_a_picture_is_not_published(tmp_path, index):
     album = open_album(index, tmp_path / "out", at=(0.25, 1.0))
     album.watch(nn.Identity(), 20)
     with pytest.raises(artifacts.ArtifactError, match=r"lacks 2 of 4 results \(step_05/a.png, .*: delete .*/k and run"):
-        album.publish(params={})
+        album.publish(params={}, supervised_by="I")
     assert not (tmp_path / "out").exists()
 
 
@@ -191,7 +191,7 @@ def test_the_manifest_tells_other_labels_apart(tmp_path, index):
     for label in (Labeller(), Labeller(), nothing):
         album = open_album(index, tmp_path / "out", label=label)
         album.watch(nn.Identity(), 20)
-        album.publish(params={})
+        album.publish(params={}, supervised_by="I")
         contents.append(artifacts.read_json(tmp_path / "out/manifest.json")["content"])
     assert contents[0] == contents[1] != contents[2]
 
@@ -200,7 +200,7 @@ def test_a_resumed_run_keeps_the_earlier_moments(tmp_path, index):
     open_album(index, tmp_path / "out", at=(0.25, 1.0)).watch(nn.Identity(), 5)
     resumed = open_album(index, tmp_path / "out", at=(0.25, 1.0))
     resumed.watch(nn.Identity(), 20)
-    resumed.publish(params={})
+    resumed.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == [
         "manifest.json", *(f"step_{k}/{name}.png" for k in ("05", "20") for name in SIZES)
     ]  # fmt: skip
@@ -210,5 +210,5 @@ def test_what_a_killed_run_left_half_written_is_not_published(tmp_path, index):
     album = open_album(index, tmp_path / "out")
     album.watch(nn.Identity(), 20)
     (album.folder / "step_20/.a.png.4711").write_bytes(b"half")
-    album.publish(params={})
+    album.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == ["manifest.json", *(f"step_20/{name}.png" for name in SIZES)]
