@@ -27,7 +27,7 @@ OVERRIDES = {
     "saliency.weights": lambda name: "u2net.onnx",  # of random weights
     "*.batch": lambda batch: 2,
     "*.epochs": lambda epochs: 2 * 2 / NUM_TRAIN,  # two steps of two pictures
-    "*.augment.crop": lambda crop: min(crop, 97),
+    "*.augment.crop": lambda crop: min(crop, 65),
     "*.scales": lambda scales: [1.0, 0.5],
 }
 """What becomes of a preset's value, by its place; null stays null, and all else is what `wsss preset use` writes."""
@@ -55,7 +55,7 @@ def make_networks_narrow(patch: pytest.MonkeyPatch) -> None:
     """Build those of NARROW with fewer channels from here on."""
     whole = timm.create_model
     patch.setattr("wsss_core.models.resnet38d.ResNet38d", narrow_resnet38d)
-    patch.setattr(timm, "create_model", lambda name, **options: whole(name, **options, **NARROW.get(name, {})))
+    patch.setattr(timm, "create_model", lambda name, **options: whole(name, **{**NARROW.get(name, {}), **options}))
 
 
 def overridden(params: dict, above: str = "") -> dict:
