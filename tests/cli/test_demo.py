@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 from workspace import ROOT, Workspace, told
 
 from wsss_core.cli import demo as module
+from wsss_core.cli import preset
 from wsss_core.cli.demo import demo
 from wsss_core.params import load_params
 
@@ -44,7 +45,7 @@ def test_the_users_parameters_and_artifacts_stay(repository):
 
 @pytest.mark.parametrize("used", ["voc12", "voc12_mini", "voc12_resnet50"])
 def test_it_runs_the_shipped_parameters_after_any_preset(repository, used):
-    module.merge(repository.folder / "params.yaml", content(repository.folder / f"presets/{used}.yaml"), source=used)
+    module.merge(repository.folder / "params.yaml", preset.read_preset(used), source=used)
     repository.invoke(demo)
     assert content(repository.folder / ".demo/params.yaml") == content(ROOT / "params.yaml")
 

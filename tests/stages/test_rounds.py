@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from PIL import Image
 from workspace import Workspace, run_graph
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 from wsss_core.report import tables
 from wsss_core.training import checkpoint
@@ -38,6 +39,14 @@ def keep(workspace: Workspace, folder, edit) -> None:
         if palette:
             changed.putpalette(palette)
         changed.save(path)
+    if (workspace.folder / folder / artifacts.MANIFEST).exists():
+        describe(workspace.folder / folder)
+
+
+def describe(folder: Path) -> None:
+    """Give a stage's folder the manifest of what it holds now."""
+    told = artifacts.read_json(folder / artifacts.MANIFEST)
+    manifests.write(folder, stage=told["stage"], params={}, paths=manifests.files_of(folder).values())
 
 
 # ---- what they leave
@@ -267,6 +276,7 @@ def test_labels_of_which_no_pixel_is_labelled(joint):
 def test_labels_of_which_one_has_no_pixel_are_counted(joint, caplog):
     path = joint.folder / AUX_LABELS / "round_0/train_00002.png"
     artifacts.write_labels(path.parent, path.stem, np.full((64, 80), 255, np.uint8))
+    describe(path.parent)
     joint.run_with("train_joint", "--method", "auxsegnet", "--round", "1")
     assert "1 of 6 label maps in data/pseudo_labels/auxsegnet/round_0 have no labelled pixel" in caplog.text
 
