@@ -7,18 +7,21 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from contextlib import chdir, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mutations
 import numpy as np
+import onnx_bytes
 import torch
 from PIL import Image
 from ruamel.yaml import YAML
 from safetensors.torch import save
 
-from wsss_core import artifacts, voc
+from wsss_core import artifacts, manifests, voc
+from wsss_core.data import scenes
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
@@ -28,10 +31,11 @@ from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import open_masks, read_labels
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
+from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
 from wsss_core.report import tables
-from wsss_core.training import checkpoint, journal
+from wsss_core.training import checkpoint, provenance, state_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,6 +189,11 @@ def as_torch(tree: Any) -> bytes:
     return file.getvalue()
 
 
+def as_model(tree: Any) -> bytes:
+    """A model with the digest of what it holds, so that what it holds is looked at."""
+    return as_torch({**tree, "digest": state_file._digest_of(tree)} if isinstance(tree, dict) else tree)
+
+
 def as_safetensors(tree: Any) -> bytes:
     header = mutations.as_json(tree)
     return len(header).to_bytes(8, "little") + header + bytes(48)
@@ -217,7 +226,15 @@ METRICS = {"split": "train", "miou": 0.5, "miou_labelled": 0.6, "coverage": 0.9,
            "oracle_threshold": 0.2, "iou": {"cat": 0.5, "dog": None}, "max_f": 0.5, "mae": 0.1}  # fmt: skip
 HISTORY = b"step\tlr\ttags\treliable_share\n1\t0.1\t0.5\t\n2\t0.05\t0.4\t0.2\n"
 CONFUSION = b"truth,background,cat\nbackground,5,1\ncat,2,7\n"
-MANIFEST = {"stage": "cam", "count": 1, "content": "00", "params": "00", "versions": {"numpy": "2"}}
+FILES = {"a.png": artifacts.digest_of("a"), "b.png": artifacts.digest_of("b")}
+MANIFEST = {"stage": "cam", "supervision": "I", "count": 2, "content": manifests._digest_of(FILES), "params": "00",
+            "files": FILES}  # fmt: skip
+PROVENANCE = {"artifact": "cam", "code": {"digest": "0", "files": {}}, "files": {"cam/a.png": "0"}, "commit": None}
+RECIPE = scenes._recipe(num_train=1, num_val=0, num_saliency=0, height=64, width=64, seed=0)
+ONNX = onnx_bytes.model(
+    onnx_bytes.tensor("one.weight", (2, 3, 1, 1), onnx_bytes.block(9, bytes(24))),
+    onnx_bytes.node("Conv", "x", "one.weight", "one.bias"),
+)
 
 
 def scores() -> dict[str, Any]:
@@ -241,6 +258,28 @@ def label_map() -> bytes:
     image.putpalette(voc.palette())
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def artifact(folder: Path) -> None:
+    for name in FILES:
+        _put(folder / "cam" / name, b"")
+
+
+def manifest(folder: Path) -> None:
+    manifests.is_empty(folder / "cam")
+    manifests.supervision_of(folder / "cam")
+    with suppress(artifacts.ArtifactError):  # the files are none of that digest
+        manifests.check(folder / "cam")
+
+
+def provenance_of(folder: Path) -> None:
+    with chdir(folder):
+        provenance.check(Path("cam/b.png"))
+
+
+def scenes_recipe(folder: Path) -> None:
+    with suppress(FileExistsError):  # which names the folder and the way out, as every command tells it
+        scenes._refuse_foreign(folder)
 
 
 def rows(folder: Path) -> None:
@@ -302,7 +341,7 @@ READERS: dict[str, Reader] = {
         {"one.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
          "two.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [24, 48]}}, as_safetensors),
     "weights params": Reader("a.params", MXNET, lambda folder: read_state_dict(folder / "a.params")),
-    "model": Reader("model.pt", b"", lambda folder: checkpoint.load(folder), None, as_torch, slow=20),
+    "model": Reader("model.pt", b"", lambda folder: checkpoint.load(folder), None, as_model, slow=20),
     "params.yaml": Reader("params.yaml", (ROOT / "params.yaml").read_bytes(),
                           lambda folder: load_params(folder / "params.yaml"), yaml_tree(), as_yaml, slow=40),
     "metrics": Reader("cam.json", mutations.as_json(METRICS), rows, METRICS),
@@ -312,9 +351,11 @@ READERS: dict[str, Reader] = {
                       mutations.cells(HISTORY, "\t"), lambda tree: mutations.as_table(tree, "\t")),
     "confusion": Reader("cam.csv", CONFUSION, lambda folder: tables.read_confusion(folder / "cam.csv").shares(),
                         mutations.cells(CONFUSION, ","), lambda tree: mutations.as_table(tree, ",")),
-    "manifest": Reader("cam/manifest.json", mutations.as_json(MANIFEST),
-                       lambda folder: (journal.content_digest(folder / "cam"), artifacts.is_empty(folder / "cam")),
-                       MANIFEST),
+    "manifest": Reader("cam/manifest.json", mutations.as_json(MANIFEST), manifest, MANIFEST, prepare=artifact),
+    "provenance": Reader("reports/provenance/cam.json", mutations.as_json(PROVENANCE), provenance_of, PROVENANCE,
+                         prepare=artifact),
+    "scenes": Reader("recipe.json", mutations.as_json(RECIPE), scenes_recipe, RECIPE),
+    "weights onnx": Reader("a.onnx", ONNX, lambda folder: read_onnx(folder / "a.onnx")),
     "score maps": Reader("a.npz", mutations.as_npz(scores()), lambda folder: artifacts.read_scores(folder, "a"),
                          scores(), mutations.as_npz),
     "label map": Reader("a.png", label_map(), lambda folder: artifacts.read_labels(folder, "a")),
@@ -325,5 +366,5 @@ READERS: dict[str, Reader] = {
 
 def completed(reader: Reader) -> Reader:
     """The reader with what takes seconds to make, and so is made only when it is needed."""
-    return replace(reader, content=as_torch(model()), tree=model()) if reader.file == "model.pt" else reader
+    return replace(reader, content=as_model(model()), tree=model()) if reader.file == "model.pt" else reader
 
