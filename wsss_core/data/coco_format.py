@@ -150,7 +150,7 @@ def _check_names(path: Path, name: str, entries: list[dict]) -> None:
 def _shown(name: str, place: int, entry: object) -> str:
     """How a message calls an entry: by its place in its list, and its id where it has one."""
     number = entry.get("id") if isinstance(entry, dict) else None
-    return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {str(number)[:40]})"
+    return f"{name}[{place}]" if number is None else f"{name}[{place}] (id {json.dumps(number)[:40]})"
 
 
 def read_coco(source: Source) -> Contents:

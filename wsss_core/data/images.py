@@ -75,7 +75,7 @@ COLOURED = 16
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # What Pillow's decoders were seen to raise on damaged bytes (its own PNG reader raises SyntaxError).
 _DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error,
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError, struct.error,
     zlib.error,
 )  # fmt: skip
 _HIGH_BYTE_OF_14_BITS = 1 << 6

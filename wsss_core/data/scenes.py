@@ -243,8 +243,8 @@ def _recipe(num_train: int, num_val: int, num_saliency: int, height: int, width:
 def _read_recipe(root: Path) -> dict | None:
     """The recipe of the set in root; None where there is none of ours."""
     try:
-        recipe = json.loads((root / _RECIPE).read_text())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        recipe = json.loads((root / _RECIPE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):  # no file, no text, no JSON
         return None
     return recipe if isinstance(recipe, dict) and recipe.get("generator") == _GENERATOR else None
 

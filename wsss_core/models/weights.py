@@ -20,7 +20,7 @@ WRAPPERS = ("state", "state_dict", "model_state_dict", "model")
 """Under which of its keys a checkpoint keeps the state dict, where it holds more than that."""
 FOREIGN = (
     UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError,
-    struct.error,
+    ArithmeticError, struct.error,
 )  # fmt: skip
 """What reading a file with `torch.load` was seen to raise where others wrote it, or where it is not whole."""
 COUNTER_KEY = "num_batches_tracked"
@@ -99,7 +99,8 @@ def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, s
         remedy: what to do if they are another architecture's; ends the message.
 
     Raises:
-        ValueError: a tensor of `net` is missing or has another shape: it is another architecture.
+        ValueError: a tensor of `net` is missing or has another shape: it is another architecture; or tensors hold what
+            no network computes with.
     """
     wanted = net.state_dict()
     state = _without_prefix(state, wanted.keys())
@@ -118,7 +119,21 @@ def load_weights(net: nn.Module, state: dict[str, torch.Tensor], *, name: str, s
             ", ".join(unexpected[:4]),
             ", ..." if len(unexpected) > 4 else "",
         )
-    net.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+    filling = {key: state[key] for key in wanted if key in state}
+    broken = [key for key, tensor in filling.items() if not _is_usable(tensor, like=wanted[key])]
+    if broken:
+        raise ValueError(
+            f"{source} holds {len(broken)} tensors for {name} that are not finite numbers of floating point"
+            f" ({broken[0]} the first); fetch the file again"
+        )
+    net.load_state_dict(filling, strict=False)
+
+
+def _is_usable(tensor: torch.Tensor, *, like: torch.Tensor) -> bool:
+    """Whether a tensor is a dense one of finite numbers, of floating point where the network's are."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        return False
+    return not like.is_floating_point() or (tensor.is_floating_point() and bool(tensor.isfinite().all()))
 
 
 def _without_prefix(state: dict[str, torch.Tensor], wanted: Container[str]) -> dict[str, torch.Tensor]:

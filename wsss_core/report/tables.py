@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from wsss_core import artifacts, supervision
@@ -70,7 +70,13 @@ class _Metrics(TypedDict):
     mae: NotRequired[float | None]
 
 
-_METRICS = TypeAdapter(_Metrics)
+class _Times(TypedDict):
+    """What is read of the file that a training writes of how long it took."""
+
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+_METRICS, _TIMES = TypeAdapter(_Metrics), TypeAdapter(_Times)
 
 
 @dataclass(frozen=True)
@@ -139,11 +145,10 @@ def read_metrics(path: Path) -> dict[str, Any]:
 
 def read_seconds(path: Path) -> float:
     """How long a training took, from the file that it wrote beside its history. Raises ArtifactError."""
-    content = artifacts.read_json(provenance.check(path))
-    seconds = content.get("seconds") if isinstance(content, dict) else None
-    if not isinstance(seconds, int | float) or not isfinite(seconds) or seconds < 0:
-        raise _broken(path, "a file of training times")
-    return seconds
+    try:
+        return _TIMES.validate_python(artifacts.read_json(provenance.check(path)), strict=True)["seconds"]
+    except ValidationError:
+        raise _broken(path, "a file of training times") from None
 
 
 def title(name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from torch import nn
 
 from wsss_core import artifacts, layout
@@ -49,6 +50,9 @@ class Description:
         return self.network == "ssnet" or bool(self.options.get("saliency"))
 
 
+_DESCRIPTION = TypeAdapter(Description)
+
+
 def build(description: Description) -> nn.Module:
     """The network as it starts: pretrained backbone where one is named, new layers at random."""
     return build_network(
@@ -78,11 +82,9 @@ def load(path: Path) -> tuple[Any, Description]:
     with artifacts.reading(file), _expecting_ours(file):
         content = state_file.load(file)
         state = content.pop("state")
-        description = Description(**{**content, "classes": tuple(content["classes"])})
-        without_weights = {**description.backbone, "weights": "none"}
-    model = build_network(description.network, num_classes=len(description.classes), backbone=without_weights,
-                          options=description.options)
+        description = _DESCRIPTION.validate_python(content)
     with _expecting_ours(file):
+        model = _built(file, description)
         model.load_state_dict(state)
     if broken := [name for name, values in state.items() if not values.isfinite().all()]:
         raise artifacts.ArtifactError(
@@ -90,6 +92,14 @@ def load(path: Path) -> tuple[Any, Description]:
             f" lower optimizer.lr (`{layout.made_by(file)}`)"
         )
     return model.eval(), description
+
+
+def _built(file: Path, description: Description) -> nn.Module:
+    """The network without its weights."""
+    try:
+        return build(replace(description, backbone={**description.backbone, "weights": "none"}))
+    except ValueError as error:  # which says what is missing here: timm may not know the name, or not at this stride
+        raise artifacts.ArtifactError(f"{file} holds a network that cannot be built here: {error}") from error
 
 
 def file_of(path: Path) -> Path:
@@ -113,6 +123,8 @@ def _expecting_ours(file: Path) -> Iterator[None]:
                 f" (`{layout.made_by(file)}`)"
             ) from error
         raise _not_ours(file) from error
+    except artifacts.ArtifactError:
+        raise
     except FOREIGN as error:
         raise _not_ours(file) from error
 

@@ -86,7 +86,7 @@ def check(path: Path) -> Path:
         ArtifactError: it is missing, was damaged, or changed by hand.
     """
     name = path.as_posix()
-    records = [artifacts.read_json(record)["files"] for record in sorted(layout.PROVENANCE.rglob("*.json"))]
+    records = [_files_in(record) for record in sorted(layout.PROVENANCE.rglob("*.json"))]
     known = [files[name] for files in records if name in files]
     with artifacts.reading(path):
         digest = artifacts.file_digest(path)
@@ -95,6 +95,15 @@ def check(path: Path) -> Path:
             f"{path} is not what its stage wrote: damaged, or changed by hand; `dvc repro` makes it anew"
         )
     return path
+
+
+def _files_in(record: Path) -> dict:
+    """The digests that a record keeps."""
+    content = artifacts.read_json(record)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict):
+        raise artifacts.ArtifactError(f"{record} is damaged; delete it and run `dvc repro`")
+    return files
 
 
 def _commit() -> str | None:

@@ -1,0 +1,41 @@
+"""Curves of any numbers that a table can hold."""
+
+import os
+import warnings
+from math import nan
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wsss_core.report import figures
+
+EXAMPLES = int(os.environ.get("WSSS_FUZZ", "0")) // 200 or 3
+
+numbers = st.one_of(st.just(nan), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, 0.5, 1e308]))
+KINDS = {
+    "history": (("step", "lr", "tags", "$x_1$ <b>&", "reliable_share", "tags_raw"), figures.history_curve),
+    "moments": (("step", *figures.MOMENTS), figures.moments_curve),
+    "thresholds": (
+        ("threshold", "miou"),
+        lambda columns: figures.threshold_curve(columns["threshold"], columns["miou"], oracle=0.2),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_table_of_numbers_is_drawn(kind):
+    names, draw = KINDS[kind]
+    rows = st.lists(st.tuples(*[numbers] * len(names)), max_size=4)
+
+    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(rows)
+    def is_drawn(table: list) -> None:
+        columns = {name: [row[place] for row in table] for place, name in enumerate(names)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # matplotlib's of numbers near the largest
+            assert ElementTree.fromstring(draw(columns)).tag.endswith("svg")
+
+    is_drawn()
