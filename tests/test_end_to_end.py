@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from clone import LABELS, STAGE_LINE, Clone, copy_sources
 from ruamel.yaml import YAML
 from workspace import ROOT, STAGES
 
@@ -20,64 +17,11 @@ from wsss_core.models.u2net import U2Net
 
 pytestmark = pytest.mark.slow
 
-STAGE_LINE = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
-ALWAYS = {"weights"}
-"""What runs each time, since it looks whether files outside the graph are still the same."""
-LABELS = "data/pseudo_labels/affinitynet"
 SMALLER = {
     "dataset": {"scenes": {"num_train": 8, "num_val": 3, "num_saliency": 0}},
     "train_cam": {"epochs": 1},
     "train_deeplab": {"epochs": 1},
 }
-
-
-class Clone:
-    """A clone of the repository as a user has it, with this environment's commands."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        bin_folder = str(Path(sys.executable).parent)
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")}
-        self.environment = {
-            **variables,
-            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(folder),  # the clone's code, not the installed package's
-            "OMP_NUM_THREADS": "1",
-            "WSSS_WORKERS": "0",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            **{f"GIT_{name}": "test@example.org" for name in
-               ("AUTHOR_NAME", "AUTHOR_EMAIL", "COMMITTER_NAME", "COMMITTER_EMAIL")},
-        }
-
-    def run(self, *command: str, **environment: str) -> str:
-        """The output of a command that must succeed."""
-        result = subprocess.run(
-            command, cwd=self.folder, env={**self.environment, **environment}, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        assert result.returncode == 0, f"{' '.join(command)}:\n{result.stdout[-4000:]}"
-        return result.stdout
-
-    def stages_run_by(self, *command: str, **environment: str) -> set[str]:
-        """The stages that a dvc command ran anew but ALWAYS; those taken from its cache do not count."""
-        return set(STAGE_LINE.findall(self.run(*command, **environment))) - ALWAYS
-
-    def labels(self) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in (self.folder / LABELS).iterdir()}
-
-
-def sources() -> list[str]:
-    """Every file of the repository that Git has or would take."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
-
-
-def copy_sources(folder: Path) -> None:
-    for name in sources():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
 
 
 @pytest.fixture(scope="module")

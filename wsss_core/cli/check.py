@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wsss_core import layout
+from wsss_core.cli.dvc_run import linked_outputs
 from wsss_core.cli.stage import PATH, ensure_scenes, source_of, telling_errors
 from wsss_core.data.check import check_dataset
 from wsss_core.data.problems import Problem
@@ -23,7 +24,8 @@ def check(params_file: Path) -> None:
     click.echo(f"{params_file}: parameters are valid")
     ensure_scenes(params)
     report = check_dataset(source_of(params), prepared=layout.INDEX, workers=environment.workers())
-    report = replace(report, problems=(*_unknown_backbones(params), *_missing_weights(params), *report.problems))
+    own = (*_linked_outputs(), *_unknown_backbones(params), *_missing_weights(params))
+    report = replace(report, problems=(*own, *report.problems))
     click.echo(report.text())
     if not report.ok:
         raise click.exceptions.Exit(1)
@@ -34,6 +36,11 @@ def _backbones(params: Params) -> dict[str, Backbone | BackboneOverride]:
     own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
     steps = {f"ssnet.{step}.backbone": p.backbone for step, p in params.ssnet if isinstance(p, Training)}
     return {"backbone": params.backbone, **own, **steps}
+
+
+def _linked_outputs() -> list[Problem]:
+    reason = linked_outputs()
+    return [Problem("linked folder", str(layout.INDEX.parent), reason)] if reason else []
 
 
 def _unknown_backbones(params: Params) -> list[Problem]:

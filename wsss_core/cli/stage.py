@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from wsss_core import artifacts, interruption, layout, manifests, shortage, worker
+from wsss_core.cli import dvc_run
 from wsss_core.data import scenes
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
@@ -45,7 +46,10 @@ def command(function: Callable[..., None]) -> click.Command:
     @telling_errors
     def run(params_file: Path, **options) -> None:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
-        function(load_params(params_file), **options)
+        dvc_run.refuse_linked_outputs()
+        params = load_params(params_file)
+        with dvc_run.telling_of_a_copy(params):
+            function(params, **options)
 
     return run
 
@@ -87,7 +91,8 @@ def _ending(error: BaseException) -> Exception | None:
     if isinstance(error, click.ClickException):
         return error
     message = shortage.sentence(error) or _told(error)
-    return None if message is None else click.ClickException(message)
+    notes = getattr(error, "__notes__", ())  # of `dvc_run.telling_of_a_copy`
+    return None if message is None else click.ClickException("\n".join([message, *notes]))
 
 
 def _stopped() -> click.exceptions.Exit:

@@ -1,0 +1,77 @@
+"""Experiments of each kind that DVC has, with a data set of the user's own that Git ignores."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from clone import Clone, copy_sources
+from PIL import Image
+from ruamel.yaml import YAML
+
+pytestmark = pytest.mark.slow
+
+DATA = "data/raw/mine"
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone with a set of four images; its graph is `prepare` alone, which is enough to tell where one runs."""
+    made = Clone(tmp_path_factory.mktemp("experiments") / "wsss")
+    copy_sources(made.folder)
+    for graph in (made.folder / "pipelines").glob("*/dvc.yaml"):
+        graph.unlink()
+    graph = made.folder / "dvc.yaml"
+    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
+    with graph.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump({"stages": {"prepare": stages["prepare"]}}, file)
+    (made.folder / DATA).mkdir(parents=True)
+    for number in range(4):
+        Image.new("RGB", (40, 30), (number, 0, 0)).save(made.folder / DATA / f"{number}.png")
+    (made.folder / DATA / "labels.csv").write_text("image,labels\n0,cat\n1,dog\n2,cat;dog\n3,\n")
+    made.run("wsss", "preset", "use", "scenes_tiny", "--set=dataset.format=folder", f"--set=dataset.root={DATA}")
+    made.run("git", "init", "--quiet")
+    made.run("dvc", "repro")
+    made.run("git", "add", "--all")
+    made.run("git", "commit", "--quiet", "--message", "Run")
+    return made
+
+
+def test_an_experiment_in_the_workspace(clone):
+    assert "prepare" in clone.stages_run_by("dvc", "exp", "run", "--name", "here", "-S", "dataset.classes=[dog,cat]")
+    clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+
+
+def test_a_temporary_one_without_the_data_says_what_helps(clone):
+    output = clone.fail("dvc", "exp", "run", "--temp", "-S", "dataset.classes=[dog,cat,emu]")
+    assert f"{DATA}: there is no such folder" in output
+    assert f"absolute paths into params.yaml ({clone.folder / DATA}), or queue the experiment with" in output
+    assert f"--copy-paths {DATA}" in output
+
+
+def test_both_remedies_help_a_temporary_one(clone):
+    remedies = {"copied": ["--copy-paths", DATA], "absolute": ["-S", f"dataset.root={clone.folder / DATA}"]}
+    for name, remedy in remedies.items():
+        command = ["dvc", "exp", "run", "--temp", "--name", name, "-S", "dataset.classes=[cat,dog,yak]", *remedy]
+        assert "prepare" in clone.stages_run_by(*command)
+
+
+def test_a_queue_runs_here_or_in_the_background(clone):
+    for number, command in enumerate((["exp", "run", "--run-all"], ["queue", "start"])):
+        setting = f"dataset.classes=[cat,dog,c{number}]"
+        clone.run("dvc", "exp", "run", "--queue", "--name", f"queued-{number}", "-S", setting, "--copy-paths", DATA)
+        clone.run("dvc", *command)
+        deadline = time.monotonic() + 120
+        while f"queued-{number}" not in clone.run("dvc", "exp", "list", "--name-only"):
+            assert time.monotonic() < deadline, clone.run("dvc", "queue", "status")
+            time.sleep(1)
+
+
+def test_a_linked_folder_of_artifacts_ends_at_once_with_a_sentence(clone):
+    (clone.folder / "data").rename(clone.folder / "disk")
+    (clone.folder / "data").symlink_to("disk")
+    try:
+        assert "data is a link, and DVC keeps no artifact behind a link" in clone.fail("dvc", "repro", "--force")
+    finally:
+        (clone.folder / "data").unlink()
+        (clone.folder / "disk").rename(clone.folder / "data")
