@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from wsss_core.report import figures
 
+pytestmark = pytest.mark.fuzz
+
 EXAMPLES = int(os.environ.get("WSSS_FUZZ", "0")) // 200 or 3
 
 numbers = st.one_of(st.just(nan), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, 0.5, 1e308]))

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from readers import READERS, Reader, completed
 
+pytestmark = pytest.mark.fuzz
+
 EXAMPLES = int(os.environ.get("WSSS_FUZZ", "0"))
 FEW = 40
 SECONDS = 20
