@@ -59,7 +59,7 @@ def telling_of_a_copy(params: Params) -> Iterator[None]:
     except Exception as error:
         note = _missing_in_the_copy(params)
         if note and isinstance(error, click.ClickException):
-            error.message = f"{error.message}\n{note}"
+            error.message = f"{error.message}\n{note}"  # type: ignore[misc]
         elif note:
             error.add_note(note)
         raise
