@@ -21,6 +21,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ MODULES = {
     "np", "torch", "F", "nn", "v2", "os", "math", "random", "shutil", "json", "artifacts", "layout", "cam", "grids",
     "lattice", "pairs", "fusion", "voc",
 }  # fmt: skip
+imports = cache(code_digest.direct)
 NAMES = {a: b for pair in PAIRS for a, b in (pair.split(), pair.split()[::-1])}
 
 
@@ -116,18 +118,22 @@ def mutated(path: Path, number: int, draw: random.Random) -> tuple[str, str]:
 
 
 def tests_of(path: Path, *, reach: int) -> list[str]:
-    """The test files that import a module by the fewest steps, or by up to `reach` more; its namesakes first."""
-    found = []
+    """The test files that import a module by the fewest steps, or by up to `reach` more; its namesakes first.
+
+    Those that run whole stages only where no other does.
+    """
+    found: list[tuple] = []
     for test in sorted((ROOT / "tests").rglob("test_*.py")):
         test, steps = test.relative_to(ROOT), 0
         seen = level = {test}
         while level and path not in level:
-            level, steps = {file for one in level for file in code_digest.direct(one)} - seen, steps + 1
+            level, steps = {file for one in level for file in imports(one)} - seen, steps + 1
             seen = seen | level
-        if level and not test.as_posix().startswith(FAR):
-            found.append((steps, path.parts[1] != test.parts[1], path.stem not in test.stem, test.as_posix()))
-    least = min(found)[0] if found else 0
-    return [test for steps, *_, test in sorted(found) if steps <= least + reach]
+        far = test.as_posix().startswith(FAR)
+        if level:
+            found.append((far, steps, path.parts[1] != test.parts[1], path.stem not in test.stem, test.as_posix()))
+    far, least, *_ = min(found, default=(False, 0))
+    return [test for kind, steps, *_, test in sorted(found) if kind == far and steps <= least + reach]
 
 
 def _run(tests: list[str], copy: Path) -> int:
@@ -154,6 +160,8 @@ class _Limit:
 
 def outcome(tests: list[str], copy: Path) -> str:
     """`survived` or `killed`, perhaps by a signal: the end of a process that runs the tests until one fails."""
+    if not tests:
+        return "survived"
     child = os.fork()
     if not child:
         try:
