@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
+from workspace import tiny_params
 
 from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record
-from wsss_core.data.saliency_maps import SaliencyMaps
+from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps
 
 IDS = ("a", "sub/b c.d", "é")
 
@@ -95,3 +96,7 @@ def test_a_photograph_is_no_map(tmp_path, index):
     Image.new("RGB", (6, 4), "red").save(tmp_path / "a.png")
     with pytest.raises(ImageError, match="it has colours where grey is expected"):
         SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")
+
+
+def test_a_map_says_something_from_the_threshold_of_the_shipped_rule_on():
+    assert tiny_params()["fuse"]["dual_xor"]["saliency_threshold"] == SAYS_SOMETHING

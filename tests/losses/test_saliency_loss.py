@@ -28,6 +28,18 @@ def test_each_form_by_hand():
     assert loss("linear_old", *given) == pytest.approx(-(0.75 + 0.5 * 0.5) / 2)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_maps_of_half_precision_lose_nothing_but_their_own_rounding(form):
+    saliency, background, weight = (torch.rand(2, 1, side, side).bfloat16() for side in (4, 4, 1))
+    truth, valid = torch.rand(2, 4, 4), torch.ones(2, 4, 4, dtype=torch.bool)
+    half, full = (
+        aggregated_saliency_loss(kind(saliency), kind(background), kind(weight), truth, valid, form=form)
+        for kind in (torch.Tensor.bfloat16, torch.Tensor.float)
+    )
+    assert half.dtype == torch.float32
+    assert half == full
+
+
 def test_soft_truth_is_a_mixture_of_both():
     assert loss("linear_bg", [0.75], [0.25], [0.25]) == pytest.approx(-(0.25 * 0.75 + 0.75 * 0.25))
 

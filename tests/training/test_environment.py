@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -123,3 +124,17 @@ def test_a_training_is_launched_with_its_seed_and_deterministic(monkeypatch, see
     finally:
         torch.use_deterministic_algorithms(False)
     assert torch.initial_seed() == seed
+
+
+@pytest.mark.parametrize(("seed", "precision"), [(None, "bf16-mixed"), (0, "32-true")])
+def test_on_a_gpu_only_inference_is_launched_with_half_the_bits(monkeypatch, seed, precision):
+    asked = []
+    monkeypatch.setenv("WSSS_DEVICES", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(distribution, "Fabric", lambda **options: asked.append(options["precision"]) or Mock())
+    try:
+        distribution.launch(seed=seed)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert asked == [precision]
