@@ -183,10 +183,8 @@ def test_cams_of_another_size_are_refused():
 def test_the_grid_moves_nothing(size, axis):
     ramp = 0.55 + 0.4 * torch.arange(size[axis]) / size[axis]
     cam = (ramp[:, None] if axis == 0 else ramp[None]).expand(size)
-    _, (confidence,) = pamr_labels(
-        [torch.zeros(*size, 3, dtype=torch.uint8)], [cam[None]], [torch.tensor([3])], background_exponent=1.0, stride=4,
-        dilations=(1,), iterations=0, background_ratio=0.7, foreground_ratio=0.6, floor=0.2,
-    )  # fmt: skip
+    image = torch.zeros(*size, 3, dtype=torch.uint8)
+    _, (confidence,) = module.pamr_labels([image], [cam[None]], [torch.tensor([3])], **BY_HAND | {"stride": 4})
     inside = slice(8, -8)
     half_a_pixel = 0.5 * 0.4 / size[axis]
     assert (confidence - cam)[inside, inside].abs().max() < half_a_pixel
