@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from onnx_bytes import model, node
+from u2net_files import SMALL_ONNX, needs_weights
 
 from wsss_core.models.onnx_saliency import open_onnx
-from wsss_core.models.saliency_inference import saliency_maps
+from wsss_core.models.saliency_inference import saliency_maps, u2net
 from wsss_core.ops.images import MEAN, STD
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
@@ -122,6 +123,15 @@ def test_an_answer_that_is_no_map_is_refused(written, graph, changes, reason):
     network = opened(written(("n", 3, 32, 32), **graph), **changes)
     with pytest.raises(ValueError, match=rf"net\.onnx answers .*{reason}"):
         saliency_maps(network, [ramp()], normalise=False)
+
+
+@needs_onnxruntime
+@needs_weights
+def test_the_published_file_answers_through_onnxruntime_as_our_network_does_with_its_weights():
+    with torch.inference_mode():
+        (theirs,) = saliency_maps(opened(SMALL_ONNX), [ramp(90, 120)], normalise=True)
+        (ours,) = saliency_maps(u2net(SMALL_ONNX, variant="u2netp", device=CPU), [ramp(90, 120)], normalise=True)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize("content", [b"", b"no onnx file", b"\x08\x08\x3a\x02\x0a"])

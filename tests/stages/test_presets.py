@@ -16,6 +16,7 @@ from workspace import ROOT, Workspace, graph_of, preset_params, steps_of
 from wsss_core import artifacts, layout
 from wsss_core.data.index import Index
 from wsss_core.methods import METHODS
+from wsss_core.models import saliency_inference, u2net
 from wsss_core.models.backbones import build_backbone
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.params import Params, load_params
@@ -38,7 +39,8 @@ NARROW = {
     "resnet38d": {"width": 4},
 }
 """A quarter to a sixteenth of the width, of networks of up to ten seconds a step and half a gigabyte; MobileNetV2 is
-whole. `tests/models/test_preset_networks.py` has all of them at full width."""
+whole, U²-Net the small one on pictures of 96 pixels. `tests/models/test_preset_networks.py` has all others at full
+width."""
 
 
 def narrow_resnet38d() -> ResNet38d:
@@ -55,6 +57,8 @@ def make_networks_narrow(patch: pytest.MonkeyPatch) -> None:
     """Build those of NARROW with fewer channels from here on."""
     whole = timm.create_model
     patch.setattr("wsss_core.models.resnet38d.ResNet38d", narrow_resnet38d)
+    patch.setitem(u2net.VARIANTS, "u2net", u2net.VARIANTS["u2netp"])
+    patch.setattr(saliency_inference, "INPUT_SIZE", 96)
     patch.setattr(timm, "create_model", lambda name, **options: whole(name, **{**NARROW.get(name, {}), **options}))
 
 
@@ -95,9 +99,9 @@ def run(workspace: Workspace, graph: Path) -> None:
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The default graph of a preset, run once, for the methods' graphs to go on from."""
     workspace = Workspace(tmp_path_factory.mktemp(request.param) / "work", overridden(preset_params(request.param)))
-    draw(workspace)
     with pytest.MonkeyPatch.context() as patch:
         make_networks_narrow(patch)
+        draw(workspace)
         run(workspace, ROOT / "dvc.yaml")
         yield workspace
 
