@@ -1,11 +1,11 @@
-"""Runs a stage as `python -m` does, but hampers the process at a certain rename, or slows down every one.
+"""Runs a stage as `python -m` does, but hampers the process at a certain rename.
 
 Each file and each folder that a stage finishes gets its name by a rename: these are the moments of a run.
 
-    python hampered.py MOMENT DEED PAUSE STAGE [OPTIONS]
+    python hampered.py DEED MOMENT STAGE [OPTIONS]
 
-MOMENT: number of the rename before which it happens, from 0 on; -1 is never. DEED: `kill`, or `fill`: from then on no
-file may grow beyond 4 kB, as on a full disk. PAUSE: seconds before every rename.
+DEED: `kill` the process; `fill` the disk: from then on no file may grow beyond 4 kB; `wait` until there is a file `go`
+in the working folder; `run` as ever. MOMENT: number of the rename before which it happens, from 0 on.
 """
 
 import os
@@ -14,26 +14,33 @@ import runpy
 import signal
 import sys
 import time
+from pathlib import Path
 
-moment, deed, pause = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+deed, moment = sys.argv[1], int(sys.argv[2])
 
 
 def hampered(rename):
     def call(*args, **kwargs):
         global moment
-        if moment == 0 and deed == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if moment == 0 and deed == "fill":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        if moment == 0:
+            hamper()
         moment -= 1
-        time.sleep(pause)
         return rename(*args, **kwargs)
 
     return call
 
 
+def hamper() -> None:
+    if deed == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if deed == "fill":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    while deed == "wait" and not Path("go").exists():
+        time.sleep(0.05)
+
+
 os.replace, os.rename = hampered(os.replace), hampered(os.rename)
-sys.argv = sys.argv[4:]
+sys.argv = sys.argv[3:]
 if sys.argv[0].startswith("train"):
     from wsss_core.training import loop
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from workspace import QUIET, ROOT, Workspace
 
 HAMPERED = Path(__file__).with_name("hampered.py")
 KILLED = -9
+LONG = 600.0
+"""Seconds; a stage takes two to ten of them, where nothing else runs."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +34,28 @@ class Ended:
 
 
 def start(
-    workspace: Workspace, stage: str, *options: str, kill: int = -1, fill: int = -1, pause: float = 0.0,
-    sources: Path = ROOT, **environment: str,
-) -> subprocess.Popen:  # fmt: skip
+    workspace: Workspace, stage: str, deed: str = "run", at: int = -1, *, sources: Path = ROOT, **environment: str
+) -> subprocess.Popen:
     """A stage in the workspace's folder, with the code of `sources`; see hampered.py."""
-    moment = (kill, "kill") if fill < 0 else (fill, "fill")
     variables = {**os.environ, **QUIET, "PYTHONPATH": str(sources), **environment}
     return subprocess.Popen(
-        [sys.executable, HAMPERED, *map(str, moment), str(pause), stage, *options], cwd=workspace.folder, text=True,
+        [sys.executable, HAMPERED, deed, str(at), stage], cwd=workspace.folder, text=True,
         env={name: value for name, value in variables.items() if value is not None},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
 def end(process: subprocess.Popen) -> Ended:
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=LONG)
     return Ended(process.returncode, output)
 
 
-def run(workspace: Workspace, stage: str, *options: str, **hampering) -> Ended:
-    return end(start(workspace, stage, *options, **hampering))
+def run(workspace: Workspace, stage: str, deed: str = "run", at: int = -1, **how) -> Ended:
+    return end(start(workspace, stage, deed, at, **how))
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LONG
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)

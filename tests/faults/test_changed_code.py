@@ -35,7 +35,7 @@ def edit(path: Path, old: str, new: str) -> None:
 )
 def test_nothing_of_the_code_before_a_crash_is_published(pipeline, sources, tmp_path, stage, folder, file, old, new):
     kept = pipeline.files(str(folder))
-    assert run(pipeline, stage, kill=2, sources=sources).code == KILLED
+    assert run(pipeline, stage, "kill", 2, sources=sources).code == KILLED
     edit(sources / file, old, new)
     expected = pipeline.copied_to(tmp_path / "fresh")
     shutil.rmtree(expected.folder / ".wsss")
@@ -47,10 +47,10 @@ def test_nothing_of_the_code_before_a_crash_is_published(pipeline, sources, tmp_
 
 
 def test_the_work_of_the_code_before_is_there_when_that_comes_back(finished, pipeline, sources):
-    assert run(pipeline, "refine_crf", kill=3, sources=sources).code == KILLED
+    assert run(pipeline, "refine_crf", "kill", 3, sources=sources).code == KILLED
     module, text = sources / "wsss_core/ops/refinement.py", (sources / "wsss_core/ops/refinement.py").read_text()
     module.write_text(text + "\nCHANGED = True\n")
-    assert run(pipeline, "refine_crf", kill=1, sources=sources).code == KILLED
+    assert run(pipeline, "refine_crf", "kill", 1, sources=sources).code == KILLED
     module.write_text(text)
     ended = run(pipeline, "refine_crf", sources=sources)
     assert "3/6" in ended.output, "three of six are there already"

@@ -7,35 +7,22 @@ from wsss_core import layout
 
 pytestmark = pytest.mark.faults
 
-NUM_TRAIN = 6
+STAGE = {"result 1": 0, "result 4": 3, "manifest": 6, "record": 7, "old output": 8, "new output": 9}
+TRAINING = {"checkpoint 2": 1, "model": 2, "history": 4, "record of a model": 6, "new model": 8}
+"""What is about to be renamed -> number of the rename."""
 
 
-
-
-RESULTS = tuple(f"result {number}" for number in range(1, NUM_TRAIN + 1))
-MOMENTS = (*RESULTS, "manifest", "record", "old output", "new output")
-"""What a stage renames."""
-
-
-@pytest.mark.parametrize("moment", range(len(MOMENTS)), ids=MOMENTS)
-def test_a_stage_that_is_killed_anywhere_ends_as_if_never_stopped(finished, pipeline, moment):
-    before = pipeline.files(str(layout.SALIENCY))
-    assert run(pipeline, "saliency", kill=moment).code == KILLED
-    found = pipeline.files(str(layout.SALIENCY))
-    assert found in (before, {}), "nothing in between"
-    assert bool(found) or moment == NUM_TRAIN + 3, "the old output stays until the new one is there"
-    assert run(pipeline, "saliency").code == 0
-    assert pipeline.artifacts() == finished.artifacts()
-    assert not (pipeline.folder / ".wsss").exists()
-
-
-@pytest.mark.parametrize("moment", range(9))
-def test_a_training_that_is_killed_anywhere_ends_as_if_never_stopped(finished, pipeline, moment):
-    """Two checkpoints, then model, manifest, history, time and record, and the exchange of the outputs."""
-    before = pipeline.files("models/cam")
-    assert run(pipeline, "train_cam", kill=moment).code == KILLED
-    found = pipeline.files("models/cam")
-    assert found in (before, {})
-    assert run(pipeline, "train_cam").code == 0
+@pytest.mark.parametrize(
+    ("stage", "folder", "moment"),
+    [
+        *(pytest.param("saliency", layout.SALIENCY, at, id=name) for name, at in STAGE.items()),
+        *(pytest.param("train_cam", layout.MODELS / "cam", at, id=name) for name, at in TRAINING.items()),
+    ],
+)
+def test_what_is_killed_anywhere_ends_as_if_never_stopped(finished, pipeline, stage, folder, moment):
+    before = pipeline.files(str(folder))
+    assert run(pipeline, stage, "kill", moment).code == KILLED
+    assert pipeline.files(str(folder)) in (before, {}), "nothing in between"
+    pipeline.run(stage)
     assert pipeline.artifacts() == finished.artifacts()
     assert not (pipeline.folder / ".wsss").exists()

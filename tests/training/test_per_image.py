@@ -1,6 +1,9 @@
 """The per-image runner: resumes, publishes all or nothing, the same for any number of processes."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +177,16 @@ def test_what_made_the_results_is_recorded_beside_the_times_and_not_in_their_fol
     assert set(artifacts.read_json(Path("data/out") / artifacts.MANIFEST)) == {
         "stage", "supervision", "count", "content", "params", "files",
     }  # fmt: skip
+
+
+def test_what_a_killed_process_had_half_written_among_the_reports_is_removed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, living = (layout.HISTORY / f".cam.tsv.{pid}" for pid in (ended.pid, os.getppid()))
+    for path in (left, living):
+        artifacts.write_text(path, "half")
+    run(Path("data/out"))
+    assert (left.exists(), living.exists()) == (False, True)
 
 
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):

@@ -232,13 +232,14 @@ def _remove_leftovers(out: Path) -> None:
     start = f".{out.name}.{platform.node()}."
     for path in out.parent.glob(".*"):
         pid = path.stem.removeprefix(start)
-        if path.suffix in (".old", ".partial") and pid.isdigit() and not _runs(int(pid)):
+        if path.suffix in (".old", ".partial") and pid.isdigit() and not runs(int(pid)):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _runs(pid: int) -> bool:
+def runs(process_id: int) -> bool:
+    """Whether a process of this machine runs."""
     try:
-        os.kill(pid, 0)
+        os.kill(process_id, 0)
     except ProcessLookupError:
         return False
     except OSError:

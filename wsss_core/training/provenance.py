@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss_core import artifacts, code_digest, layout
+from wsss_core.training.journal import runs
 from wsss_core.training.ranks import ALONE, Processes
 
 
@@ -57,7 +58,7 @@ class Provenance:
         return {**asdict(self), "code": artifacts.digest_of(self.code)}
 
     def write(self, out: Path, *, processes: Processes = ALONE, files: Sequence[Path] = ()) -> None:
-        """Record what made `out`.
+        """Record what made `out`, and remove what killed processes had half written among the reports.
 
         Args:
             out: the artifact, relative to the working folder.
@@ -77,6 +78,9 @@ class Provenance:
             "files": {path.as_posix(): artifacts.file_digest(path) for path in files},
         }
         artifacts.write_json(layout.provenance_of(out), content)
+        for temporary in artifacts.half_written(layout.REPORTS):
+            if not runs(int(temporary.suffix[1:])):
+                temporary.unlink(missing_ok=True)
 
 
 def check(path: Path) -> Path:
