@@ -99,7 +99,8 @@ def test_every_byte_of_every_file_counts(folder):
         ('"content": "', '"content": "0', "is damaged, or was changed by hand"),
         ('"a.png"', '"e.png"', "is damaged, or was changed by hand"),
         ("{", "", "cannot be read"),
-        ('"files"', '"names"', "is damaged, or of an earlier version of this software, which kept no digest"),
+        ('"stage": "p', '"stage": "q', "is damaged, or was changed by hand"),
+        ('"digest"', '"sum"', "is damaged, or of an earlier version of this software, which kept no digest"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_was_changed_is_told(folder, old, new, message):

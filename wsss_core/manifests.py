@@ -21,36 +21,44 @@ def write(
 ) -> None:
     """Describe a finished folder, whose files `paths` are; `supervised_by` is a key of `supervision.MEANING`."""
     files = {path.relative_to(folder).as_posix(): artifacts.file_digest(path) for path in sorted(paths)}
-    artifacts.write_json(
-        folder / MANIFEST,
-        {
-            "stage": stage,
-            "supervision": supervised_by,
-            "count": len(files),
-            "content": _digest_of(files),
-            "params": artifacts.digest_of(params),
-            "files": files,
-        },
-    )
+    manifest = {
+        "stage": stage,
+        "supervision": supervised_by,
+        "count": len(files),
+        "content": _digest_of(files),
+        "params": artifacts.digest_of(params),
+        "files": files,
+    }
+    artifacts.write_json(folder / MANIFEST, {**manifest, "digest": artifacts.digest_of(manifest)})
 
 
 def read(folder: Path) -> dict:
-    """What the manifest of a folder says, none of it changed since it was written but names of stages.
+    """What the manifest of a folder says, none of it changed since it was written.
 
     Raises:
         ArtifactError: it is missing, damaged, or of an earlier version of this software.
     """
     path = folder / MANIFEST
     manifest = artifacts.read_json(path)
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(files, dict):
+    if not isinstance(manifest, dict) or "digest" not in manifest:
         raise ArtifactError(
             f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
             f" `{layout.made_by(path)}` makes {folder} anew"
         )
-    if (manifest.get("content"), manifest.get("count")) != (_digest_of(files), len(files)):
+    if manifest.pop("digest") != artifacts.digest_of(manifest) or not _is_sound(manifest):
         raise ArtifactError(f"{path} is damaged, or was changed by hand; `{layout.made_by(path)}` makes {folder} anew")
     return manifest
+
+
+def _is_sound(manifest: dict) -> bool:
+    """Whether it says all that `write` puts into one."""
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
+        return False
+    texts = (manifest.get(name) for name in ("stage", "params"))
+    return all(isinstance(text, str) for text in texts) and (manifest.get("content"), manifest.get("count")) == (
+        _digest_of(files), len(files),
+    )  # fmt: skip
 
 
 def is_empty(folder: Path) -> bool:
@@ -125,7 +133,7 @@ def _differs(path: Path, digest: str) -> bool:
 
 def _digest_of(files: Mapping[str, str]) -> str:
     lines = "".join(f"{name}\0{files[name]}\0" for name in sorted(files))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _few(folder: Path, names: list[str]) -> str:

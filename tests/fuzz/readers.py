@@ -104,11 +104,16 @@ INSTANCES = {
     "categories": [{"id": 3, "name": "cat", "supercategory": "animal"}, {"id": 7, "name": "dog"}],
 }  # fmt: skip
 INDEX = {
-    "version": 1, "format": "folder", "root": ".", "supervision": "tags", "classes": ["cat", "dog"],
+    "version": 2, "format": "folder", "root": ".", "supervision": "tags", "classes": ["cat", "dog"],
     "splits": {"train": ["a"], "val": ["b"]},
     "records": [{"id": "a", "path": "a.jpg", "tags": [1, 2], "height": 4, "width": 6, "digest": "0"},
                 {"id": "b", "path": "b.jpg", "tags": [], "height": 4, "width": 6, "digest": "1"}],
 }  # fmt: skip
+
+
+def with_digest(tree: Any) -> bytes:
+    """A file that knows its own digest, so that what is broken in it is not found by that alone."""
+    return mutations.as_json({**tree, "digest": artifacts.digest_of(tree)} if isinstance(tree, dict) else tree)
 
 
 def photographs(folder: Path, below: str = "") -> None:
@@ -325,7 +330,7 @@ READERS: dict[str, Reader] = {
     "COCO JSON": Reader("train.json", mutations.as_json(INSTANCES), of_listing("coco", train="train.json"), INSTANCES,
                         prepare=coco_set),
     "COCO masks": Reader("train.json", mutations.as_json(INSTANCES), coco_masks, INSTANCES, prepare=coco_set, slow=2),
-    "index": Reader("index.json", mutations.as_json(INDEX), index_and_image, INDEX),
+    "index": Reader("index.json", with_digest(INDEX), index_and_image, INDEX, with_digest),
     "label image": Reader("a.png", label_map(), lambda folder: read_labels(folder / "a.png", num_classes=2)),
     "grey map": Reader("a.png", picture("PNG", "L"), lambda folder: read_grey(folder / "a.png")),
     "saliency set": Reader("masks/a.png", mask(), saliency_pairs,
@@ -351,7 +356,7 @@ READERS: dict[str, Reader] = {
                       mutations.cells(HISTORY, "\t"), lambda tree: mutations.as_table(tree, "\t")),
     "confusion": Reader("cam.csv", CONFUSION, lambda folder: tables.read_confusion(folder / "cam.csv").shares(),
                         mutations.cells(CONFUSION, ","), lambda tree: mutations.as_table(tree, ",")),
-    "manifest": Reader("cam/manifest.json", mutations.as_json(MANIFEST), manifest, MANIFEST, prepare=artifact),
+    "manifest": Reader("cam/manifest.json", with_digest(MANIFEST), manifest, MANIFEST, with_digest, artifact),
     "provenance": Reader("reports/provenance/cam.json", mutations.as_json(PROVENANCE), provenance_of, PROVENANCE,
                          prepare=artifact),
     "scenes": Reader("recipe.json", mutations.as_json(RECIPE), scenes_recipe, RECIPE),

@@ -175,7 +175,7 @@ def test_what_made_the_results_is_recorded_beside_the_times_and_not_in_their_fol
     assert (record["device"], record["precision"], record["processes"]) == ("cpu", "32-true", 1)
     assert record["environment"] == {"WSSS_RESUME_DIR": str(tmp_path / "resume")}
     assert set(artifacts.read_json(Path("data/out") / artifacts.MANIFEST)) == {
-        "stage", "supervision", "count", "content", "params", "files",
+        "stage", "supervision", "count", "content", "params", "files", "digest",
     }  # fmt: skip
 
 
