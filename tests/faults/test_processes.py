@@ -40,9 +40,10 @@ def wait_for(condition, *, seconds: float = 60) -> bool:
 
 
 def group(pid: int) -> list[str]:
-    """The living processes of a group but its leader, by their command lines."""
-    return [_words(path.parent) for path in Path("/proc").glob("[0-9]*/stat")
-            if path.parent.name != str(pid) and _group_of(path) == pid]  # fmt: skip
+    """The living processes of a group but its leader, by their command lines; one that ends has none any more."""
+    found = [_words(path.parent) for path in Path("/proc").glob("[0-9]*/stat")
+             if path.parent.name != str(pid) and _group_of(path) == pid]  # fmt: skip
+    return [words for words in found if words]
 
 
 def _group_of(path: Path) -> int | None:
