@@ -70,7 +70,11 @@ class LostWorkerError(RuntimeError):
 def _pool(function: Callable, workers: int) -> ProcessPoolExecutor:
     # "spawn": a forked copy of a process that runs threads (torch, tqdm) may hang.
     with worker.starting():  # of semaphores, which a signal between their making and their registering would leave
-        return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (function,))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (function,))
+    # All processes start before the thread that watches them: else, when one of the first ends while the others start,
+    # the thread finds its dict of processes changed and dies with a traceback. CPython has no public way to ask for it.
+    pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
+    return pool
 
 
 _assigned: Callable[[Any], Any]
