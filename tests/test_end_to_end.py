@@ -171,5 +171,5 @@ def test_the_demo_of_a_tarball_leaves_the_users_work_alone(tmp_path):
     assert "DeepLab" in output.rpartition("mIoU")[2]
     assert (tarball.folder / ".demo/reports/report.html").is_file()
     assert (tarball.folder / "params.yaml").read_bytes() == params
-    assert [path.name for path in (tarball.folder / "data").rglob("*")] == ["cam", "mine.npz"]
+    assert sorted(path.name for path in (tarball.folder / "data").rglob("*")) == ["README.md", "cam", "mine.npz"]
     assert not (tarball.folder / "models").exists()

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wsss_core.report import figures
+from wsss_core.report.tables import LARGEST, SMALLEST
 
 pytestmark = pytest.mark.fuzz
 
 EXAMPLES = int(os.environ.get("WSSS_FUZZ", "0")) // 200 or 3
 
-numbers = st.one_of(st.just(nan), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, 0.5, 1e308]))
+large = st.floats(SMALLEST, LARGEST)
+numbers = st.one_of(st.sampled_from([nan, 0.0, 0.5, SMALLEST, LARGEST, -LARGEST]), large, large.map(lambda x: -x))
 KINDS = {
     "history": (("step", "lr", "tags", "$x_1$ <b>&", "reliable_share", "tags_raw"), figures.history_curve),
     "moments": (("step", *figures.MOMENTS), figures.moments_curve),
@@ -29,7 +31,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_table_of_numbers_is_drawn(kind):
     names, draw = KINDS[kind]
-    rows = st.lists(st.tuples(*[numbers] * len(names)), max_size=4)
+    rows = st.lists(st.tuples(*[numbers] * len(names)), min_size=kind == "thresholds", max_size=4)
 
     @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip

@@ -68,7 +68,15 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path, folded):
     state = {name: tensor.clone() for name, tensor in folded.state_dict().items()}
     state["side2.weight"][0, 0, 0, 0] = torch.nan
     torch.save(state, tmp_path / "u2netp.pth")
-    with pytest.raises(ValueError, match=r"weights that are no numbers \(side2\.weight the first\); fetch"):
+    with pytest.raises(ValueError, match=r"not finite numbers of floating point \(side2\.weight the first\); fetch"):
+        load_u2net(tmp_path / "u2netp.pth", variant="u2netp")
+
+
+def test_a_variance_below_zero_is_refused_when_it_is_folded_away(tmp_path):
+    state = trained().state_dict()
+    state["stage3.rebnconv2d.bn_s1.running_var"].fill_(-1)
+    torch.save(state, tmp_path / "u2netp.pth")
+    with pytest.raises(ValueError, match=r"weights that are no numbers \(stage3\.rebnconv2d\.conv_s1"):
         load_u2net(tmp_path / "u2netp.pth", variant="u2netp")
 
 

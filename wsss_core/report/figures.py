@@ -82,7 +82,7 @@ def history_curve(columns: Mapping[str, Sequence[float]]) -> str:
 
 
 def threshold_curve(thresholds: Sequence[float], miou: Sequence[float], *, oracle: float) -> str:
-    """An SVG element: the CAM's mIoU (in [0, 1]) at each background threshold, the best one marked."""
+    """An SVG element: the CAM's mIoU (in [0, 1]) at each background threshold, one at least, the best one marked."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 3.4), layout="constrained")
         axes = figure.subplots()

@@ -224,6 +224,8 @@ def _sweep(results: Results) -> str | None:
     if oracle is None:
         return None
     columns = tables.read_columns(results.plots / "cam_thresholds.csv", needed=("threshold", "miou"))
+    if not columns["threshold"]:
+        return None
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import nan
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -50,6 +50,8 @@ COMPARISON_NOTE = (
     " Rows of one kind stand together; those of different kinds do not compare."
 )
 """What a reader of the table of all methods must know."""
+SMALLEST, LARGEST = 1e-30, 1e30
+"""No figure here is smaller or larger, and matplotlib draws none that is."""
 
 
 class _Metrics(TypedDict):
@@ -164,7 +166,7 @@ def title(name: str) -> str:
 def figure(content: Mapping[str, Any], key: str) -> float | None:
     """A figure of `read_metrics`; None where it is absent or undefined (NaN)."""
     value = content.get(key)
-    return value if isinstance(value, int | float) and isfinite(value) else None
+    return value if isinstance(value, int | float) and abs(value) <= LARGEST else None
 
 
 def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None:
@@ -202,7 +204,7 @@ def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
 def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[float]]:
     """The columns of a table of numbers by their headers: TSV or, with the suffix .csv, CSV.
 
-    An empty cell is NaN, and so is what is not finite.
+    An empty cell is NaN, and so is what is larger than LARGEST; what is smaller than SMALLEST is 0.
 
     Args:
         path: its file.
@@ -213,7 +215,7 @@ def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[fl
     """
     header, *rows = _read_cells(path)
     try:
-        values = [[_finite(cell) for cell in row] for row in rows]
+        values = [[_figure(cell) for cell in row] for row in rows]
         columns = {name: [row[place] for row in values] for place, name in enumerate(header)}
     except (ValueError, IndexError):
         raise _broken(path, "a table of numbers") from None
@@ -250,9 +252,12 @@ def _read_cells(path: Path) -> list[list[str]]:
     return rows
 
 
-def _finite(cell: str) -> float:
+def _figure(cell: str) -> float:
+    """What a cell holds, as far as it can be drawn."""
     value = float(cell) if cell else nan
-    return value if isfinite(value) else nan
+    if abs(value) < SMALLEST:
+        return 0.0
+    return value if abs(value) <= LARGEST else nan
 
 
 def _broken(path: Path, expected: str) -> artifacts.ArtifactError:
