@@ -15,7 +15,7 @@ from workspace import ROOT, STAGES
 
 from wsss_core.models.u2net import U2Net
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.graphs
 
 SMALLER = {
     "dataset": {"scenes": {"num_train": 8, "num_val": 3, "num_saliency": 0}},

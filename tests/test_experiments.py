@@ -9,7 +9,7 @@ from clone import Clone, copy_sources
 from PIL import Image
 from ruamel.yaml import YAML
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.graphs
 
 DATA = "data/raw/mine"
 

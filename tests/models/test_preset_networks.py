@@ -10,7 +10,7 @@ from wsss_core.models.build import build_network
 from wsss_core.params import Params, validate
 from wsss_core.sections import Training
 
-pytestmark = [pytest.mark.slow, pytest.mark.huge]
+pytestmark = pytest.mark.huge
 
 NUM_CLASSES = {"voc12": 20, "voc12_resnet50": 20, "voc12_mini": 20, "coco14": 80}
 """Of each data set whose preset has networks of its own."""

@@ -106,6 +106,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield workspace
 
 
+@pytest.mark.graphs
 def test_the_default_graph_runs_from_its_own_data_set_to_its_figures(finished: Workspace):
     index = Index.open(finished.folder / layout.INDEX)
     assert [len(index.ids(split)) for split in ("train", "val")] == [NUM_TRAIN, NUM_VAL]
@@ -114,6 +115,7 @@ def test_the_default_graph_runs_from_its_own_data_set_to_its_figures(finished: W
     assert scored["iou"]["background"] >= 0
 
 
+@pytest.mark.graphs
 @pytest.mark.parametrize("graph", [*METHODS, "full_supervision"])
 def test_every_other_graph_runs_after_it(finished: Workspace, graph: str):
     run(finished, graph_of(graph))
