@@ -28,17 +28,25 @@ def trained(variant: str = "u2netp") -> U2Net:
     return net
 
 
-def export(net: U2Net, path: Path, *, named: bool = False) -> None:
-    """An ONNX file as published: units in order under numbers, their batch norms folded; only the maps have names."""
+def export(net: U2Net, path: Path, *, named: bool = False, shared: tuple[str, ...] = ()) -> None:
+    """An ONNX file as published: units in order under numbers, their batch norms folded; only the maps have names.
+
+    Of initialisers whose names end in one of `shared`, each is written once and used wherever its values are.
+    """
     state = net.fold().state_dict()
     units = [name.removesuffix(".weight") for name in state if name.endswith("conv_s1.weight")]
     numbers = {f"{name}.{kind}": f"{1967 + 3 * k + (kind == 'bias')}" for k, name in enumerate(units)
                for kind in ("weight", "bias")}  # fmt: skip
     called = {name: name if named else numbers.get(name, name) for name in state}
+    first = {}
+    for name in sorted(state):
+        if name.endswith(shared):
+            called[name] = first.setdefault((state[name].shape, state[name].numpy().tobytes()), called[name])
     convolutions = [*units, *(f"side{level}" for level in range(1, 7)), "outconv"]
     nodes = [node("Conv", "x", called[f"{name}.weight"], called[f"{name}.bias"]) for name in convolutions]
     # Initialisers lie in an order of their own.
     tensors = [
-        tensor(called[name], state[name].shape, block(9, state[name].numpy().tobytes())) for name in sorted(state)
+        tensor(called[name], state[name].shape, block(9, state[name].numpy().tobytes()))
+        for name in {called[name]: name for name in sorted(state)}.values()
     ]
     path.write_bytes(model(*nodes, *tensors))

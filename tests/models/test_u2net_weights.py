@@ -40,6 +40,18 @@ def test_an_onnx_file_is_read_by_names_where_it_has_them_and_by_the_order_of_its
     assert_equal(load_u2net(tmp_path / "u2netp.onnx", variant="u2netp"), folded)
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_an_initialiser_that_several_convolutions_share_goes_to_all_of_them(tmp_path, named):
+    net = trained().fold()
+    for name in ("stage1.rebnconv3.conv_s1", "stage1.rebnconv2.conv_s1"):  # 16 channels each
+        net.get_submodule(name).bias.data.fill_(0.5)
+    net.side1.bias.data.fill_(0.25)
+    net.side2.bias.data.fill_(0.25)
+    net.stage2.rebnconv2.conv_s1.weight.data.copy_(net.stage2.rebnconv3.conv_s1.weight.data)
+    export(net, tmp_path / "u2netp.onnx", named=named, shared=("bias",) if named else ("bias", "weight"))
+    assert_equal(load_u2net(tmp_path / "u2netp.onnx", variant="u2netp"), net)
+
+
 @needs_weights
 def test_the_small_networks_file_is_no_full_network():
     with pytest.raises(ValueError, match=r"u2netp\.onnx does not hold the weights of u2net: .* have another shape.*"

@@ -49,16 +49,20 @@ def _state_of_onnx(path: Path, net: U2Net) -> dict[str, torch.Tensor]:
     weights = read_onnx(path)
     state = {name: torch.from_numpy(array) for name, array in weights.arrays.items()}
     units = [name for name, module in net.named_modules() if isinstance(module, Unit)]
-    if any(name.endswith(f"{units[0]}.conv_s1.weight") for name in state):
-        return state
     made_maps = {name.removesuffix(".weight") for name in state if name.endswith(".weight")}
     convolutions = [inputs for inputs in weights.convolutions if len(inputs) > 1]
-    unnamed = [inputs for inputs in convolutions if inputs[1].removesuffix(".weight") not in made_maps]
-    if len(unnamed) != len(units) or not all(len(inputs) == 3 and {*inputs[1:]} <= {*state} for inputs in unnamed):
-        raise ValueError(
-            f"{path} does not hold the weights of {net.variant}: it has {len(unnamed)} convolutions whose weights bear"
-            f" no name, {net.variant} has {len(units)}; set saliency.method: onnx to run another network's file"
-        )
-    for unit, (_, weight, bias) in zip(units, unnamed, strict=True):
-        state[f"{unit}.conv_s1.weight"], state[f"{unit}.conv_s1.bias"] = state.pop(weight), state.pop(bias)
-    return state
+    named = [inputs for inputs in convolutions if inputs[1].removesuffix(".weight") in made_maps]
+    placed = {f"{inputs[1].removesuffix('.weight')}.bias": inputs[2] for inputs in named if len(inputs) > 2}
+    if not any(name.endswith(f"{units[0]}.conv_s1.weight") for name in state):
+        unnamed = [inputs for inputs in convolutions if inputs not in named]
+        if len(unnamed) != len(units) or not all(len(inputs) == 3 and {*inputs[1:]} <= {*state} for inputs in unnamed):
+            raise ValueError(
+                f"{path} does not hold the weights of {net.variant}: it has {len(unnamed)} convolutions whose weights"
+                f" bear no name, {net.variant} has {len(units)}; set saliency.method: onnx to run another network's"
+                " file"
+            )
+        for unit, (_, weight, bias) in zip(units, unnamed, strict=True):
+            placed |= {f"{unit}.conv_s1.weight": weight, f"{unit}.conv_s1.bias": bias}
+    # An exporter may keep one of several equal initialisers and let all these convolutions use it.
+    others = {name: tensor for name, tensor in state.items() if name not in {*placed.values()}}
+    return others | {name: state[initialiser] for name, initialiser in placed.items() if initialiser in state}
