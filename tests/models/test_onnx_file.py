@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx_bytes import block, model, node, number, tensor, varint
 
-from wsss_core.models.onnx_file import read_onnx
+from wsss_core.models.onnx_file import check_onnx, inputs_and_outputs, read_onnx
 
 
 @pytest.fixture
@@ -38,6 +38,52 @@ def test_half_and_double_floats_become_single_and_integers_are_left_out(written)
     arrays = read_onnx(written(content)).arrays
     assert {name: array.dtype for name, array in arrays.items()} == {"half": np.float32, "double": np.float32}
     np.testing.assert_array_equal(arrays["half"], [1.5, 2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        (1, block(4, np.float32([1.5, -2]).tobytes()), [1.5, -2]),
+        (1, b"".join(varint(4 << 3 | 5) + struct.pack("<f", value) for value in (1.5, -2)), [1.5, -2]),
+        (10, block(5, varint(0x3E00) + varint(0xC000)), [1.5, -2]),
+        (10, number(5, 0x3E00) + number(5, 0xC000), [1.5, -2]),
+        (11, block(10, np.float64([1.5, -2]).tobytes()), [1.5, -2]),
+        (16, block(5, varint(0x3FC0) + varint(0xC000)), [1.5, -2]),
+        (16, block(9, np.uint16([0x3FC0, 0xC000]).tobytes()), [1.5, -2]),
+    ],
+)
+def test_every_float_is_read_from_the_field_that_its_type_is_listed_in(written, kind, data, expected):
+    array = read_onnx(written(model(tensor("w", (2, 1), data, kind=kind)))).arrays["w"]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, np.reshape(expected, (2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_every_float_is_read_as_the_onnx_package_does(tmp_path, kind, raw):
+    onnx = pytest.importorskip("onnx")
+    kind = onnx.TensorProto.DataType.Value(kind)
+    values = np.float32([0, 1.5, -2, 2.0**-14, -1024]).astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
+    made = onnx.helper.make_tensor("w", kind, [5], values.tobytes() if raw else values.tolist(), raw=raw)
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "net", [], [], [made])), tmp_path / "net.onnx")
+    read = read_onnx(tmp_path / "net.onnx").arrays["w"]
+    np.testing.assert_array_equal(read, onnx.numpy_helper.to_array(made).astype(np.float32))
+
+
+def test_values_that_no_weight_has_are_left_to_whoever_runs_the_file(written):
+    eight = tensor("float8", (2,), block(5, varint(56) + varint(184)), kind=17)
+    path = written(model(eight, tensor("?", (9,), b"", kind=99)))
+    check_onnx(path)
+    assert read_onnx(path).arrays == {}
+
+
+def test_a_tensor_without_elements_is_read(written):
+    assert read_onnx(written(model(tensor("roi", (0,), b"")))).arrays["roi"].shape == (0,)
+
+
+def test_the_names_of_inputs_and_outputs(written):
+    graph = model(block(11, block(1, b"image")), node("Conv", "image", "w"), block(12, block(1, b"seg")))
+    assert inputs_and_outputs(written(graph)) == (["image"], ["seg"])
 
 
 def test_convolutions_come_in_the_order_of_the_graph(written):
@@ -74,6 +120,10 @@ def test_it_reads_what_the_onnx_package_writes(tmp_path):
         (model(tensor("a", (4,), block(9, THREE))), r"weight a has 12 bytes, which do not make the shape \[4\]"),
         (model(tensor("a", (3,), number(14, 1))), "weight a lies in another file"),
         (model(tensor("a", ((1 << 64) - 3,), block(9, THREE))), "do not make the shape"),
+        (model(tensor("a", (0, (1 << 64) - 1), b"")), "weight a has 0 bytes, which do not make the shape"),
+        (model(tensor("a", (1,), block(5, varint(1 << 16)), kind=10)), "weight a holds a number of more than 16 bits"),
+        (model(tensor("a", (1,), block(5, b"\x80"), kind=10)), "ends within a number"),
+        (model(tensor("a", (1,), block(5, b"\x80" * 10 + b"\0"), kind=10)), "more than ten bytes"),
         (b"\x80" * 12, "more than ten bytes"),
         (varint(7 << 3 | 3), "unknown wire type 3"),
         (model(node("Conv")[:-1] + b"\xff"), "."),

@@ -88,6 +88,28 @@ def test_logits_become_probabilities_and_maps_without_a_channel_axis_are_taken(w
 
 
 @needs_onnxruntime
+@pytest.mark.parametrize(("times", "plus", "told"), [(1.0, 0.0, 1), (20.0, -10.0, 0), (1.0, 0.5, 0)])
+def test_logits_that_look_like_a_map_are_told_once(written, caplog, times, plus, told):
+    network = opened(written(times=times, plus=plus), size=64, mean=(0, 0, 0), std=(1, 1, 1), logits=True)
+    for _ in range(2):
+        saliency_maps(network, [ramp()], normalise=False)
+    assert caplog.text.count("set saliency.onnx.logits: false unless") == told
+
+
+@needs_onnxruntime
+def test_an_initialiser_that_only_onnxruntime_understands_stands_in_no_ones_way(written):
+    from onnx import helper, load, save
+
+    path = written(("n", 3, 32, 32))
+    net = load(path)
+    for name, kind in {"half": 10, "brain": 16, "eight": 17, "double": 11, "short": 5, "text": 8, "pair": 14}.items():
+        values = [b"a"] if kind == 8 else [1.0] if kind in (10, 11, 14, 16, 17) else [1]
+        net.graph.initializer.append(helper.make_tensor(name, kind, [1], values))
+    save(net, path)
+    assert len(saliency_maps(opened(path, mean=(0, 0, 0), std=(1, 1, 1)), [ramp()], normalise=True)) == 1
+
+
+@needs_onnxruntime
 def test_another_output_than_the_first_can_be_named(written):
     network = opened(written(second=True), size=64, mean=(0, 0, 0), std=(1, 1, 1), output="map")
     assert saliency_maps(network, [ramp()], normalise=False)[0].shape == (48, 64)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 
-from wsss_core.models.onnx_file import read_onnx
+from wsss_core.models.onnx_file import check_onnx
 from wsss_core.models.saliency_inference import Rgb, SaliencyNetwork
 
 logger = logging.getLogger(__name__)
@@ -51,8 +51,10 @@ def open_onnx(
     batch, height, width = _input_axes(path, session)
     name = _output_name(path, session, output)
     feed = session.get_inputs()[0]
+    is_first = True
 
     def predict(pictures: torch.Tensor) -> torch.Tensor:
+        nonlocal is_first
         array = pictures.float().cpu().numpy().astype("float16" if "float16" in feed.type else "float32")
         try:
             answer = torch.from_numpy(session.run([name], {feed.name: array})[0]).float()
@@ -60,7 +62,11 @@ def open_onnx(
             raise ValueError(
                 f"{path} cannot be run on pictures of {tuple(array.shape)}: {_first_line(error)}"
             ) from error
-        return _checked(answer, path, num_images=len(pictures), logits=logits)
+        maps = _checked(answer, path, num_images=len(pictures), logits=logits)
+        if logits and is_first:
+            _warn_of_probabilities(maps, path)
+        is_first = False
+        return maps.sigmoid() if logits else maps.clamp(0, 1)
 
     return SaliencyNetwork(
         predict, (_side(path, height, size), _side(path, width, size)), device, mean=mean, std=std,
@@ -76,7 +82,7 @@ def _session(path: Path, device: torch.device) -> Any:
             "saliency.method: onnx needs the package onnxruntime; install it (`pip install 'wsss[saliency]'`, or"
             " onnxruntime-gpu), or take method u2net or u2netp, which need none"
         ) from None
-    read_onnx(path)  # tells damage and weights in other files, in our words
+    check_onnx(path)  # tells damage and weights in other files, in our words
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
@@ -123,7 +129,7 @@ def _output_name(path: Path, session: Any, wanted: str | None) -> str:
 
 
 def _checked(answer: torch.Tensor, path: Path, *, num_images: int, logits: bool) -> torch.Tensor:
-    """(B, h', w') in [0, 1]."""
+    """(B, h', w') finite, and but for rounding in [0, 1] where they are no logits."""
     maps = answer[:, 0] if answer.ndim == 4 and answer.shape[1] == 1 else answer
     if maps.ndim != 3 or len(maps) != num_images:
         raise ValueError(
@@ -132,14 +138,21 @@ def _checked(answer: torch.Tensor, path: Path, *, num_images: int, logits: bool)
         )
     if not maps.isfinite().all():
         raise ValueError(f"{path} answers with values that are no numbers; fetch or export the file again")
-    if logits:
-        return maps.sigmoid()
-    if maps.min() < -TOLERANCE or maps.max() > 1 + TOLERANCE:
+    if not logits and (maps.min() < -TOLERANCE or maps.max() > 1 + TOLERANCE):
         raise ValueError(
             f"{path} answers with values from {maps.min():.3g} to {maps.max():.3g}, not from 0 to 1; set"
             " saliency.onnx.logits: true if they are logits"
         )
-    return maps.clamp(0, 1)
+    return maps
+
+
+def _warn_of_probabilities(maps: torch.Tensor, path: Path) -> None:
+    """Logits of background are below 0, and hardly a photograph has none; of maps the sigmoid makes .5 to .73."""
+    if maps.min() >= 0 and maps.max() <= 1:
+        logger.warning(
+            "%s answers the first photographs with values from %.3g to %.3g only, as a map has them and logits hardly"
+            " do; set saliency.onnx.logits: false unless you know that they are logits", path, maps.min(), maps.max(),
+        )  # fmt: skip
 
 
 def _first_line(error: Exception) -> str:
