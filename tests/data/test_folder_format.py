@@ -121,6 +121,22 @@ def test_folder_broken_table_is_named(folder_set, table, message):
         read_listing(folder_set)
 
 
+@pytest.mark.parametrize("column", ["image", "labels", "split"])
+@pytest.mark.parametrize("write_again", [str, str.upper, "{} ".format], ids=["the same", "another case", "a blank"])
+def test_a_column_that_stands_twice_loses_no_cells_but_is_named(folder_set, write, column, write_again):
+    again = write_again(column)
+    write.text(folder_set.root / "labels.csv", f"image,labels,split,{again}", "a,dog,train,cat")
+    shown = rf"'{column}' and '{again.strip()}'"
+    with pytest.raises(DatasetError, match=rf"labels\.csv: .* names the column {column} 2 times \({shown}\); put"):
+        read_listing(folder_set)
+
+
+def test_columns_that_are_not_read_may_have_one_heading(folder_set, write):
+    rows = ("a,dog,train,,", "sub/b c.d,cat,train,x,y", "é,,val,,")
+    write.text(folder_set.root / "labels.csv", "image,labels,split,,", *rows)
+    assert read_listing(folder_set).tags["sub/b c.d"] == ("cat",)
+
+
 def test_folder_table_that_is_not_utf8_is_named(folder_set):
     (folder_set.root / "labels.csv").write_bytes("image,labels\né,dog\n".encode("latin-1"))
     with pytest.raises(DatasetError, match=r"labels\.csv: it is not UTF-8; save it"):

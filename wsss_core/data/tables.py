@@ -11,6 +11,7 @@ from wsss_core.data.image_folder import ImageFolder
 from wsss_core.data.names import guesses, normalise
 from wsss_core.data.problems import Problem, layout_error
 
+_COLUMNS = ("image", "labels", "split")
 _SEPARATORS = (";", "|", ",")  # of tags within a cell
 
 
@@ -52,8 +53,8 @@ def read_tag_table(path: Path, *, images: ImageFolder, classes: Collection[str] 
         classes: names that may hold such a sign themselves; a cell that is one of them is one tag.
 
     Raises:
-        DatasetError: the file is unreadable, a column is missing, a row has a cell too many or too few or a quote
-            that stays open, or an image stands in two splits. Rows of empty cells are passed over.
+        DatasetError: the file is unreadable, a column is missing or stands there twice, a row has a cell too many or
+            too few or a quote that stays open, or an image stands in two splits. Rows of empty cells are passed over.
     """
     rows = _read_rows(path)
     separator = next((sign for sign in _SEPARATORS if any(sign in row["labels"] for row in rows)), None)
@@ -90,6 +91,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     if delimiter is None:
         raise layout_error(path, f"the first line is {header.strip()!r}; it must name columns image,labels")
     columns = fields[delimiter]
+    _check_headings(path, _read_cells(path, 1, header, delimiter))
     rows = []
     for number, line in enumerate(body, start=2):
         cells = _read_cells(path, number, line, delimiter)
@@ -102,6 +104,16 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     if not rows:
         raise layout_error(path, "it has no rows; add one for each image")
     return rows
+
+
+def _check_headings(path: Path, headings: list[str]) -> None:
+    """A column that is read must stand there once: of two, one would count and the other's cells be lost."""
+    for column in _COLUMNS:
+        alike = [heading for heading in headings if heading.lower() == column]
+        if len(alike) > 1:
+            shown = " and ".join(map(repr, alike))
+            remedy = "put their cells into one column, or rename those that are not meant"
+            raise layout_error(path, f"the first line names the column {column} {len(alike)} times ({shown}); {remedy}")
 
 
 def _read_cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
