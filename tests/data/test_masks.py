@@ -3,18 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from wsss_core import voc
 from wsss_core.data import coco_masks
 from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
-from wsss_core.data.masks import Masks, open_masks, read_labels
+from wsss_core.data.masks import Masks, open_masks
 from wsss_core.data.problems import DatasetError
 from wsss_core.data.source import Source
-
-MAP = np.array([[0, 1, 2], [15, 20, 255]], dtype=np.uint8)  # (2, 3)
 
 # A 7 x 11 mask and its compressed run lengths, written by pycocotools 2.0.
 COCO_ROWS = (
@@ -30,82 +26,6 @@ def index_of(source: Source) -> Index:
 
 def masks_of(source: Source, index: Index | None = None) -> Masks:
     return open_masks(source, index or index_of(source))
-
-
-def in_colours() -> Image.Image:
-    image = Image.fromarray(MAP)
-    image.putpalette(voc.palette())
-    return image.convert("RGB")
-
-
-def as_palette() -> Image.Image:
-    image = Image.fromarray(MAP)
-    image.putpalette(voc.palette())
-    return image
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        Image.fromarray(MAP),
-        as_palette(),
-        in_colours(),
-        in_colours().convert("RGBA"),
-        Image.fromarray(MAP.astype("i4")),
-    ],
-    ids=["grey", "palette", "colours", "colours with alpha", "32 bit"],
-)
-def test_labels_are_the_same_however_they_are_stored(tmp_path, image):
-    path = tmp_path / ("m.tif" if image.mode == "I" else "m.png")
-    image.save(path)
-    decoded = read_labels(path, num_classes=20)
-    assert decoded.dtype == np.uint8
-    np.testing.assert_array_equal(decoded, MAP)
-
-
-def test_palette_indices_count_and_not_their_colours(tmp_path):
-    image = Image.fromarray(MAP)
-    image.putpalette([7] * 768)
-    image.save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_labels(tmp_path / "m.png", num_classes=20), MAP)
-
-
-def test_a_one_bit_mask_holds_background_and_the_first_class(tmp_path):
-    Image.fromarray(np.array([[True, False]])).save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_labels(tmp_path / "m.png", num_classes=1), [[1, 0]])
-
-
-def test_an_illegal_value_is_named(tmp_path):
-    Image.fromarray(MAP).save(tmp_path / "m.png")
-    with pytest.raises(
-        DatasetError, match=r"m\.png holds the value 20, not only 0\.\.19 and 255 .*; correct"
-    ):
-        read_labels(tmp_path / "m.png", num_classes=19)
-
-
-def test_a_16_bit_value_does_not_wrap_to_a_legal_one(tmp_path):
-    Image.fromarray(np.array([[256 + 3]], dtype=np.uint16)).save(tmp_path / "m.png")
-    with pytest.raises(DatasetError, match="holds the value 259"):
-        read_labels(tmp_path / "m.png", num_classes=20)
-
-
-def test_a_colour_outside_the_palette_is_named(tmp_path):
-    Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "m.png")
-    with pytest.raises(DatasetError, match=r"m\.png holds the colour \(1, 2, 3\)"):
-        read_labels(tmp_path / "m.png", num_classes=20)
-
-
-@pytest.mark.parametrize("content", [b"", b"no image"])
-def test_a_damaged_mask_is_named(tmp_path, content):
-    (tmp_path / "m.png").write_bytes(content)
-    with pytest.raises(DatasetError, match=r"m\.png cannot be decoded"):
-        read_labels(tmp_path / "m.png", num_classes=20)
-
-
-def test_a_mask_of_a_strange_mode_is_named(tmp_path):
-    Image.new("CMYK", (2, 2)).save(tmp_path / "m.tif")
-    with pytest.raises(DatasetError, match=r"m\.tif is of mode CMYK; save the mask as 8 bit grey"):
-        read_labels(tmp_path / "m.tif", num_classes=20)
 
 
 def test_voc_masks_are_found_by_id(voc_set, write):

@@ -26,9 +26,10 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
+from wsss_core.data.label_images import read_labels
 from wsss_core.data.listing import read_listing
 from wsss_core.data.lists import read_lists
-from wsss_core.data.masks import open_masks, read_labels
+from wsss_core.data.masks import open_masks
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
 from wsss_core.models.onnx_file import read_onnx

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from PIL import Image
 
-from wsss_core import voc
 from wsss_core.data import coco_masks
 from wsss_core.data.coco_format import Instances, read_instances
 from wsss_core.data.image_folder import list_images
-from wsss_core.data.images import ImageError, opened, read_bytes
+from wsss_core.data.label_images import read_labels
 from wsss_core.data.names import Names, guesses
 from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
@@ -25,7 +23,6 @@ if TYPE_CHECKING:  # the readers of tags, on which the index builds, import this
 _log = logging.getLogger(__name__)
 
 _FOLDERS = {"voc": "SegmentationClass", "scenes": "SegmentationClass", "folder": "masks", "coco": "masks"}
-_COLOURS = np.asarray(voc.palette(), dtype=np.uint32).reshape(256, 3)
 
 
 class Masks(Protocol):
@@ -161,60 +158,6 @@ class OutlineMasks:
         except coco_masks.SegmentationError as error:
             message = f"{instances.path}: an annotation of image {image_id} is broken: {error}; repair it"
             raise _error("unreadable mask", str(instances.path), message) from None
-
-
-def read_labels(path: Path, *, num_classes: int) -> np.ndarray:
-    """Decode one label image.
-
-    Args:
-        path: grey (values are labels), palette (indices are labels, whatever their colours) or RGB in the
-            colours of VOC's palette.
-        num_classes: C; labels 0..C and IGNORE_INDEX are legal.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        DatasetError: the file cannot be decoded or holds another value or colour.
-    """
-    try:
-        with opened(read_bytes(path), path) as image:
-            decoded = image.copy()
-    except ImageError as error:
-        raise _error("unreadable mask", str(path), str(error)) from None
-    values = _stored_values(decoded, path)  # (H, W)
-    present = np.unique(values)
-    illegal = present[(present < 0) | ((present > num_classes) & (present != voc.IGNORE_INDEX))]
-    if illegal.size:
-        shown = ", ".join(str(value) for value in illegal[:5].tolist())
-        legal = f"0..{num_classes} and {voc.IGNORE_INDEX} (ignore)"
-        message = f"{path} holds the value {shown}, not only {legal}; correct the mask or dataset.classes"
-        raise _error("mask value", str(path), message)
-    return values.astype(np.uint8)
-
-
-def _stored_values(image: Image.Image, path: Path) -> np.ndarray:
-    if image.mode in ("P", "L"):
-        return np.asarray(image)
-    if image.mode == "1" or image.mode.startswith("I"):
-        return np.asarray(image).astype(np.int64)
-    if image.mode in ("RGB", "RGBA"):
-        return _labels_of_colours(np.asarray(image.convert("RGB")), path)
-    message = f"{path} is of mode {image.mode}; save the mask as 8 bit grey or palette PNG"
-    raise _error("unreadable mask", str(path), message)
-
-
-def _labels_of_colours(rgb: np.ndarray, path: Path) -> np.ndarray:
-    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    codes, inverse = np.unique(rgb.astype(np.uint32) @ weights, return_inverse=True)
-    label_of = {code: label for label, code in enumerate((_COLOURS @ weights).tolist())}
-    for code in codes.tolist():
-        if code not in label_of:
-            colour = (code >> 16, code >> 8 & 255, code & 255)
-            message = f"{path} holds the colour {colour}, which VOC's palette has not; save it as grey PNG"
-            raise _error("mask value", str(path), message)
-    labels = np.array([label_of[code] for code in codes.tolist()], dtype=np.int64)
-    return labels[inverse].reshape(rgb.shape[:2])
 
 
 def _check_size(mask: str, size: tuple[int, ...], index: Index, image_id: str) -> None:

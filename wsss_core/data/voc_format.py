@@ -10,8 +10,9 @@ import numpy as np
 from wsss_core import voc
 from wsss_core.data.contents import Contents
 from wsss_core.data.image_folder import ImageFolder, list_images
+from wsss_core.data.label_images import read_labels
 from wsss_core.data.lists import read_lists
-from wsss_core.data.masks import find_masks, mask_folder, read_labels
+from wsss_core.data.masks import find_masks, mask_folder
 from wsss_core.data.names import Names, normalise
 from wsss_core.data.problems import DatasetError, Problem, layout_error, named
 from wsss_core.data.source import Source
