@@ -4,12 +4,14 @@ import json
 import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.masks import open_masks
 from wsss_core.data.problems import DatasetError
+from wsss_core.data.source import Source
 
 
 def test_coco_closes_the_gaps_of_category_numbers(coco_set):
@@ -148,6 +150,55 @@ def test_coco_ids_that_repeat_are_told(coco_set, name):
     path.write_text(json.dumps(content))
     with pytest.raises(DatasetError, match=rf"{name}\[1\] \(id \d+\) has the id of another one before it; give each"):
         read_listing(coco_set)
+
+
+def add_entry(source: Source, file_name: str, *, category: int = 90, **changes: int) -> None:
+    """One more image of the train file, with one object, a triangle."""
+    path = source.root / source.train
+    content = json.loads(path.read_text())
+    content["images"].append({"id": 99, "file_name": file_name, "height": 4, "width": 6, **changes})
+    outline = [[4, 0, 6, 0, 6, 2]]
+    content["annotations"].append({"image_id": 99, "category_id": category, "segmentation": outline})
+    path.write_text(json.dumps(content))
+
+
+def test_coco_entries_of_one_file_are_joined_with_a_warning(coco_set, caplog):
+    add_entry(coco_set, "a.jpg")
+    listing = read_listing(coco_set)
+    assert listing.tags["a"] == ("bird", "dog", "cat")
+    assert "1 images have several entries (first a); their annotations are joined" in caplog.text
+    assert set(np.unique(open_masks(coco_set, build_index(listing, coco_set)).read("a"))) == {0, 1, 2, 3}
+
+
+def test_coco_entries_of_one_file_that_disagree_on_its_size_are_named(coco_set):
+    add_entry(coco_set, "a.jpg", width=7)
+    with pytest.raises(DatasetError, match=r"images\[0\] \(id 10\) and images\[2\] \(id 99\) give image a two sizes"):
+        read_listing(coco_set)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a"])
+def test_coco_entries_of_two_files_that_are_one_image_are_named(coco_set, name):
+    add_entry(coco_set, name)
+    both = rf"images\[0\] \(id 10\) and images\[2\] \(id 99\) are both image a \('a\.jpg' and '{name}'\); rename one"
+    with pytest.raises(DatasetError, match=both):
+        read_listing(coco_set)
+
+
+def test_coco_names_of_one_file_are_told_in_one_document_or_two(coco_set, write):
+    root = coco_set.root
+    add_entry(coco_set, "train/a.jpg")
+    with pytest.raises(DatasetError, match=r"train/a\.jpg is called by 2 names \(a, train/a\); write one"):
+        read_listing(coco_set)
+    write.change(root / coco_set.train, '"a.jpg"', '"val/\\u00e9.jpg"')
+    with pytest.raises(DatasetError, match=r"val/é\.jpg is called by 2 names \(val/é, é\); write one"):
+        read_listing(coco_set)
+
+
+def test_a_json_of_masks_with_two_names_of_one_image_is_refused(coco_set):
+    index = build_index(read_listing(coco_set), coco_set)
+    add_entry(coco_set, "images/a.jpg")
+    with pytest.raises(DatasetError, match=r"'a\.jpg' and 'images/a\.jpg' are both image a; keep one entry"):
+        open_masks(coco_set, replace(index, root=f"{index.root}/images"))
 
 
 def test_coco_file_that_is_not_there_names_those_that_are(coco_set):

@@ -17,7 +17,7 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.names import HERE, Sought, as_id, guesses, normalise
 from wsss_core.data.problems import Problem, layout_error, named, suggestion
 from wsss_core.data.source import Source
-from wsss_core.data.tables import read_text
+from wsss_core.data.tables import read_text, repeated_entries
 
 
 class _Image(TypedDict):
@@ -62,6 +62,7 @@ class Instances:
         categories: COCO's category number -> name, ascending; numbers may have gaps.
         annotations: image id -> its annotations, of which `segmentation` is as it stands in the file.
         parents: the categories that others name as their `supercategory`.
+        problems: what is to be said of its entries.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Instances:
     categories: dict[int, str]
     annotations: dict[str, list[dict]]
     parents: frozenset[str]
+    problems: tuple[Problem, ...]
 
 
 def read_instances(path: Path) -> Instances:
@@ -82,6 +84,7 @@ def read_instances(path: Path) -> Instances:
     _check_names(path, "images", images)
     _check_names(path, "categories", categories)
     numbers = {image["id"]: as_id(image["file_name"]) for image in images}
+    repeated = _repeated_images(path, images)
     annotations = defaultdict(list)
     for place, annotation in enumerate(objects):
         if annotation["image_id"] not in numbers:
@@ -99,6 +102,7 @@ def read_instances(path: Path) -> Instances:
             for category in categories
             if isinstance(parent := category.get("supercategory"), str) and parent != category["name"]
         ),
+        problems=tuple(repeated_entries(repeated, path, entries="entries", joined="annotations")),
     )
 
 
@@ -145,6 +149,26 @@ def _check_names(path: Path, name: str, entries: list[dict]) -> None:
             fault = f"{_shown(name, place, entry)} has the id of another one before it"
             raise layout_error(path, f"{fault}; give each its own id")
         seen.add(entry["id"])
+
+
+def _repeated_images(path: Path, images: list[dict]) -> list[str]:
+    """The ids of the images that have several entries, which must agree on the file and its size."""
+    first: dict[str, int] = {}
+    repeated = []
+    for place, image in enumerate(images):
+        before = first.setdefault(as_id(image["file_name"]), place)
+        if before == place:
+            continue
+        both = f"{_shown('images', before, images[before])} and {_shown('images', place, image)}"
+        files = [normalise(images[entry]["file_name"]) for entry in (before, place)]
+        name = as_id(files[0])
+        if files[0] != files[1]:
+            names = f"{files[0]!r} and {files[1]!r}"
+            raise layout_error(path, f"{both} are both image {name} ({names}); rename one, or drop its entry")
+        if any(image[side] != images[before][side] for side in ("height", "width")):
+            raise layout_error(path, f"{both} give image {name} two sizes; keep the right one")
+        repeated.append(name)
+    return repeated
 
 
 def _shown(name: str, place: int, entry: object) -> str:
@@ -207,14 +231,14 @@ def _add_files(contents: Contents, sets: dict[str, Instances]) -> None:
             places.insert(1, own.relative_to(images.path).as_posix())
         sought |= {(split, name): (file_name, places) for name, file_name in instances.files.items()}
     matches = images.names.matches(sought)
+    for split, instances in sets.items():
+        found = (matches[split, name] for name in instances.files if (split, name) in matches)
+        contents.problems += (*instances.problems, *guesses(found, instances.path))
     for (split, name), match in matches.items():
         suffix = Path(sets[split].files[name]).suffix
         paths = images.files[match.id]
         known = contents.files.setdefault(name, [])
         known += [path for path in paths if path.suffix == suffix and path not in known] or paths * (not known)
-    for split, instances in sets.items():
-        found = (matches[split, name] for name in instances.files if (split, name) in matches)
-        contents.problems += guesses(found, instances.path)
 
 
 def _add_tags(contents: Contents, instances: Instances, *, keep: set[str] | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +119,19 @@ def _file_problems(contents: Contents, *, root: Path, skip: Sequence[Path]) -> I
         if len(paths) > 1:
             both = " and ".join(str(path) for path in paths)
             yield Problem("ambiguous image", name, f"{both} are both image {name}; rename or remove one")
+    yield from _shared_files(contents)
+
+
+def _shared_files(contents: Contents) -> Iterator[Problem]:
+    """Each file that several names mean, as `a.jpg` and `images/a.jpg` may: it would be used twice, as two images."""
+    names_of = defaultdict(list)
+    for name in contents.used():
+        for path in contents.files.get(name, []):
+            names_of[path].append(name)
+    for path, names in names_of.items():
+        if len(names) > 1:
+            message = f"{path} is called by {len(names)} names ({named(names)}); write one of them everywhere"
+            yield Problem("ambiguous image", str(path), message)
 
 
 def _tag_problems(contents: Contents) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +13,7 @@ from wsss_core.data import coco_masks
 from wsss_core.data.coco_format import Instances, read_instances
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.label_images import read_labels
-from wsss_core.data.names import Names, guesses
+from wsss_core.data.names import Match, Names, guesses
 from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
 
@@ -124,11 +124,11 @@ class OutlineMasks:
         labels = {name: place for place, name in enumerate(index.classes, start=1)}
         names = Names(index.records, Path(index.root))
         self._index = index
-        self._source = {
-            match.id: (instances, name)
-            for instances in files
-            for name, match in names.all_matches(instances.files).items()
-        }
+        self._source: dict[str, tuple[Instances, str]] = {}
+        for instances in files:
+            matches = names.all_matches(instances.files)
+            _check_distinct(instances, matches)
+            self._source |= {match.id: (instances, name) for name, match in matches.items()}
         self._labels = {
             instances.path: {
                 number: labels[name] for number, name in instances.categories.items() if name in labels
@@ -158,6 +158,16 @@ class OutlineMasks:
         except coco_masks.SegmentationError as error:
             message = f"{instances.path}: an annotation of image {image_id} is broken: {error}; repair it"
             raise _error("unreadable mask", str(instances.path), message) from None
+
+
+def _check_distinct(instances: Instances, matches: Mapping[str, Match]) -> None:
+    """Of two names of one document that mean one image, as `a.jpg` and `images/a.jpg` may, one's mask would be lost."""
+    first: dict[str, str] = {}
+    for name, match in matches.items():
+        before = first.setdefault(match.id, name)
+        if before != name:
+            names = f"{instances.files[before]!r} and {instances.files[name]!r}"
+            raise layout_error(instances.path, f"{names} are both image {match.id}; keep one entry")
 
 
 def _check_size(mask: str, size: tuple[int, ...], index: Index, image_id: str) -> None:

@@ -72,15 +72,16 @@ def read_tag_table(path: Path, *, images: ImageFolder, classes: Collection[str] 
                 raise layout_error(path, f"image {name} is in the splits {both}; keep one row")
         splits[name] = split
         tags[name] = (*tags.get(name, ()), *_split_cell(row["labels"], separator, classes))
-    problems = (*guesses(matches.values(), path), *_repeated_rows(repeated, path))
+    problems = (*guesses(matches.values(), path), *repeated_entries(repeated, path, entries="rows", joined="tags"))
     return TagTable(tags, splits if "split" in rows[0] else None, problems)
 
 
-def _repeated_rows(repeated: list[str], path: Path) -> list[Problem]:
-    """One warning for all images of a table that have several rows."""
+def repeated_entries(repeated: Collection[str], path: Path, *, entries: str, joined: str) -> list[Problem]:
+    """One warning for all images that a table or JSON has more than once, with what is joined of these entries."""
     if not repeated:
         return []
-    message = f"{path}: {len(set(repeated))} images have several rows (first {repeated[0]}); their tags are joined"
+    first, count = next(iter(repeated)), len(set(repeated))
+    message = f"{path}: {count} images have several {entries} (first {first}); their {joined} are joined"
     return [Problem("repeated row", str(path), message, "warning")]
 
 
