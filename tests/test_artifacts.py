@@ -163,7 +163,7 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path, read, content):
     for suffix in ("npz", "png"):
         (tmp_path / f"a.{suffix}").write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"a\.(npz|png) cannot be read .*delete .*dvc repro"):
+    with pytest.raises(ArtifactError, match=r"a\.(npz|png) cannot be read .*make it anew: .*dvc repro"):
         read(tmp_path, "a")
 
 
@@ -240,7 +240,7 @@ def test_scores_that_unpack_to_much_more_than_a_photograph_s_are_refused_before_
     assert (tmp_path / "a.npz").stat().st_size < 100_000
 
     def read() -> None:
-        with pytest.raises(ArtifactError, match=r"a\.npz (holds an array|cannot be read).* run `dvc repro`"):
+        with pytest.raises(ArtifactError, match=r"a\.npz (holds an array|cannot be read).* make it anew: `dvc repro`"):
             artifacts.read_scores(tmp_path, "a", size=size)
 
     assert peak_of(read) < 4_000_000
@@ -304,7 +304,7 @@ def test_scores_of_another_type_are_refused(tmp_path):
 def test_a_label_that_is_no_class_is_refused(tmp_path):
     artifacts.write_labels(tmp_path, "a", np.array([[0, 5, 200, 255]]))
     assert artifacts.read_labels(tmp_path, "a", num_classes=200)[0, 2] == 200
-    with pytest.raises(ArtifactError, match=r"a\.png holds the label 200, and there are 20 classes; delete"):
+    with pytest.raises(ArtifactError, match=r"a\.png holds the label 200, and there are 20 classes; make it anew"):
         artifacts.read_labels(tmp_path, "a", num_classes=20)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -154,6 +155,21 @@ def test_masks_may_go_and_a_forced_run_gives_the_same_pseudo_labels(clone):
         assert clone.labels() == before
     finally:
         (clone.folder / ".dvc/tmp/masks").rename(masks)
+
+
+def test_what_was_damaged_in_place_is_healed_by_the_command_that_the_error_names(clone):
+    walks = clone.folder / "data/random_walk"
+    path = min(walks.glob("*.npz"))
+    before = path.read_bytes()
+    path.chmod(0o644)
+    with path.open("r+b") as file:  # and where files are hard links, in DVC's cache
+        file.seek(len(before) // 2)
+        file.write(bytes([before[len(before) // 2] ^ 1]))
+    path.chmod(0o444)
+    remedy = re.search(r"`(.+)` makes it anew", clone.fail(sys.executable, "-m", "stages.fuse"))
+    clone.run("bash", "-c", remedy[1])
+    assert path.read_bytes() == before
+    clone.run(sys.executable, "-m", "stages.fuse")
 
 
 def test_the_demo_of_a_tarball_leaves_the_users_work_alone(tmp_path):

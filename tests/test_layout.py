@@ -26,3 +26,15 @@ from wsss_core import layout
 @pytest.mark.parametrize("root", ["", "/somewhere/project/"])
 def test_an_artifact_names_the_command_that_makes_it(root, path, command):
     assert layout.made_by(Path(root + path)) == command
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("data/cam/a.npz", "chmod -R u+w data/cam && dvc repro"),
+        ("models/cam/model.pt", "chmod -R u+w models/cam && dvc repro train_cam"),
+        ("/home/me/model.pt", "dvc repro train_deeplab"),
+    ],
+)
+def test_what_is_damaged_is_made_writable_first_so_that_dvc_reads_it(path, command):
+    assert layout.made_anew(Path(path)) == command

@@ -72,7 +72,7 @@ def test_hidden_files_of_other_programs_are_passed_over(folder):
 def test_what_is_no_longer_as_it_was_written_is_named_with_the_remedy(folder, change, told):
     change(folder)
     told = told.replace("FOLDER", str(folder))
-    message = f"{folder} is not what pseudo-labels rrm wrote: of 3 files {told}, by damage or by hand; `dvc repro"
+    message = f"{folder} is not what pseudo-labels rrm wrote: of 3 files {told}, by damage or by hand; `chmod -R u+w"
     with pytest.raises(ArtifactError, match=re.escape(message)):
         manifests.check(folder)
 
@@ -134,5 +134,5 @@ def test_supervision_is_the_strongest_of_the_manifests_beside_or_in_what_is_name
 @pytest.mark.parametrize("kind", ["S", ["I"], None])
 def test_a_manifest_of_no_known_supervision_is_refused_with_its_folder(tmp_path, kind):
     supervised(tmp_path / "labels", kind)
-    with pytest.raises(artifacts.ArtifactError, match=f"manifest.json .*delete {tmp_path / 'labels'} and run"):
+    with pytest.raises(artifacts.ArtifactError, match=f"manifest.json .*`dvc repro` makes {tmp_path / 'labels'}"):
         manifests.supervision_of(tmp_path / "labels")

@@ -89,3 +89,26 @@ def test_all_that_are_left_can_be_ended_even_the_deaf():
     assert ours.recv() == process.pid
     worker.end_all()
     assert process.exitcode == -signal.SIGKILL
+
+
+HOLDS_ON = r"""
+import multiprocessing, os, time
+from wsss_core import worker
+
+def work():
+    worker.begin()
+    os.write(1, b"begun\n")
+    time.sleep(600)
+
+with worker.starting():
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+assert os.read(0, 1)
+"""
+
+
+def test_a_process_that_is_held_when_its_parent_comes_to_its_end_is_ended():
+    parent = subprocess.Popen([sys.executable, "-c", HOLDS_ON], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout.readline() == b"begun\n"
+    parent.communicate(b".", timeout=60)
+    assert parent.returncode == 0

@@ -263,7 +263,7 @@ def _of_another_size(path: Path, found: Size, size: Size) -> ArtifactError:
 
 
 def _anew(path: Path) -> str:
-    return f"delete {path.parent} and run `{layout.made_by(path)}`"
+    return f"make it anew: `{layout.made_anew(path)}`"
 
 
 @contextmanager
@@ -288,6 +288,11 @@ def file_digest(path: Path) -> str:
     """A digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def bytes_digest(content: bytes) -> str:
+    """What `file_digest` says of a file with this content."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def digest_of(content: object) -> str:

@@ -47,6 +47,16 @@ def made_by(path: Path) -> str:
     return "dvc repro train_deeplab" if path.suffix == ".pt" else "dvc repro"
 
 
+def made_anew(path: Path) -> str:
+    """The command that replaces a damaged artifact, of which `path` is a file.
+
+    Where files are links into DVC's cache, the damage lies there too, and DVC takes what is read-only for sound unread.
+    A file that was copied elsewhere is none of DVC's.
+    """
+    ours = path.parts[:1] in (("data",), ("models",))
+    return f"chmod -R u+w {path.parent} && {made_by(path)}" if ours else made_by(path)
+
+
 def provenance_of(out: Path) -> Path:
     """Where it is recorded what made an artifact."""
     return PROVENANCE / f"{out.relative_to(out.anchor).as_posix()}.json"

@@ -43,10 +43,11 @@ def read(folder: Path) -> dict:
     if not isinstance(manifest, dict) or "digest" not in manifest:
         raise ArtifactError(
             f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
-            f" `{layout.made_by(path)}` makes {folder} anew"
+            f" `{layout.made_anew(path)}` makes {folder} anew"
         )
     if manifest.pop("digest") != artifacts.digest_of(manifest) or not _is_sound(manifest):
-        raise ArtifactError(f"{path} is damaged, or was changed by hand; `{layout.made_by(path)}` makes {folder} anew")
+        remedy = layout.made_anew(path)
+        raise ArtifactError(f"{path} is damaged, or was changed by hand; `{remedy}` makes {folder} anew")
     return manifest
 
 
@@ -81,8 +82,8 @@ def _supervision_in(folder: Path) -> str:
     kind = read(folder).get("supervision")
     if kind not in (*supervision.MEANING,):  # a tuple, since a list has no hash
         raise ArtifactError(
-            f"{folder / MANIFEST} does not say by what it was supervised; delete {folder} and run"
-            f" `{layout.made_by(folder)}`"
+            f"{folder / MANIFEST} does not say by what it was supervised; `{layout.made_anew(folder / MANIFEST)}` makes"
+            f" {folder} anew"
         )
     return kind
 
@@ -110,7 +111,7 @@ def check(folder: Path) -> str:
         adopt = "" if wrong["missing"] else _way_to_adopt(folder, found)
         raise ArtifactError(
             f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(told)}, by damage or by"
-            f" hand; `{layout.made_by(folder / MANIFEST)}` makes it anew{adopt}"
+            f" hand; `{layout.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
         )
     return manifest["content"]
 

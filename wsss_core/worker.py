@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from wsss_core import interruption
 
@@ -22,8 +25,10 @@ def starting() -> Iterator[None]:
     """Start processes inside: a signal to this one raises after the block, one from the terminal spares the new ones.
 
     Python runs handlers inside a fork, where an exception is dropped, and a lock of `logging` stays held; and Ctrl-C,
-    which reaches all processes at once, would find the new ones before they can `begin`.
+    which reaches all processes at once, would find the new ones before they can `begin`. What is left of them when this
+    process ends is killed: multiprocessing would ask them by SIGTERM, which they ignore, and wait for ever.
     """
+    _end_all_at_exit(os.getpid())
     with interruption.held_back():
         if not hasattr(signal, "pthread_sigmask"):
             yield
@@ -69,6 +74,12 @@ def end_all() -> None:
     finally:
         if before is not None:
             signal.signal(signal.SIGCHLD, before)
+
+
+@cache
+def _end_all_at_exit(pid: int) -> None:
+    """Before multiprocessing's own function, which was registered when it was imported."""
+    atexit.register(lambda: end_all() if os.getpid() == pid else None)
 
 
 def _of_the_terminal() -> set[signal.Signals]:

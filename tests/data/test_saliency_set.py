@@ -143,7 +143,8 @@ def index(tmp_path) -> Index:
     for name in names:
         write(tmp_path / "photos", f"{name}.png", rng.integers(0, 256, (24, 40, 3), dtype=np.uint8))
         artifacts.write_grey(tmp_path / "maps", name, SQUARE / 255 * 0.6)
-    records = {name: Record(name, f"{name}.png", (1,), 24, 40, "") for name in names}
+    digests = {name: artifacts.file_digest(tmp_path / f"photos/{name}.png") for name in names}
+    records = {name: Record(name, f"{name}.png", (1,), 24, 40, digests[name]) for name in names}
     return Index("folder", str(tmp_path / "photos"), ("cat",), {"train": names}, records, "tags")
 
 

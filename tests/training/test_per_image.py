@@ -189,6 +189,57 @@ def test_what_a_killed_process_had_half_written_among_the_reports_is_removed(tmp
     assert (left.exists(), living.exists()) == (False, True)
 
 
+def stopped(out: Path) -> Path:
+    """The files of a run that was stopped before its last image."""
+    with pytest.raises(KeyboardInterrupt):
+        run(out, Recording(stop="bad"))
+    (files,) = Path(os.environ["WSSS_RESUME_DIR"]).glob("*/*/files")
+    return files
+
+
+def cut(files: Path) -> None:
+    (files / "a.txt").write_bytes(b"")
+
+
+def exchange(files: Path) -> None:
+    content = [(files / name).read_bytes() for name in ("a.txt", "e.txt")]
+    for name, of_other in zip(("e.txt", "a.txt"), content, strict=True):
+        (files / name).write_bytes(of_other)
+
+
+def lose_the_note(files: Path) -> None:
+    notes = files.parent / "finished-0.jsonl"
+    notes.write_text("".join(line for line in notes.read_text().splitlines(True) if '"a.txt"' not in line))
+
+
+def cut_off_a_note(files: Path) -> None:
+    notes = files.parent / "finished-0.jsonl"
+    notes.write_text(notes.read_text()[:-5])
+
+
+@pytest.mark.parametrize("damage", [cut, exchange, lose_the_note, cut_off_a_note])
+def test_what_is_not_what_was_made_is_made_anew(tmp_path, damage):
+    damage(stopped(tmp_path / "out"))
+    again = Recording()
+    run(tmp_path / "out", again)
+    assert len(again.made) in (3, 4), "one or two damaged, two not there yet"
+    assert all(content(tmp_path / "out")[f"{i}.txt"] == f"result of {i}".encode() for i in IDS)
+
+
+def test_what_changes_while_the_others_are_made_is_not_published(tmp_path):
+    def spoil(image_id: str, folder: Path) -> None:
+        write_name(image_id, folder)
+        for path in folder.rglob("e.txt"):
+            if image_id != "e":
+                path.write_bytes(b"spoilt")
+
+    with pytest.raises(artifacts.ArtifactError, match=r"1 files below .* changed since they were made \(e\.txt\)"):
+        run(tmp_path / "out", spoil)
+    assert not (tmp_path / "out").exists()
+    run(tmp_path / "out")
+    assert content(tmp_path / "out")["e.txt"] == b"result of e"
+
+
 def test_a_half_written_file_of_a_killed_process_is_not_published(tmp_path):
     def killed_while_writing(image_id: str, folder: Path) -> None:
         artifacts.temporary_path(folder / f"{image_id}.txt").write_text("half")

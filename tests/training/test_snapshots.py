@@ -34,7 +34,7 @@ def index_of(root: Path, sizes: dict[str, tuple[int, int]]) -> Index:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
         tags = TAGS.get(image_id, ())
-        records[image_id] = Record(image_id, f"{image_id}.png", tags, height, width, "")
+        records[image_id] = Record(image_id, f"{image_id}.png", tags, height, width, artifacts.file_digest(path))
     return Index("folder", str(root), ("cat", "dog", "owl"), {"train": tuple(sizes)}, records, "tags")
 
 

@@ -47,7 +47,10 @@ def index(tmp_path: Path) -> Index:
     (tmp_path / "images").mkdir()
     for image_id in ids:
         Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(tmp_path / f"images/{image_id}.png")
-    records = {name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, "") for k, name in enumerate(ids)}
+    digests = {name: artifacts.file_digest(tmp_path / f"images/{name}.png") for name in ids}
+    records = {
+        name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, digests[name]) for k, name in enumerate(ids)
+    }
     index = Index("folder", str(tmp_path), ("cat", "dog"), {"train": ids}, records, "tags")
     index.write(tmp_path / "index.json")
     return index

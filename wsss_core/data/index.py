@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from wsss_core import artifacts
 from wsss_core.data.fields import Side, Text
-from wsss_core.data.images import MAX_PIXELS, ImageError, read_image
+from wsss_core.data.images import MAX_PIXELS, ImageError, decode_image, read_bytes
 from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
 
@@ -140,16 +140,15 @@ class Index:
         """The photograph, (H, W, 3) uint8 RGB.
 
         Raises:
-            ImageError: its file is gone, damaged, or of another size than when it was indexed.
+            ImageError: its file is gone, or not what it was when it was indexed.
         """
         record, path = self[image_id], self.path(image_id)
         if not path.is_file():
             raise ImageError(f"{path} is gone since the index was made; put it back or {_REMEDY}")
-        image = read_image(path)
-        if image.shape[:2] != (record.height, record.width):
-            now, before = f"{image.shape[0]} x {image.shape[1]}", f"{record.height} x {record.width}"
-            raise ImageError(f"{path} is {now} pixels, but the index says {before}; {_REMEDY}")
-        return image
+        content = read_bytes(path)
+        if artifacts.bytes_digest(content) != record.digest:
+            raise ImageError(f"{path} has changed since the index was made; put it back as it was or {_REMEDY}")
+        return decode_image(content, path)
 
 
 class _Stored(BaseModel):

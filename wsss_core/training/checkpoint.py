@@ -132,7 +132,7 @@ def _expecting_ours(file: Path) -> Iterator[None]:
 def _not_ours(file: Path) -> artifacts.ArtifactError:
     return artifacts.ArtifactError(
         f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
-        f" anew (`{layout.made_by(file)}`)"
+        f" anew (`{layout.made_anew(file)}`)"
     )
 
 

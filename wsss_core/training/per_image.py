@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from wsss_core import manifests, supervision
 from wsss_core.data.pool import map_in_order
+from wsss_core.training.finished import Finished
 from wsss_core.training.journal import Journal, content_digest, whole
 from wsss_core.training.provenance import Provenance
 from wsss_core.training.ranks import ALONE, Processes
@@ -23,6 +24,9 @@ Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
 
 Size = tuple[int, int]
+
+SUFFIXES = frozenset({".npz", ".png"})
+"""Of all files that an image may have in an artifact."""
 
 
 def run(
@@ -74,20 +78,22 @@ def run(
     with Journal.open(out, key=key, processes=processes) as journal:
         ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))
         own = ordered[processes.global_rank::processes.world_size]
-        missing = [image_id for image_id in own if not (journal.folder / f"{image_id}{suffix}").exists()]
+        finished = Finished(journal.folder, suffixes=SUFFIXES | {suffix}, rank=processes.global_rank)
+        missing = [image_id for image_id in own if not finished.has(image_id, suffix)]
         batches = _batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
         with tqdm(total=len(own), initial=len(own) - len(missing), desc=stage, unit="image",
                   disable=processes.global_rank > 0) as bar:
-            for count in map_in_order(partial(_make, work, journal.folder), batches, workers=workers):
+            for count in map_in_order(partial(_make, work, finished), batches, workers=workers):
                 bar.update(count)
         processes.barrier()
         if processes.global_rank == 0:
             paths = whole(
                 journal.folder,
                 needed={f"{image_id}{suffix}" for image_id in ids},
-                allowed={f"{image_id}{other}" for image_id in ids for other in (".npz", ".png")},
+                allowed={f"{image_id}{other}" for image_id in ids for other in SUFFIXES},
             )
             manifests.write(journal.folder, stage=stage, params=params, paths=paths, supervised_by=total)
+            finished.expect(manifests.read(journal.folder)["files"])
             made.write(out, processes=processes)
             journal.publish()
             journal.discard()
@@ -103,8 +109,9 @@ def _each(function: Callable[[str, Path], None], ids: Sequence[str], folder: Pat
         function(image_id, folder)
 
 
-def _make(work: Work, folder: Path, ids: Sequence[str]) -> int:
-    work(ids, folder)
+def _make(work: Work, finished: Finished, ids: Sequence[str]) -> int:
+    work(ids, finished.folder)
+    finished.note(ids)
     return len(ids)
 
 
