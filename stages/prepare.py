@@ -1,6 +1,6 @@
 """Read the data set once and write the index that every later stage depends on."""
 
-from wsss_core import layout
+from wsss_core import layout, manifests, supervision
 from wsss_core.cli.stage import command, ensure_scenes, source_of
 from wsss_core.code_digest import module_of
 from wsss_core.data.indexing import build_index
@@ -17,6 +17,10 @@ def main(params: Params) -> None:
     source = source_of(params)
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
+    manifests.write(
+        layout.INDEX.parent, stage="prepare", params=params.dataset.model_dump(), paths=[layout.INDEX],
+        supervised_by=supervision.PIXELS if index.supervision == "pixels" else supervision.TAGS,
+    )  # fmt: skip
     Provenance.of([module_of(__file__)]).write(layout.INDEX.parent)
 
 

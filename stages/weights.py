@@ -1,10 +1,11 @@
-"""What the weights files hold that the parameters name: DVC compares their bytes through this, and not their paths."""
+"""What the files hold that the parameters name, of weights and of saliency maps: DVC compares their bytes through this,
+and not their paths."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core import artifacts, layout
-from wsss_core.cli.stage import command
+from wsss_core.cli.stage import command, ensure_scenes
 from wsss_core.params import Params
 from wsss_core.sections import BackboneOverride
 
@@ -14,13 +15,14 @@ WORDS = ("none", "imagenet", "auto")
 
 @command
 def main(params: Params) -> None:
-    """Write a digest of each weights file, in one small JSON for each section that names some."""
+    """Write a digest of each file and folder, in one small JSON for each section that names some."""
+    ensure_scenes(params)  # whose saliency set lies in a folder too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
 
 
 def _named(params: Params) -> dict[str, list[str]]:
-    """Section -> the files whose weights it starts from."""
+    """Section -> the files of weights that it starts from, and the folders of maps that it reads."""
     backbones = {
         "train_cam": [params.train_cam.backbone],
         "train_affinity": [params.train_affinity.backbone],
@@ -30,8 +32,10 @@ def _named(params: Params) -> dict[str, list[str]]:
         "ssnet": [params.ssnet.first.backbone, params.ssnet.second.backbone],
         "auxsegnet": [params.auxsegnet.backbone],
     }
-    files = {section: _of_backbones(params, overrides) for section, overrides in backbones.items()}
-    return files | {"saliency": _without_words([params.saliency.weights])}
+    named = {section: _of_backbones(params, overrides) for section, overrides in backbones.items()}
+    named["saliency"] = _without_words([params.saliency.weights, params.saliency.folder])
+    named["ssnet"] += _without_words([params.ssnet.saliency_set.images, params.ssnet.saliency_set.masks])
+    return named
 
 
 def _of_backbones(params: Params, overrides: Sequence[BackboneOverride]) -> list[str]:
@@ -42,9 +46,12 @@ def _without_words(weights: Sequence[str | None]) -> list[str]:
     return sorted({file for file in weights if file is not None and file not in WORDS})
 
 
-def _digest(file: Path) -> str | None:
-    """Of a file; None where there is none, of which the stage that needs it tells."""
-    return artifacts.file_digest(file) if file.is_file() else None
+def _digest(path: Path) -> str | None:
+    """Of a file, or of all below a folder; None where there is none, of which the stage that needs it tells."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return artifacts.digest_of({file.relative_to(path).as_posix(): artifacts.file_digest(file) for file in files})
+    return artifacts.file_digest(path) if path.is_file() else None
 
 
 if __name__ == "__main__":

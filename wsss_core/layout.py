@@ -6,6 +6,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 INDEX = Path("data/index/index.json")
 WEIGHTS = Path("data/weights")
+TRUTH = Path("data/truth/masks.json")
 CAMS = Path("data/cam")
 CAM_CRF = Path("data/pseudo_labels/cam_crf")
 AFFINITY_LABELS = Path("data/affinity_labels")

@@ -1,7 +1,8 @@
 """What a result was taught by, in the field's letters.
 
 It passes from stage to stage in the manifests: a result is supervised by all that its inputs are, and by what its own
-stage adds (`saliency` by a network or a folder, SSNet with a set of masks, full supervision).
+stage adds (`prepare` where nothing but the masks tells the tags, `saliency` by a network or a folder, SSNet with a set
+of masks, full supervision).
 """
 
 from __future__ import annotations

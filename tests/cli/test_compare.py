@@ -127,12 +127,24 @@ def test_graphs_that_did_not_run_are_named(joint):
     shutil.rmtree(joint.folder / "models/aalr")
     (joint.folder / layout.METRICS / "aalr.json").unlink()
     text = joint.invoke(main, "compare").output
-    assert "not run yet: dvc repro pipelines/aalr/dvc.yaml" in text
-    assert "not run yet: dvc repro pipelines/full_supervision/dvc.yaml" in text
+    assert "not run yet on this data: dvc repro pipelines/aalr/dvc.yaml" in text
+    assert "not run yet on this data: dvc repro pipelines/full_supervision/dvc.yaml" in text
     assert "AA&LR" not in {row["title"] for row in rows(joint)}
+
+
+def test_what_was_measured_on_other_masks_has_no_line(joint):
+    mask = min((joint.folder / joint.params["dataset"]["root"] / "SegmentationClass").glob("*.png"))
+    before = mask.read_bytes()
+    mask.write_bytes(before + b"\0")
+    text = told(joint.invoke(main, "compare"), code=1)
+    assert text.startswith("no graph has run to its metrics on the data as it is now")
+    joint.run("evaluate")
+    result = joint.invoke(main, "compare")
+    assert [row["title"] for row in rows(joint)] == ["AffinityNet + DeepLab"]
+    assert "not run yet on this data: dvc repro pipelines/rrm/dvc.yaml" in result.output
 
 
 def test_nothing_to_compare(workspace):
     assert told(workspace.invoke(main, "compare"), code=1) == (
-        "no graph has run to its metrics; run `dvc repro`, then those in pipelines/"
+        "no graph has run to its metrics on the data as it is now; run `dvc repro`, then those in pipelines/"
     )

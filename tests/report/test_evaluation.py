@@ -28,7 +28,7 @@ class Truth:
     """The same mask for each image that has one."""
 
     def __init__(self, *ids: str) -> None:
-        self.ids, self.asked = ids, []
+        self.ids, self.asked, self.files = ids, [], []
 
     def available(self, image_id: str) -> bool:
         return image_id in self.ids

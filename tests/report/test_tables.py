@@ -43,6 +43,12 @@ def test_share_of_full_supervision_is_the_quotient_on_one_split(tmp_path):
     assert tables.share_of_upper_bound(rows, "cam") is None  # of another split
 
 
+def test_no_share_of_a_bound_that_was_measured_on_other_data(tmp_path):
+    write(tmp_path, "deeplab", split="val", miou=0.3, measured_on="these")
+    write(tmp_path, "full_supervision", split="val", miou=0.4, measured_on="others")
+    assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, WITH_BOUND)) is None
+
+
 def test_no_share_without_full_supervision_or_masks(tmp_path):
     write(tmp_path, "deeplab", split="val", miou=0.3)
     assert tables.share_of_upper_bound(tables.quality_rows(tmp_path)) is None

@@ -1,6 +1,7 @@
 """I or I+S: what results were taught by passes from the saliency maps to everything that is made with them."""
 
 import json
+import shutil
 
 import pytest
 from workspace import Workspace
@@ -61,6 +62,16 @@ def test_the_report_says_so_and_subtracts_no_figure_of_one_kind_from_one_of_the_
     fused = page[page.index("fused with saliency") :].partition("</tr>")[0]
     assert "<td>I+S</td>" in fused
     assert 'class="up"' not in fused and 'class="down"' not in fused
+
+
+def test_tags_that_masks_had_to_tell_make_everything_supervised_by_masks(workspace):
+    workspace.run("prepare")
+    root = workspace.folder / workspace.params["dataset"]["root"]
+    shutil.rmtree(root / "Annotations", ignore_errors=True)
+    (root / "image_labels.csv").unlink(missing_ok=True)
+    workspace.set(dataset={"format": "voc"}).run("prepare", "train_cam", "infer_cam")
+    folders = [layout.INDEX.parent, layout.MODELS / "cam", layout.CAMS]
+    assert {manifest_kind(workspace, folder) for folder in folders} == {"F"}
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,20 @@
 """No stage opens a pixel mask but those whose business it is; read from the imports."""
 
+import re
 from pathlib import Path
 
 import import_graph
 import pytest
+from ruamel.yaml import YAML
+from stage_deps import GRAPHS, stages_of
 from workspace import LABEL_STAGES, STAGES
 
+from wsss_core import layout
 from wsss_core.methods import METHODS
 
 TRUTH = Path("wsss_core/cli/truth.py")
-ALLOWED = {"evaluate", "report", "train_deeplab"}
-"""train_deeplab for full supervision, on its flag --masks alone."""
+ALLOWED = {"evaluate", "report", "train_deeplab", "truth"}
+"""train_deeplab for full supervision, on its flag --masks alone; `truth` for the digest on which these depend."""
 
 
 def stage_file(stage: str) -> Path:
@@ -22,6 +26,14 @@ def test_only_these_stages_can_open_masks():
     assert everyone >= set(STAGES)
     able = {stage for stage in everyone if TRUTH in import_graph.reachable(stage_file(stage))}
     assert able <= ALLOWED
+
+
+@pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.parent.name)
+def test_only_they_depend_on_the_digest_of_the_masks(graph):
+    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages_of({"stages": stages}).items():
+        opens = bool(re.search(r"stages\.(evaluate|report)\b|--masks", stage["cmd"]))
+        assert (layout.TRUTH.as_posix() in stage["deps"]) == opens, f"{graph}: {name}"
 
 
 OF_METHODS = {"pseudo_labels", "first_labels", "update_saliency", "update_labels", "affinity_maps"}

@@ -1,6 +1,7 @@
 """The stage `weights`: digests of the weights files that the parameters name, by section."""
 
 import json
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
@@ -19,7 +20,9 @@ def test_words_are_no_files(workspace):
     assert set(digests(workspace)) == {
         "train_cam", "train_affinity", "train_deeplab", "rrm", "aalr", "ssnet", "auxsegnet", "saliency",
     }  # fmt: skip
-    assert not any(digests(workspace).values())
+    found = digests(workspace)
+    assert [Path(name).name for name in found.pop("ssnet")] == ["Image", "Mask"], "the set of salient objects"
+    assert not any(found.values())
 
 
 def test_each_section_names_its_own_files(workspace):
@@ -28,7 +31,7 @@ def test_each_section_names_its_own_files(workspace):
     workspace.set(
         backbone={"weights": "shared.pth"},
         aalr={"backbone": {"weights": "own.pth"}},
-        ssnet={"second": {"backbone": {"weights": "own.pth"}}},
+        ssnet={"second": {"backbone": {"weights": "own.pth"}}, "saliency_set": {"images": None, "masks": None}},
         saliency={"weights": "net.onnx"},
     ).run("weights")
     found = {section: sorted(files) for section, files in digests(workspace).items()}
@@ -45,6 +48,18 @@ def test_other_bytes_give_another_digest_of_what_names_them_alone(workspace):
     (workspace.folder / "net.onnx").write_bytes(b"two")
     after = digests(workspace.run("weights"))
     assert {section for section in after if after[section] != before[section]} == {"saliency"}
+
+
+def test_a_folder_of_maps_is_known_by_the_names_and_bytes_of_all_in_it(workspace):
+    folder = workspace.folder / "maps/below"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"one")
+    workspace.set(saliency={"method": "folder", "folder": "maps"})
+    found, a, b = [], folder / "a.png", folder / "b.png"
+    for change in (lambda: None, lambda: a.write_bytes(b"two"), lambda: a.rename(b), lambda: a.touch()):
+        change()
+        found.append(digests(workspace.run("weights"))["saliency"]["maps"])
+    assert len(set(found)) == 4
 
 
 def test_a_missing_file_is_left_to_the_stage_that_needs_it(workspace):

@@ -24,20 +24,26 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     masks (F).
     """
     from wsss_core.cli.report_page import write_page  # and torch: the other commands start without
+    from wsss_core.cli.truth import open_truth
     from wsss_core.report import comparison, contents, tables
+    from wsss_core.report.measured import measured_on
 
     params = load_params(params_file)
+    index = open_index(params)
+    measured = measured_on(index, open_truth(params, index))
     beside = [line for path in others for line in comparison.read_csv(path)]
-    lines, missing = comparison.compare(params)
+    lines, missing = comparison.compare(params, measured)
     if not lines:
-        raise click.ClickException("no graph has run to its metrics; run `dvc repro`, then those in pipelines/")
+        raise click.ClickException(
+            "no graph has run to its metrics on the data as it is now; run `dvc repro`, then those in pipelines/"
+        )
     artifacts.write_text(CSV, comparison.as_csv(lines))  # of this run alone, to stand beside another
     lines = comparison.in_blocks([*lines, *beside])
     click.echo(f"{comparison.as_text(lines)}\n{click.wrap_text(tables.COMPARISON_NOTE, width=110)}")
     for graph in missing:
-        click.echo(f"not run yet: dvc repro {graph}")
-    names = [method.name for method in comparison.methods(params)]
-    shown = contents.of_comparison([name for name in names if (layout.METRICS / f"{name}.json").exists()])
+        click.echo(f"not run yet on this data: dvc repro {graph}")
+    figures, names = comparison.Figures(measured), [method.name for method in comparison.methods(params)]
+    shown = contents.of_comparison([name for name in names if figures.of(name)])
     table = [comparison.HEADER, *map(comparison.cells, lines)]
-    page, _ = write_page(params, open_index(params), shown, comparison=table)
+    page, _ = write_page(params, index, shown, comparison=table)
     click.echo(f"wrote {CSV} and {page}")

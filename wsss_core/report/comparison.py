@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,17 +92,36 @@ HEADER = (
 )  # fmt: skip
 
 
-def compare(params: Params) -> tuple[list[Line], list[Path]]:
+def compare(params: Params, measured_on: Mapping[str, str]) -> tuple[list[Line], list[Path]]:
     """A line for each method whose graph ran to its metrics, in blocks by supervision, and the graphs that did not run.
+
+    Args:
+        measured_on: of the data set as it is now. What was measured on another one does not count as run.
 
     Raises:
         ArtifactError: a metrics file or a model is broken.
     """
-    known = methods(params)
-    ran = [method for method in known if (layout.METRICS / f"{method.name}.json").exists()]
+    known, figures = methods(params), Figures(measured_on)
+    ran = [method for method in known if figures.of(method.name)]
     missing = [layout.graph_of(m.name) if m.name != "deeplab" else Path("dvc.yaml") for m in known if m not in ran]
-    bound = _figure(tables.UPPER_BOUND, "miou")
-    return in_blocks([_line(method, params, bound) for method in ran]), list(dict.fromkeys(missing))
+    return in_blocks([_line(method, params, figures) for method in ran]), list(dict.fromkeys(missing))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The metrics files of one data set: split -> what they were measured on, see `measured`."""
+
+    measured_on: Mapping[str, str]
+
+    def of(self, name: str | None) -> dict:
+        """Of a metrics file; empty where there is none, or one of other data."""
+        path = layout.METRICS / f"{name}.json"
+        content = tables.read_metrics(path) if name and path.exists() else {}
+        return content if content and content.get("measured_on") == self.measured_on.get(content["split"]) else {}
+
+    def figure(self, name: str | None, key: str) -> float | None:
+        """One of them; None where it is absent."""
+        return tables.figure(self.of(name), key)
 
 
 def in_blocks(lines: Sequence[Line]) -> list[Line]:
@@ -110,30 +129,20 @@ def in_blocks(lines: Sequence[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: list(MEANING).index(line.supervision))
 
 
-def _line(method: Method, params: Params, bound: float | None) -> Line:
-    val = _figure(method.name, "miou")
+def _line(method: Method, params: Params, figures: Figures) -> Line:
+    val, bound = figures.figure(method.name, "miou"), figures.figure(tables.UPPER_BOUND, "miou")
     network, _ = checkpoint.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
         title="AffinityNet + DeepLab" if method.name == "deeplab" else tables.title(method.name),
-        labels=_figure(method.labels, "miou"),
+        labels=figures.figure(method.labels, "miou"),
         val=val,
         share=val / bound if val is not None and bound else None,
-        max_f=_figure(method.saliency, "max_f"),
-        mae=_figure(method.saliency, "mae"),
+        max_f=figures.figure(method.saliency, "max_f"),
+        mae=figures.figure(method.saliency, "mae"),
         seconds=_seconds(method.trainings),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        supervision=_content(method.name).get("supervision", TAGS),
+        supervision=figures.of(method.name).get("supervision", TAGS),
     )
-
-
-def _figure(name: str | None, key: str) -> float | None:
-    return tables.figure(_content(name), key)
-
-
-def _content(name: str | None) -> dict:
-    """Of a metrics file; empty where there is none."""
-    path = layout.METRICS / f"{name}.json"
-    return tables.read_metrics(path) if name and path.exists() else {}
 
 
 def _seconds(trainings: Sequence[str]) -> float | None:

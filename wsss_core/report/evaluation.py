@@ -7,6 +7,7 @@ import io
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from wsss_core.ops import grids
 from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.ops.refinement import ids_of
 from wsss_core.ops.saliency.evaluation import THRESHOLDS, SaliencyScores
+from wsss_core.report.measured import measured_on
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)
@@ -158,9 +160,13 @@ class Scorer:
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
         self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
 
+    @cached_property
+    def _measured_on(self) -> dict[str, str]:
+        return measured_on(self.index, self.truth)
+
     def _write_json(self, name: str, figures: dict) -> None:
         path = layout.METRICS / f"{name}.json"
-        artifacts.write_json(path, figures)
+        artifacts.write_json(path, {**figures, "measured_on": self._measured_on[figures["split"]]})
         self.written.append(path)
 
     def _write_rows(self, path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:

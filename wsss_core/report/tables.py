@@ -61,6 +61,7 @@ class _Metrics(TypedDict):
 
     split: str
     supervision: NotRequired[supervision.Kind]
+    measured_on: NotRequired[str]
     iou: NotRequired[dict[str, float | None]]
     miou: NotRequired[float | None]
     miou_labelled: NotRequired[float | None]
@@ -86,7 +87,7 @@ class Row:
     """One line of the table; figures in [0, 1], None where they are absent.
 
     `miou_rest` is the mIoU on the images on which no parameter was chosen, `kind` the supervision: a key of
-    `supervision.MEANING`.
+    `supervision.MEANING`; `measured_on` is of `measured`.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Row:
     iou: dict[str, float]
     miou_rest: float | None = None
     kind: str = supervision.TAGS
+    measured_on: str | None = None
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
             content = read_metrics(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
-            kind = content.get("supervision", supervision.TAGS)
-            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), kind=kind, **figures))
+            told = {"kind": content.get("supervision", supervision.TAGS), "measured_on": content.get("measured_on")}
+            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), **told, **figures))
     return rows
 
 
@@ -170,12 +172,13 @@ def figure(content: Mapping[str, Any], key: str) -> float | None:
 
 
 def share_of_upper_bound(rows: list[Row], name: str = "deeplab") -> float | None:
-    """mIoU of a row over that of full supervision on the same split; None where either is absent."""
+    """mIoU of a row over that of full supervision on the same masks; None where either is absent."""
     found = {row.name: row for row in rows}
     row, bound = found.get(name), found.get(UPPER_BOUND)
-    if row is None or bound is None or row.split != bound.split or row.miou is None or not bound.miou:
+    if row is None or bound is None or row.miou is None or not bound.miou:
         return None
-    return row.miou / bound.miou
+    same = (row.split, row.measured_on) == (bound.split, bound.measured_on)
+    return row.miou / bound.miou if same else None
 
 
 def missed_goals(rows: list[Row], goals: Mapping[str, str]) -> list[str]:
