@@ -130,8 +130,9 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
             content = read_metrics(path)
             keys = ("miou", "miou_labelled", "coverage", "miou_rest")
             figures = {key: figure(content, key) for key in keys}
-            told = {"kind": content.get("supervision", supervision.TAGS), "measured_on": content.get("measured_on")}
-            rows.append(Row(name, title(name), content["split"], iou=content.get("iou", {}), **told, **figures))
+            kind, on = content.get("supervision", supervision.TAGS), content.get("measured_on")
+            iou = content.get("iou", {})
+            rows.append(Row(name, title(name), content["split"], iou=iou, kind=kind, measured_on=on, **figures))
     return rows
 
 
