@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from wsss_core.methods import METHODS
 
 # One thread for images this small, and for the processes that tests start. Read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A job that is started in the background ignores Ctrl-C, and commands leave ignored signals ignored.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
