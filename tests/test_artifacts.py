@@ -145,7 +145,17 @@ def test_a_name_that_the_system_refuses_is_told_without_the_temporary(tmp_path):
 @pytest.mark.parametrize("read", [artifacts.read_scores, artifacts.read_labels, artifacts.read_grey])
 def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
     with pytest.raises(ArtifactError, match=r"lost\.(npz|png) is missing; run the stage .*dvc repro"):
-        read(tmp_path, "lost")
+        read(tmp_path / "data/cam", "lost")
+
+
+@pytest.mark.parametrize("content", [None, b"no such format"])
+def test_no_stage_is_sent_for_what_none_writes(tmp_path, content):
+    if content:
+        (tmp_path / "mine.png").write_bytes(content)
+    remedy = "cannot be read .*; put a sound one there or give" if content else "is missing; put it there or correct"
+    with pytest.raises(ArtifactError, match=rf"mine\.png {remedy}") as caught:
+        artifacts.read_labels(tmp_path, "mine")
+    assert "dvc" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +172,10 @@ def test_a_missing_file_is_named_with_the_remedy(tmp_path, read):
 )  # fmt: skip
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path, read, content):
     for suffix in ("npz", "png"):
-        (tmp_path / f"a.{suffix}").write_bytes(content)
+        (tmp_path / "models/cam").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"models/cam/a.{suffix}").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"a\.(npz|png) cannot be read .*make it anew: .*dvc repro"):
-        read(tmp_path, "a")
+        read(tmp_path / "models/cam", "a")
 
 
 @pytest.mark.parametrize("kept", [30, 0.5, 0.95])
@@ -236,12 +247,14 @@ def test_scores_that_unpack_to_much_more_than_a_photograph_s_are_refused_before_
     tmp_path, monkeypatch, size, version
 ):
     monkeypatch.setattr(artifacts, "MAX_CELLS", 1_000_000)
-    bomb(tmp_path / "a.npz", cells=20_000_000, version=version)
-    assert (tmp_path / "a.npz").stat().st_size < 100_000
+    folder = tmp_path / "data/cam"
+    folder.mkdir(parents=True)
+    bomb(folder / "a.npz", cells=20_000_000, version=version)
+    assert (folder / "a.npz").stat().st_size < 100_000
 
     def read() -> None:
         with pytest.raises(ArtifactError, match=r"a\.npz (holds an array|cannot be read).* make it anew: `dvc repro`"):
-            artifacts.read_scores(tmp_path, "a", size=size)
+            artifacts.read_scores(folder, "a", size=size)
 
     assert peak_of(read) < 4_000_000
 
@@ -304,7 +317,7 @@ def test_scores_of_another_type_are_refused(tmp_path):
 def test_a_label_that_is_no_class_is_refused(tmp_path):
     artifacts.write_labels(tmp_path, "a", np.array([[0, 5, 200, 255]]))
     assert artifacts.read_labels(tmp_path, "a", num_classes=200)[0, 2] == 200
-    with pytest.raises(ArtifactError, match=r"a\.png holds the label 200, and there are 20 classes; make it anew"):
+    with pytest.raises(ArtifactError, match=r"a\.png holds the label 200, and there are 20 classes; put a"):
         artifacts.read_labels(tmp_path, "a", num_classes=20)
 
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from workspace import ROOT, steps_of
 
 from wsss_core import layout
+
+PIPELINES = ROOT / "pipelines"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,28 @@ from wsss_core import layout
 @pytest.mark.parametrize("root", ["", "/somewhere/project/"])
 def test_an_artifact_names_the_command_that_makes_it(root, path, command):
     assert layout.made_by(Path(root + path)) == command
+    assert layout.is_made(Path(root + path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["params.yaml", "model.pt", "data/raw/mine/a.png", "data/pseudo_labels/mine/a.png", "models/mine/model.pt",
+     "models", "data", "data/camera/a.png", "my_models/cam/model.pt", "presets/scenes.yaml"],
+)  # fmt: skip
+@pytest.mark.parametrize("root", ["", "/somewhere/project/"])
+def test_what_no_stage_writes_is_told_by_its_place(root, path):
+    assert not layout.is_made(Path(root + path))
+
+
+def test_every_graph_is_known():
+    assert {path.parent.name for path in PIPELINES.glob("*/dvc.yaml")} == {*layout.GRAPHS}
+
+
+def test_everything_that_the_graphs_make_lies_in_a_known_place():
+    graphs = [Path(PIPELINES.parent / "dvc.yaml"), *PIPELINES.glob("*/dvc.yaml")]
+    made = {name for graph in graphs for step in steps_of(graph, rounds=["1"]) for name in step.makes}
+    assert [name for name in sorted(made) if not layout.is_made(Path(name))] == []
+    assert len(made) > 100
 
 
 @pytest.mark.parametrize(

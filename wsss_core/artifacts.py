@@ -263,6 +263,8 @@ def _of_another_size(path: Path, found: Size, size: Size) -> ArtifactError:
 
 
 def _anew(path: Path) -> str:
+    if not layout.is_made(path):
+        return "put a sound one there or give another path"
     return f"make it anew: `{layout.made_anew(path)}`"
 
 
@@ -273,7 +275,10 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         command = layout.made_by(path)
-        raise ArtifactError(f"{path} is missing; run the stage that writes {path.parent} (`{command}`)") from None
+        remedy = f"run the stage that writes {path.parent} (`{command}`)"
+        if not layout.is_made(path):
+            remedy = "put it there or correct the path"
+        raise ArtifactError(f"{path} is missing; {remedy}") from None
     except ArtifactError:
         raise
     except _DAMAGE as error:

@@ -282,7 +282,7 @@ def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
 
 
 def test_a_merge_into_a_missing_file_says_so(tmp_path):
-    with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing"):
+    with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing; put it there"):
         merge(tmp_path / "params.yaml", {"seed": 1}, source="test")
 
 

@@ -137,7 +137,7 @@ def test_a_broken_file_of_times_is_told(tmp_path, content):
 
 def test_a_missing_table_is_told_with_its_file(tmp_path):
     with pytest.raises(ArtifactError, match=r"none\.tsv is missing.*dvc repro"):
-        tables.read_columns(tmp_path / "none.tsv")
+        tables.read_columns(tmp_path / "reports/history/none.tsv")
 
 
 def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):

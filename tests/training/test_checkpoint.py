@@ -77,13 +77,16 @@ def write_foreign(path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["state dict", "list", "code", "others", "text", "empty", "truncated"])
-def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kind):
-    write_foreign(tmp_path / "model.pt", kind)
+@pytest.mark.parametrize(("folder", "command"), [("models/deeplab", " (`dvc repro train_deeplab`)"), ("mine", "")])
+def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kind, folder, command):
+    file = tmp_path / folder / "model.pt"
+    file.parent.mkdir(parents=True)
+    write_foreign(file, kind)
     with pytest.raises(ArtifactError) as caught:
-        checkpoint.load(tmp_path / "model.pt")
+        checkpoint.load(file)
     assert str(caught.value) == (
-        f"{tmp_path}/model.pt is no model of this project, or damaged; give the model.pt that a training stage wrote,"
-        " or make it anew (`dvc repro train_deeplab`)"
+        f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
+        f" anew{command}"
     )
     assert caught.value.__cause__ is not None
 

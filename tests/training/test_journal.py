@@ -294,5 +294,5 @@ def test_inputs_are_known_by_their_content(tmp_path):
 @pytest.mark.parametrize("name", ["missing.json", "folder"])
 def test_an_input_that_no_stage_finished_is_named(tmp_path, name):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(artifacts.ArtifactError, match=rf"{name}.* is missing; run the stage"):
+    with pytest.raises(artifacts.ArtifactError, match=rf"{name}.* is missing; put it there"):
         content_digest(tmp_path / name)

@@ -89,7 +89,7 @@ def load(path: Path) -> tuple[Any, Description]:
     if broken := [name for name, values in state.items() if not values.isfinite().all()]:
         raise artifacts.ArtifactError(
             f"{file} has weights that are not finite ({len(broken)} tensors, {broken[0]} first); train it anew with a"
-            f" lower optimizer.lr (`{layout.made_by(file)}`)"
+            f" lower optimizer.lr{_command(file, layout.made_by(file))}"
         )
     return model.eval(), description
 
@@ -120,7 +120,7 @@ def _expecting_ours(file: Path) -> Iterator[None]:
         if error.names >= {"network", "backbone", "state"}:
             raise artifacts.ArtifactError(
                 f"{file} is of an earlier version of this software, which kept no digest of its weights; make it anew"
-                f" (`{layout.made_by(file)}`)"
+                f"{_command(file, layout.made_by(file))}"
             ) from error
         raise _not_ours(file) from error
     except artifacts.ArtifactError:
@@ -132,8 +132,13 @@ def _expecting_ours(file: Path) -> Iterator[None]:
 def _not_ours(file: Path) -> artifacts.ArtifactError:
     return artifacts.ArtifactError(
         f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
-        f" anew (`{layout.made_anew(file)}`)"
+        f" anew{_command(file, layout.made_anew(file))}"
     )
+
+
+def _command(file: Path, command: str) -> str:
+    """The command that makes a model, in brackets; nothing where no stage writes it."""
+    return f" (`{command}`)" if layout.is_made(file) else ""
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:
