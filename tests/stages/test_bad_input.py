@@ -309,6 +309,14 @@ def test_a_file_in_the_place_of_the_resume_folder(pipeline):
     assert "Not a directory; a file stands where a folder is needed" in message
 
 
+@pytest.mark.parametrize("stage", ["saliency", "train_cam"])
+@pytest.mark.parametrize("folder", ["data/saliency", "models/cam/resume"])
+def test_a_resume_folder_among_the_outputs(workspace, stage, folder):
+    """Told before anything is read: there is no index yet."""
+    message = workspace.refusal(stage, WSSS_RESUME_DIR=folder)
+    assert message.startswith(f"WSSS_RESUME_DIR is {folder}, which lies in ")
+
+
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [(errno.EACCES, "make it accessible or choose another path"), (errno.ENOSPC, "free some space"),

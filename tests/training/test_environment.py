@@ -47,6 +47,28 @@ def test_values_arrive(monkeypatch):
     assert environment.resume_folder() == Path("/scratch/a b")
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["data/cam", "data/cam/deep/er", "data/raw/../cam", "data/index", "models/cam", "models/cam/x", "data/linked",
+     "{here}/data/saliency/x"],
+)  # fmt: skip
+def test_unfinished_work_is_not_kept_among_the_outputs(tmp_path, monkeypatch, value):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "data/linked").symlink_to("random_walk")
+    monkeypatch.setenv("WSSS_RESUME_DIR", value.format(here=tmp_path))
+    with pytest.raises(ValueError, match=r"WSSS_RESUME_DIR is .*, which lies in (data|models).*, where stages put"):
+        environment.resume_folder()
+
+
+@pytest.mark.parametrize("value", ["data", "data/raw/x", "data/cam/../x", "data/camera", ".", "/else/data/cam"])
+def test_it_may_be_kept_beside_them(tmp_path, monkeypatch, value):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/cam").mkdir(parents=True)
+    monkeypatch.setenv("WSSS_RESUME_DIR", value)
+    assert environment.resume_folder() == Path(value)
+
+
 @pytest.mark.parametrize("value", ["two", "1.5", "2 4"])
 def test_workers_must_be_a_whole_number(monkeypatch, value):
     monkeypatch.setenv("WSSS_WORKERS", value)

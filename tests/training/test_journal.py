@@ -152,6 +152,24 @@ def test_a_resume_folder_of_the_users_own_is_never_removed(tmp_path, resume):
     assert resume.is_dir()
 
 
+@pytest.mark.parametrize("folder", ["cam", "cam/x", "cam/x/../y", "link"])
+def test_a_journal_inside_its_own_output_is_refused_before_anything_is_written(tmp_path, monkeypatch, folder):
+    (tmp_path / "link").symlink_to("cam")
+    monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path / folder))
+    with pytest.raises(ValueError, match=r"WSSS_RESUME_DIR is .*, inside .*cam, which"), Journal.open(
+        tmp_path / "cam", key=1
+    ):
+        pass
+    assert not (tmp_path / "cam").exists()
+
+
+def test_an_output_beside_the_journals_is_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("WSSS_RESUME_DIR", str(tmp_path))
+    with Journal.open(tmp_path / "cam", key=1) as journal:
+        journal.publish()
+    assert (tmp_path / "cam").is_dir()
+
+
 def test_the_usual_resume_folder_goes_with_the_last_work_in_it(tmp_path, monkeypatch):
     monkeypatch.delenv("WSSS_RESUME_DIR")
     monkeypatch.chdir(tmp_path)

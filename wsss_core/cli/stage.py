@@ -47,6 +47,7 @@ def command(function: Callable[..., None]) -> click.Command:
     def run(params_file: Path, **options) -> None:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         dvc_run.refuse_linked_outputs()
+        environment.resume_folder()  # or one that cannot be used would be told after the inputs have been read
         params = load_params(params_file)
         with dvc_run.telling_of_a_copy(params):
             function(params, **options)

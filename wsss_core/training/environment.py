@@ -6,6 +6,8 @@ None of these values is a parameter, so that moving to a larger machine invalida
 import os
 from pathlib import Path
 
+from wsss_core import layout
+
 USUAL_RESUME_FOLDER = Path(".wsss")
 
 
@@ -39,8 +41,19 @@ def precision() -> str | None:
 
 
 def resume_folder() -> Path:
-    """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`)."""
-    return Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or USUAL_RESUME_FOLDER)
+    """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`).
+
+    Raises:
+        ValueError: it lies among the outputs of stages, which would replace it or take it for a part of theirs.
+    """
+    folder = Path(os.environ.get("WSSS_RESUME_DIR", "").strip() or USUAL_RESUME_FOLDER)
+    for outputs in layout.OUTPUTS:
+        if folder.resolve().is_relative_to(outputs.resolve()):
+            raise ValueError(
+                f"WSSS_RESUME_DIR is {folder}, which lies in {outputs}, where stages put their outputs; set it to"
+                f" another folder, or leave it out ({USUAL_RESUME_FOLDER})"
+            )
+    return folder
 
 
 def debug() -> bool:

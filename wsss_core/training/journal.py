@@ -62,8 +62,10 @@ class Journal:
 
         Raises:
             InUseError: another run uses it, on any machine that sees the resume folder.
+            ValueError: the journal would lie in `out`, which is replaced when it is published.
         """
         base = environment.resume_folder() / _name_of(out)
+        _require_apart(base, out)
         journal = cls(base / artifacts.digest_of(key) / "files", out)
         lock = _lock(journal.beside) if processes.global_rank == 0 else None
         holder = _holder(journal.beside) if processes.global_rank == 0 and lock is None else None
@@ -136,6 +138,14 @@ def _publish(folder: Path, out: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         _copy(folder, copy)  # to another file system: the journal stays as it is until the copy is whole
         _replace(out, copy)
+
+
+def _require_apart(base: Path, out: Path) -> None:
+    if base.resolve().is_relative_to(out.resolve()):
+        raise ValueError(
+            f"WSSS_RESUME_DIR is {base.parent}, inside {out}, which is made whole out of what lies there; set it to"
+            " another folder"
+        )
 
 
 def _name_of(out: Path) -> str:
