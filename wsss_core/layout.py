@@ -32,7 +32,7 @@ GRAPHS = ("aalr", "auxsegnet", "full_supervision", "rrm", "ssnet")
 """The methods that have a graph of their own in pipelines/."""
 _OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
 _OF_METHODS = (METHOD_LABELS, PREDICTIONS, PREDICTED_SALIENCY, SNAPSHOTS, AFFINITY_MAPS, MODELS)
-_OF_ALL = (INDEX.parent, WEIGHTS, CAMS, AFFINITY_LABELS, RANDOM_WALK, SALIENCY, FUSED, REPORTS)
+_OF_ALL = (INDEX.parent, WEIGHTS, TRUTH.parent, CAMS, AFFINITY_LABELS, RANDOM_WALK, SALIENCY, FUSED, REPORTS)
 OUTPUTS = (*_OF_ALL, *_OF_METHODS)
 """The folders below which lies all that stages write."""
 
