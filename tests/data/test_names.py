@@ -79,6 +79,13 @@ def test_alike_are_those_of_the_same_base_name_else_of_another_case():
     assert names.alike("c") == []
 
 
+def test_what_is_within_a_name_ends_where_letters_or_digits_end():
+    names = Names(["a1", "a10", "cat", "p/7"], FOLDER)
+    assert names.within("x/mask_A10") == ["a10"]
+    assert names.within("7.mask") == ["p/7"]
+    assert names.within("a11") == names.within("catfish") == names.within("cat") == []
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "\\", ".jpg", "a/", "//", "\0", "%", "x" * 9999, "/" * 99])
 def test_any_text_is_a_name(name):
     assert found([name], ["a"]) == ["a" if name == "a/" else None]

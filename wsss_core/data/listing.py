@@ -18,6 +18,7 @@ from wsss_core.data.contents import Contents, Supervision, check_classes, contra
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
+from wsss_core.data.stray_masks import stray_masks
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def scan_listing(source: Source) -> tuple[Listing, list[Problem]]:
     may_lack_val = format in ("folder", "scenes") or not source.val
     found = contradictions(contents, root=root, may_lack_val=may_lack_val, skip=[mask_folder(source)])
     problems = [*contents.problems, *found]
+    problems += stray_masks(source, contents.images, contents.used())
     if format != "scenes":  # whose classes nobody has written
         problems += class_problems(contents, source)
     listing = _usable(contents)

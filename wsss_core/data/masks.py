@@ -55,19 +55,23 @@ def open_masks(source: Source, index: Index) -> Masks:
         DatasetError: a folder or file named by `source.masks` is not there.
         ValueError: neither `masks` nor `train` is given for coco.
     """
-    root, masks = source.root, source.masks
-    if masks is not None and masks.lower().endswith(".json"):
-        return OutlineMasks([read_instances(root / masks)], index)
-    if source.format == "coco" and masks is None:
-        if not source.train:
-            raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
-        return OutlineMasks([read_instances(root / name) for name in (source.train, source.val) if name], index)
-    return LabelFiles(find_masks(source, index.records), index)
+    if label_image_folder(source) is not None:
+        return LabelFiles(find_masks(source, index.records), index)
+    if source.masks is None and not source.train:
+        raise ValueError("masks of a coco set lie in its instances files; pass train and val, or masks")
+    names = (source.train, source.val) if source.masks is None else (source.masks,)
+    return OutlineMasks([read_instances(source.root / name) for name in names if name], index)
 
 
 def mask_folder(source: Source) -> Path:
     """The folder in which label images are searched; it need not exist."""
     return source.root / (source.masks or _FOLDERS[source.format])
+
+
+def label_image_folder(source: Source) -> Path | None:
+    """As `mask_folder`; None where the masks are outlines in JSON files."""
+    in_json = source.format == "coco" if source.masks is None else source.masks.lower().endswith(".json")
+    return None if in_json else mask_folder(source)
 
 
 def find_masks(source: Source, ids: Iterable[str]) -> dict[str, Path]:

@@ -123,6 +123,18 @@ class Names:
         base = PurePosixPath(as_id(name)).name
         return sorted(self._by_base[base] or self._by_lower_base[base.lower()])
 
+    def within(self, name: str) -> list[str]:
+        """The ids whose base name begins or ends a base name, the longest, in whatever case: `a0` of `a0_mask`.
+
+        Where it ends, letters must not go on as letters, nor digits as digits: `a1` is not within `a10`.
+        """
+        base = PurePosixPath(name).name.lower()
+        for cut in range(1, len(base)):
+            for part, edge in ((base[:-cut], base[-cut - 1 :][:2]), (base[cut:], base[cut - 1 : cut + 1])):
+                if not (edge.isalpha() or edge.isdigit()) and part in self._by_lower_base:
+                    return sorted(self._by_lower_base[part])
+        return []
+
     @cached_property
     def _by_base(self) -> defaultdict[str, list[str]]:
         found = defaultdict(list)
