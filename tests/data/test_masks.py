@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from wsss_core.data import coco_masks
 from wsss_core.data.index import Index
@@ -69,10 +71,41 @@ def test_a_folder_of_masks_that_is_named_must_be_there(any_set):
 
 
 def test_a_mask_of_another_size_is_named_with_its_image(voc_set, write):
-    write.labels(voc_set.root / "SegmentationClass" / "a.png", np.zeros((6, 4)))
+    write.labels(voc_set.root / "SegmentationClass" / "a.png", np.zeros((8, 4)))
     with pytest.raises(
-        DatasetError, match=r"a\.png is 6 x 4 pixels .* its image JPEGImages/a\.jpg is 4 x 6; scale"
+        DatasetError, match=r"a\.png is 8 x 4 pixels .* its image JPEGImages/a\.jpg is 4 x 6; scale"
     ):
+        masks_of(voc_set).read("a")
+
+
+def turn_by_exif(path: Path, orientation: int) -> None:
+    """Store a photograph turned, with the EXIF orientation that shows it as before; size only, not content."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(path) as image:
+        image.resize(image.size[::-1]).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_mask_as_a_turned_photograph_is_stored_is_not_to_be_scaled(voc_set, write, orientation):
+    turn_by_exif(voc_set.root / "JPEGImages/a.jpg", orientation)
+    masks = masks_of(voc_set)
+    assert masks.read("a").shape == (4, 6)
+    write.labels(voc_set.root / "SegmentationClass/a.png", np.zeros((6, 4)))
+    with pytest.raises(DatasetError, match=r"a\.jpg is 4 x 6; .* EXIF orientation .* turn it as the photograph"):
+        masks.read("a")
+
+
+def test_coco_outlines_as_a_turned_photograph_is_stored_are_told(coco_set, write):
+    turn_by_exif(coco_set.root / "images/train/a.jpg", 6)
+    write.change(coco_set.root / coco_set.train, '"height": 4, "width": 6', '"height": 6, "width": 4')
+    with pytest.raises(DatasetError, match=r"mask of a is 6 x 4 .* as its EXIF orientation asks, .* turn it as"):
+        masks_of(coco_set).read("a")
+
+
+def test_a_mask_whose_sides_are_exchanged_is_to_be_turned(voc_set, write):
+    write.labels(voc_set.root / "SegmentationClass/a.png", np.zeros((6, 4)))
+    with pytest.raises(DatasetError, match=r"height and width are exchanged, so turn it by 90 degrees \(scaled, it"):
         masks_of(voc_set).read("a")
 
 

@@ -75,8 +75,8 @@ def test_many_missing_maps_are_named_in_part(tmp_path, index):
 
 
 def test_a_map_of_another_size_is_refused_height_before_width(tmp_path, index):
-    write(tmp_path, "a", height=6, width=4)
-    with pytest.raises(ValueError, match=r"a\.png is 6x4, the photograph 4x6 \(height x width\); resize the map"):
+    write(tmp_path, "a", height=8, width=4)
+    with pytest.raises(ValueError, match=r"a\.png is 8x4, the photograph 4x6 \(height x width\); resize the map"):
         SaliencyMaps.open(tmp_path, index, ["a"], otherwise="choose rbd").read("a")
 
 

@@ -197,6 +197,29 @@ def image_size(path: Path) -> tuple[int, int]:
         return height, width
 
 
+def why_exchanged(path: Path, *, size: tuple[int, ...], shown: tuple[int, int]) -> str:
+    """What helps where a mask or map has the height and width of its photograph exchanged; empty where it has not.
+
+    Args:
+        path: the photograph.
+        size: (H, W) of what was made for it.
+        shown: (H, W) of `read_image(path)`.
+    """
+    if size != shown[::-1] or size == shown:
+        return ""
+    try:
+        with opened(read_bytes(path), path) as image:
+            is_turned = image.getexif().get(_ORIENTATION) in _SWAPPED
+    except ImageError:
+        is_turned = False
+    if not is_turned:
+        return "height and width are exchanged, so turn it by 90 degrees (scaled, it would be wrong) or replace it"
+    return (
+        "the photograph is shown turned, as its EXIF orientation asks, and this is as the pixels are stored: turn it as"
+        " the photograph is shown (scaled, it would be wrong), or save the photograph without its EXIF orientation"
+    )
+
+
 @contextmanager
 def opened(content: bytes, path: Path) -> Iterator[Image.Image]:
     """The image of these bytes, not yet decoded; what goes wrong with it in the block is an `ImageError`."""

@@ -12,6 +12,7 @@ import numpy as np
 from wsss_core.data import coco_masks
 from wsss_core.data.coco_format import Instances, read_instances
 from wsss_core.data.image_folder import list_images
+from wsss_core.data.images import why_exchanged
 from wsss_core.data.label_images import read_labels
 from wsss_core.data.names import Match, Names, guesses
 from wsss_core.data.problems import DatasetError, Problem, layout_error
@@ -117,7 +118,8 @@ class LabelFiles:
             raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
         path = self._paths[image_id]
         labels = read_labels(path, num_classes=len(self._index.classes))
-        _check_size(str(path), labels.shape, self._index, image_id)
+        otherwise = "scale the mask without interpolation or replace it"
+        _check_size(str(path), labels.shape, self._index, image_id, otherwise=otherwise)
         return labels
 
 
@@ -151,7 +153,9 @@ class OutlineMasks:
             raise _error("missing mask", image_id, f"image {image_id} has no mask; add one or leave it out")
         instances, name = self._source[image_id]
         height, width = instances.sizes[name]
-        _check_size(f"{instances.path}: mask of {image_id}", (height, width), self._index, image_id)
+        otherwise = "draw it on the image as it is, or put back the image on which it was drawn"
+        of_image = f"{instances.path}: mask of {image_id}"
+        _check_size(of_image, (height, width), self._index, image_id, otherwise=otherwise)
         try:
             return coco_masks.label_map(
                 instances.annotations[name],
@@ -174,12 +178,14 @@ def _check_distinct(instances: Instances, matches: Mapping[str, Match]) -> None:
             raise layout_error(instances.path, f"{names} are both image {match.id}; keep one entry")
 
 
-def _check_size(mask: str, size: tuple[int, ...], index: Index, image_id: str) -> None:
+def _check_size(mask: str, size: tuple[int, ...], index: Index, image_id: str, *, otherwise: str) -> None:
+    """`otherwise`: what helps where the sides are not merely exchanged."""
     record = index[image_id]
     if size != (record.height, record.width):
+        remedy = why_exchanged(index.path(image_id), size=size, shown=index.size(image_id)) or otherwise
         message = (
             f"{mask} is {size[0]} x {size[1]} pixels (height x width), its image {record.path} is "
-            f"{record.height} x {record.width}; scale the mask without interpolation or replace it"
+            f"{record.height} x {record.width}; {remedy}"
         )
         raise _error("mask size", mask, message)
 

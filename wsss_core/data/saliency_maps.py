@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss_core.data.image_folder import list_images
-from wsss_core.data.images import read_grey
+from wsss_core.data.images import read_grey, why_exchanged
 from wsss_core.data.index import Index
 from wsss_core.data.names import guesses
 from wsss_core.data.problems import named
@@ -75,9 +75,11 @@ class SaliencyMaps:
         path, record = self.paths[image_id], self.index[image_id]
         saliency = read_grey(path)
         if saliency.shape != (record.height, record.width):
+            photograph = self.index.path(image_id)
+            remedy = why_exchanged(photograph, size=saliency.shape, shown=self.index.size(image_id)) or "resize the map"
             raise ValueError(
                 f"{path} is {saliency.shape[0]}x{saliency.shape[1]}, the photograph {record.height}x{record.width}"
-                " (height x width); resize the map"
+                f" (height x width); {remedy}"
             )
         return saliency.astype(np.float32) / 255
 
