@@ -182,3 +182,8 @@ def test_100_megapixels_pass_without_a_warning_and_more_is_refused(tmp_path, mon
 
 def test_pillow_knows_the_limit():
     assert Image.MAX_IMAGE_PIXELS == images.MAX_PIXELS == 100_000_000
+
+
+def test_an_error_names_the_file_on_one_line(tmp_path):
+    with pytest.raises(ImageError, match=r"a\\nb\.png does not exist"):
+        read_image(tmp_path / "a\nb.png")

@@ -72,6 +72,14 @@ def test_accents_are_found_however_they_are_coded():
     assert found(["e\u0301.jpg"], ["\u00e9"]) == ["\u00e9"]
 
 
+@pytest.mark.parametrize("image_id", [" lead", "trail ", " sub/both ", "sub / lead"])
+def test_blanks_around_a_name_do_not_matter_where_nothing_else_fits(image_id):
+    bare = "/".join(part.strip() for part in image_id.split("/"))
+    assert found([image_id, f"{image_id}.jpg", f"{bare}.jpg", bare, f"images/{bare}"], [image_id]) == [image_id] * 5
+    assert found([bare], [image_id, bare]) == [bare]
+    assert found([bare], [image_id, f"{image_id} "]) == [None], "which of two?"
+
+
 def test_alike_are_those_of_the_same_base_name_else_of_another_case():
     names = Names(["x/a", "y/a", "B"], FOLDER)
     assert names.alike("z/a.jpg") == ["x/a", "y/a"]

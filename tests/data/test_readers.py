@@ -10,7 +10,7 @@ from PIL import Image
 from wsss_core import voc
 from wsss_core.data.check import check_dataset
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError
+from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.data.source import Source
 
 VOC12_MINI = Path(__file__).parents[3] / "shared" / "voc12-mini"
@@ -98,6 +98,36 @@ def test_what_is_missing_from_the_tags_is_not_taken_for_untagged(voc_set):
     (voc_set.root / "Annotations" / "a.xml").unlink()
     with pytest.raises(DatasetError, match="image a is missing from the tags"):
         read_listing(replace(voc_set, untagged="drop"))
+
+
+def test_a_photograph_with_blanks_around_its_name_is_found(any_set):
+    path = next(any_set.root.rglob("b c.d.jpg"))
+    path.rename(path.with_name(" b c.d.jpg"))
+    for annotation in any_set.root.rglob("b c.d.xml"):
+        annotation.rename(annotation.with_name(" b c.d.xml"))
+    assert read_listing(any_set).images[_only(any_set, "b c.d")].name == " b c.d.jpg"
+
+
+def test_of_two_photographs_that_differ_in_blanks_the_one_that_no_table_can_name_is_to_be_renamed(folder_set, write):
+    write.photo(folder_set.root / "images/ a.png")
+    write.change(folder_set.root / "labels.csv", "a,dog,train\n", "a,dog,train\n a.png,cat,train\n")
+    with pytest.raises(DatasetError, match=r"image ' a' is missing from the tags, which keep no blanks .*; rename the"):
+        read_listing(folder_set)
+
+
+@pytest.mark.parametrize("name", ["x\ny", "x\x1b[2Jy", "x\u202ey", "x\u2028y", "x\ty"])
+def test_names_are_printed_on_one_line(folder_set, name):
+    (folder_set.root / "images" / f"{name}.jpg").write_bytes(b"no image")
+    (folder_set.root / "images" / f"{name}.heic").touch()
+    with pytest.raises(DatasetError) as caught:
+        read_listing(folder_set)
+    lines = [*check_dataset(folder_set).text().split("\n"), *str(caught.value).split("\n")]
+    assert all(map(str.isprintable, lines))
+    assert any(ascii(name)[1:-1] in line for line in lines)
+
+
+def test_letters_of_all_scripts_are_printed_as_they_are():
+    assert Problem("kind", "é 猫", "é 猫\u3000\U0001f408 'it\\s'").message == "é 猫\u3000\U0001f408 'it\\s'"
 
 
 def test_a_tag_that_is_no_class_is_named_with_a_suggestion(voc_set, folder_set, write):

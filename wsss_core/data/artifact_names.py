@@ -35,8 +35,7 @@ def name_problems(files: Mapping[str, Path], folder: Path) -> Iterator[Problem]:
     for image_id, file in files.items():
         fault = _fault(image_id, longest=longest, room=room, refused=refused)
         if fault:
-            shown = repr(str(file))[1:-1]  # without line feeds, nor what moves a terminal's cursor
-            yield Problem("name of an image", str(file), f"{shown}: {fault}; rename the image")
+            yield Problem("name of an image", str(file), f"{file}: {fault}; rename the image")
     yield from _collisions(files, case_matters=_case_matters(there))
 
 

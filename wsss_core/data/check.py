@@ -17,7 +17,7 @@ from wsss_core.data.indexing import examine_images, make_index
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import Masks, open_masks
 from wsss_core.data.pool import map_in_order
-from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.data.problems import DatasetError, Problem, printable
 from wsss_core.data.source import Source
 
 _SHOWN = 20  # problems of one kind that the text spells out
@@ -79,11 +79,12 @@ class Report:
         return "\n".join([*lines, "", *self._problem_lines()])
 
     def _frequency_table(self) -> list[str]:
-        width = max(len(name) for name in ("images with", *self.classes))
+        shown = {name: printable(name) for name in self.classes}
+        width = max(map(len, ("images with", *shown.values())))
         lines = [f"  {'images with':<{width}}" + "".join(f"{split:>8}" for split in self.splits)]
         for name in self.classes:
             counts = "".join(f"{split.frequencies[name]:>8}" for split in self.splits.values())
-            lines.append(f"  {name:<{width}}{counts}")
+            lines.append(f"  {shown[name]:<{width}}{counts}")
         return lines
 
     def _problem_lines(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from wsss_core import voc
 from wsss_core.data.image_folder import ImageFolder, list_images
+from wsss_core.data.names import bare
 from wsss_core.data.problems import Problem, layout_error, named, suggestion
 
 SPLITS = ("train", "val")
@@ -81,6 +82,10 @@ def contradictions(
 
 def row_missing(name: str) -> Problem:
     """The problem of an image that no table names."""
+    if bare(name) != name:
+        fault = f"image {name!r} is missing from the tags, which keep no blanks around a name"
+        message = f"{fault}; rename the file and add it"
+        return Problem("image without row", name, message)
     message = f"image {name} is missing from the tags; add it (an empty list of tags means background only)"
     return Problem("image without row", name, message)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,6 +41,11 @@ def as_id(name: str) -> str:
     if path.suffix.lower() in (*SUFFIXES, *FOREIGN_SUFFIXES):
         path = path.with_suffix("")
     return "/".join(part for part in path.parts if part.strip("/") not in ("", ".", ".."))
+
+
+def bare(image_id: str) -> str:
+    """The id without blanks at the beginning and end of its parts."""
+    return "/".join(part.strip() for part in image_id.split("/"))
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Names:
 
     def __init__(self, ids: Collection[str], folder: Path) -> None:
         self._ids = ids if isinstance(ids, dict) else set(ids)
+        self._path = folder
         self._folder = tuple(normalise(part) for part in folder.absolute().parts)
 
     def matches(self, wanted: Mapping[Key, Sought]) -> dict[Key, Match]:
@@ -136,6 +142,21 @@ class Names:
         return []
 
     @cached_property
+    def _bare(self) -> dict[str, str]:
+        """Name without blanks around its parts -> the id, where but one has it, and that with blanks."""
+        with_blanks = [image_id for image_id in self._ids if bare(image_id) != image_id]
+        counts = Counter(map(bare, with_blanks))
+        return {
+            name: image_id
+            for image_id in with_blanks
+            if counts[name := bare(image_id)] == 1 and name not in self._ids
+        }
+
+    @cached_property
+    def _bare_names(self) -> Names:
+        return Names(self._bare, self._path)
+
+    @cached_property
     def _by_base(self) -> defaultdict[str, list[str]]:
         found = defaultdict(list)
         for image_id in self._ids:
@@ -154,6 +175,10 @@ class Names:
         if name in self._ids:
             return Match(name, name, is_exact=True)
         match = self._match_tails(as_id(name), places)
+        if match is None or not match.is_exact:
+            without_blanks = self._match_bare(name, places)
+            if without_blanks is not None and (match is None or without_blanks.is_exact):
+                return without_blanks
         if match is not None:
             return match
         folder, _, base = as_id(unquote(name)).rpartition("/")
@@ -162,6 +187,11 @@ class Names:
             if match is not None:
                 return replace(match, is_exact=False)
         return None
+
+    def _match_bare(self, name: str, places: Sequence[str]) -> Match | None:
+        """The image whose name differs in nothing but blanks around it, which tables and lists do not keep."""
+        match = self._bare_names._match_tails(bare(as_id(name)), places) if self._bare else None
+        return replace(match, id=self._bare[match.id]) if match else None
 
     def _match_tails(self, image_id: str, places: Sequence[str]) -> Match | None:
         """The image that the longest end of an id means."""

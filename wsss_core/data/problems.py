@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _NAMED = 10
 _LISTED = 20  # problems that an error message spells out
+
+
+def printable(text: str) -> str:
+    """The text on one line, without what moves a terminal's cursor or turns the direction of writing.
+
+    Line feeds and other control characters, which names of files may hold, are written as Python writes them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in _UNSEEN else sign for sign in text
+    )
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,7 @@ class Problem:
     Attributes:
         kind: what it is in a few words, the same for all of its kind ("unreadable image").
         file: the file or image id it concerns.
-        message: a sentence that names the file and the remedy.
+        message: a sentence that names the file and the remedy; what is not seen in names is escaped.
         severity: "error" stops `prepare`, or the stage that would read the file; "warning" is logged.
     """
 
@@ -27,6 +41,9 @@ class Problem:
     file: str
     message: str
     severity: Literal["error", "warning"] = "error"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", printable(self.message))
 
 
 class DatasetError(ValueError):
@@ -41,7 +58,7 @@ class DatasetError(ValueError):
             return
         if len(self.problems) > _LISTED:
             lines.append(f"... and {len(self.problems) - _LISTED} more")
-        heading = f"{len(self.problems)} problems in data set {root} (`wsss check` lists all):"
+        heading = f"{len(self.problems)} problems in data set {printable(str(root))} (`wsss check` lists all):"
         super().__init__("\n  ".join([heading, *lines]))
 
     def __reduce__(self) -> tuple:
@@ -55,7 +72,7 @@ def layout_error(path: Path, reason: str) -> DatasetError:
 
 def named(ids: Sequence[str]) -> str:
     """The first ids of a list, for a message that gives their number too."""
-    return ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")
+    return ", ".join(map(printable, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
 
 
 def suggestion(name: str, among: Iterable[str]) -> str:
