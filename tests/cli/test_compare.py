@@ -108,6 +108,17 @@ def test_rows_of_another_run_stand_beside_these_in_the_block_of_their_kind(compa
     assert [row["title"] for row in rows(workspace)] == ALL, "its own table holds its own rows"
 
 
+def test_its_own_table_does_not_stand_beside_itself_and_is_not_replaced(tmp_path):
+    workspace = Workspace(tmp_path / "run")
+    table = workspace.folder / "reports/compare.csv"
+    table.parent.mkdir()
+    table.write_text("of another run", encoding="utf-8")
+    for name in (table, "reports/../reports/compare.csv"):
+        message = told(workspace.invoke(main, "compare", "--beside", name), code=1)
+        assert f"{name} is read here and would be replaced" in message
+    assert table.read_text(encoding="utf-8") == "of another run"
+
+
 @pytest.mark.parametrize("content", ["", "title,val\nRRM,0.5\n", "no table"])
 def test_a_file_that_is_no_comparison_is_refused(compared, tmp_path, content):
     (tmp_path / "other.csv").write_text(content, encoding="utf-8")

@@ -1,6 +1,7 @@
 """`wsss export`: a trained network as ONNX."""
 
 import numpy as np
+import onnx_bytes
 import pytest
 import torch
 from workspace import told
@@ -48,6 +49,40 @@ def test_what_cannot_be_exported_is_named(pipeline, model, reason):
     assert model in message
     assert reason in message
     assert not (pipeline.folder / "net.onnx").exists()
+
+
+@pytest.mark.parametrize("kind", ["itself", "hard link", "link"])
+def test_the_model_is_never_replaced(pipeline, kind):
+    model, out = pipeline.folder / "models/deeplab/model.pt", pipeline.folder / "other.onnx"
+    before = model.read_bytes()
+    if kind == "itself":
+        out = model
+    else:
+        out.hardlink_to(model) if kind == "hard link" else out.symlink_to(model)
+    message = told(pipeline.invoke(main, "export", "models/deeplab", "--out", out), code=1)
+    assert message.startswith("models/deeplab/model.pt is read here and would be replaced")
+    assert out.read_bytes() == model.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("model.pt", None, "choose a name that ends in .onnx"),
+        ("notes.txt", b"mine", "choose a name that ends in .onnx"),
+        ("notes.onnx", b"mine", "is no export of this command, and would be replaced"),
+        ("u2net.onnx", onnx_bytes.model(onnx_bytes.node("Conv", "x", "w")), "is no export of this command"),
+    ],
+)
+def test_nothing_is_replaced_but_an_earlier_export(pipeline, name, content, reason):
+    out = pipeline.folder / name
+    if content is not None:
+        out.write_bytes(content)
+    assert reason in told(pipeline.invoke(main, "export", "models/nothing", "--out", name), code=1)
+    assert (out.read_bytes() if out.exists() else None) == content
+
+
+def test_an_earlier_export_is_replaced(pipeline):
+    assert exported(pipeline) == exported(pipeline)
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(pipeline):

@@ -281,6 +281,23 @@ def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
     assert "crf: null" in params.read_text()
 
 
+@pytest.mark.parametrize("kind", ["itself", "link"])
+def test_a_preset_is_never_changed(params, kind):
+    preset_file, target = Path("presets/scenes.yaml"), Path("mine.yaml")
+    before = preset_file.read_bytes()
+    target.symlink_to(preset_file)
+    result = wsss_preset("use", "voc12", "--params", str(preset_file if kind == "itself" else target))
+    assert result.exit_code == 1
+    assert "presets/scenes.yaml is read here and would be replaced" in result.output
+    assert preset_file.read_bytes() == before
+
+
+def test_a_missing_params_file_is_told(params):
+    result = wsss_preset("use", "scenes", "--params", "no.yaml")
+    assert result.exit_code == 1
+    assert result.output == "Error: no.yaml is missing; put it there or correct the path\n"
+
+
 def test_a_merge_into_a_missing_file_says_so(tmp_path):
     with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing; put it there"):
         merge(tmp_path / "params.yaml", {"seed": 1}, source="test")

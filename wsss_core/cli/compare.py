@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from wsss_core import artifacts, layout
+from wsss_core.cli.outputs import refuse_input
 from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.params import load_params
 
@@ -28,6 +29,7 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     from wsss_core.report import comparison, contents, tables
     from wsss_core.report.measured import measured_on
 
+    refuse_input(CSV, others, remedy="copy it elsewhere and give the copy to --beside")
     params = load_params(params_file)
     index = open_index(params)
     measured = measured_on(index, open_truth(params, index))

@@ -12,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import PlainScalarString
 
 from wsss_core import artifacts, layout
+from wsss_core.cli.outputs import refuse_input
 from wsss_core.cli.stage import PATH, telling_errors
 from wsss_core.params import ParamsError, validate
 
@@ -57,6 +58,7 @@ def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
     Presets used one after the other therefore mix. To start from a clean slate, run `wsss preset use scenes` first:
     it sets every key back to its shipped value.
     """
+    refuse_input(target, _files(), remedy="give the file to change to --params")
     keys = read_preset(name)
     for setting in settings:
         _set(keys, setting)
