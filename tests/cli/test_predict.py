@@ -92,6 +92,63 @@ def test_corrupt_photographs_are_named_and_the_others_segmented(photographs):
     assert set(photographs.files("out")) == {"näh/er/x.png", "classes.txt"}
 
 
+@pytest.fixture
+def plain(tmp_path):
+    """A photograph and no model: what is refused before a model is read."""
+    workspace = Workspace(tmp_path / "plain")
+    (workspace.folder / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(workspace.folder / "photos/b.jpg")
+    return workspace
+
+
+def refused(workspace, out: str) -> str:
+    """The message; nothing in the folder has changed."""
+    before = workspace.files(".")
+    message = told(predict(workspace, "models/nothing", "photos", "--out", out), code=1)
+    assert workspace.files(".") == before
+    return message
+
+
+@pytest.mark.parametrize(
+    ("legend", "label_map", "reason"),
+    [
+        ("cat\ndog\n", False, "out/classes.txt is none that this command wrote, and would be replaced; choose another"),
+        ("cat\ndog\n", True, "out/classes.txt is none that this command wrote"),
+        ("", False, "out/classes.txt is none that this command wrote"),
+        (None, True, "1 label maps would be replaced (out/b.png), and out holds no classes.txt to tell"),
+        ("0 background\n1 cat\n", True, "models/nothing/model.pt is missing"),
+        ("0 background\n1 cat\n", False, "models/nothing/model.pt is missing"),
+        (None, False, "models/nothing/model.pt is missing"),
+    ],
+)
+def test_only_what_this_command_wrote_is_replaced(plain, legend, label_map, reason):
+    if legend is not None:
+        artifacts.write_text(plain.folder / "out/classes.txt", legend)
+    if label_map:
+        artifacts.write_labels(plain.folder / "out", "b", np.ones((4, 4)))
+    assert reason in refused(plain, "out")
+
+
+def test_a_label_map_that_is_looked_at_itself_is_not_replaced(plain):
+    (plain.folder / "photos/b.jpg").unlink()
+    artifacts.write_text(plain.folder / "photos/classes.txt", "0 background\n1 cat\n")
+    artifacts.write_labels(plain.folder / "photos", "b", np.ones((4, 4)))
+    assert refused(plain, "photos") == "photos/b.png is read here and would be replaced; choose another --out"
+
+
+def test_names_that_no_label_map_can_bear_are_all_told_before_the_first_photograph(plain):
+    long = "x" * 245
+    for name in ("b.png/a.jpg", f"{long}.jpg", "c.jpg", "c.bmp", "classes.txt/d.jpg", "file/e.jpg"):
+        (plain.folder / "photos" / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(plain.folder / "photos" / name)
+    artifacts.write_text(plain.folder / "out/file", "")
+    heading, *problems = refused(plain, "out").splitlines()
+    assert heading == "5 label maps cannot be written:"
+    for name in ("photos/b.png/a.jpg: its folder b.png is also", f"{long}.jpg: its name is", "would both become c.png",
+                 "out/classes.txt is a file and", "out/file is a file and would have to be a folder"):  # fmt: skip
+        assert any(name in problem for problem in problems), name
+
+
 @pytest.mark.parametrize(("source", "out"), [("photos", "photos"), ("photos/a b.c.png", "photos"), ("photos", "link")])
 def test_a_label_map_never_replaces_a_photograph(photographs, source, out):
     (photographs.folder / "link").symlink_to("photos")

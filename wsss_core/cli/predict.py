@@ -2,14 +2,16 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
 from wsss_core import artifacts
+from wsss_core.cli.outputs import refuse_input
 from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
 from wsss_core.data.problems import named
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 SHIPPED = Predict(scales=[1.0], flip=True, crf=None, max_pixels=4_000_000)
 """What params.yaml is shipped with. Not read from the working folder: one command, one result, wherever it runs."""
 
+LEGEND = "classes.txt"
+"""Beside the label maps: the names of their labels."""
 CRF = Crf(
     engine="lattice", iterations=10, gaussian_sxy=3, gaussian_weight=3, bilateral_sxy=83, bilateral_srgb=5,
     bilateral_weight=4,
@@ -59,7 +63,8 @@ class _Scales(click.ParamType):
 def predict(model: Path, photographs: Path, out: Path, params_file: Path | None, **given: object) -> None:
     """Segment a photograph, or every photograph of a folder, with MODEL (a model.pt or its folder).
 
-    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt. It needs nothing but the model:
+    Writes OUT/<name>.png, a palette PNG with 0 for background, and OUT/classes.txt, by which it knows its own label
+    maps again: nothing else in OUT is replaced. It needs nothing but the model:
     scales, mirror and CRF come from the options, else from the file that --params names, else from the defaults shown;
     a params.yaml in the working folder is not read. A photograph that cannot be read is passed over and named at the
     end, with exit code 1; other files are counted and named.
@@ -76,6 +81,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     network, description = checkpoint.load_segmenter(model)
     fabric = distribution.launch()
     network.to(fabric.device)
+    artifacts.write_text(out / LEGEND, _legend(("background", *description.classes)))  # first: it tells whose they are
     unreadable = []
     with torch.inference_mode(), fabric.autocast():
         for name, path in tqdm(paths.items(), desc="predict", unit="image"):
@@ -86,8 +92,6 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
                 continue
             (label,) = segment(network, [image], device=fabric.device, **options.model_dump())
             artifacts.write_labels(out, name, label)
-    names = ("background", *description.classes)
-    artifacts.write_text(out / "classes.txt", "".join(f"{i} {name}\n" for i, name in enumerate(names)))
     click.echo(f"{out}: {len(paths) - len(unreadable)} label maps ({_described(options)})")
     if unusable or unreadable:
         count = f"{len(unusable) + len(unreadable)} of {len(unusable) + len(paths)} photographs could not be segmented:"
@@ -112,7 +116,7 @@ def _photographs(path: Path, *, out: Path) -> tuple[dict[str, Path], list[str]]:
     """Name -> file of one photograph, or of all below a folder but what lies below `out`; and why others are no use.
 
     Raises:
-        ValueError: there is none, a label map would replace one, or two would share a label map.
+        ValueError: there is none, or label maps cannot be written: for their names, or for what lies in their place.
     """
     unusable = []
     if path.is_file():
@@ -128,11 +132,10 @@ def _photographs(path: Path, *, out: Path) -> tuple[dict[str, Path], list[str]]:
     if not found:
         lines = [f"{path} holds no photograph that can be read ({', '.join(SUFFIXES)})", *unusable]
         raise ValueError("\n  ".join(lines))
-    _refuse_to_replace(found, out)
-    for name, files in found.items():
-        if len(files) > 1:
-            raise ValueError(f"{files[0]} and {files[1]} would both become {name}.png; rename one")
-    return {name: file for name, (file, *_) in found.items()}, unusable
+    _require_names(found, out)
+    paths = {name: file for name, (file, *_) in found.items()}
+    _refuse_to_replace(paths, out)
+    return paths, unusable
 
 
 def _passed_over(folder: ImageFolder) -> list[str]:
@@ -146,9 +149,57 @@ def _passed_over(folder: ImageFolder) -> list[str]:
     return [f"{item.path} is passed over, {item.reason}" for item in folder.passed_over if item.is_photograph]
 
 
-def _refuse_to_replace(found: Iterable[str], out: Path) -> None:
-    """Only a label map may be written anew: whatever else lies where one would go may be somebody's photograph."""
-    for name in found:
-        target = artifacts.png_path(out, name)
-        if target.exists() and not artifacts.is_label_map(target):
-            raise ValueError(f"{target} is no label map, and one would replace it; choose another --out")
+def _refuse_to_replace(found: Mapping[str, Path], out: Path) -> None:
+    """Nothing is written over but what this command wrote, which the folder's legend tells.
+
+    Raises:
+        ValueError: a label map or the legend would replace a photograph that is read, or what may be somebody's work.
+    """
+    legend, targets = out / LEGEND, [artifacts.png_path(out, name) for name in found]
+    there = [target for target in targets if target.exists()]
+    foreign = [target for target in there if not artifacts.is_label_map(target)]
+    if foreign:
+        raise ValueError(f"{foreign[0]} is no label map, and one would replace it; choose another --out")
+    for photograph, target in zip(found.values(), targets, strict=True):
+        refuse_input(target, [photograph], remedy="choose another --out")
+    if legend.exists() and not _is_legend(legend):
+        raise ValueError(f"{legend} is none that this command wrote, and would be replaced; choose another --out")
+    if there and not legend.exists():
+        raise ValueError(
+            f"{len(there)} label maps would be replaced ({named([str(path) for path in there])}), and {out} holds no"
+            f" {LEGEND} to tell that this command wrote them; choose another --out"
+        )
+
+
+def _legend(names: Sequence[str]) -> str:
+    """A line for each label: its number and its name."""
+    return "".join(f"{label} {name}\n" for label, name in enumerate(names))
+
+
+def _is_legend(path: Path) -> bool:
+    """Whether a file is a legend as this command writes it; the lists of others hold no numbers, nor the background."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return lines[:1] == ["0 background"] and all(line.startswith(f"{k} ") for k, line in enumerate(lines))
+
+
+def _require_names(found: Mapping[str, Sequence[Path]], out: Path) -> None:
+    """Every photograph has a label map of its own, whose name a file can bear.
+
+    Raises:
+        ValueError: some have none; names all of them.
+    """
+    problems = [problem.message for problem in name_problems({name: files[0] for name, files in found.items()}, out)]
+    problems += [
+        f"{files[0]} and {files[1]} would both become {name}.png; rename one"
+        for name, files in found.items() if len(files) > 1
+    ]  # fmt: skip
+    for name, (file, *_) in found.items():
+        parents = [out / parent for parent in PurePosixPath(name).parents if parent.name]
+        problems += [f"{file}: {path} is a file and would have to be a folder; choose another --out"
+                     for path in parents if path == out / LEGEND or path.is_file()]  # fmt: skip
+    if problems:
+        heading = [f"{len(problems)} label maps cannot be written:"] if len(problems) > 1 else []
+        raise ValueError("\n  ".join([*heading, *problems]))
