@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import struct
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -343,3 +345,13 @@ def test_json_keeps_accents_readable(tmp_path):
     artifacts.write_json(tmp_path / "a.json", {"né": [1]})
     assert "né" in (tmp_path / "a.json").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"né": [1]}
+
+
+def test_a_png_that_claims_to_be_huge_is_no_label_map(tmp_path):
+    artifacts.write_labels(tmp_path, "a", np.zeros((2, 3), dtype=np.uint8))
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    (tmp_path / "huge.png").write_bytes(content)
+    assert artifacts.is_label_map(tmp_path / "a.png")
+    assert not artifacts.is_label_map(tmp_path / "huge.png")

@@ -253,7 +253,7 @@ def is_label_map(path: Path) -> bool:
     try:
         with Image.open(path) as picture:
             return picture.mode == "P" and picture.getpalette() == voc.palette()
-    except OSError:
+    except _DAMAGE:
         return False
 
 
