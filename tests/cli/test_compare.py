@@ -156,6 +156,6 @@ def test_what_was_measured_on_other_masks_has_no_line(joint):
 
 
 def test_nothing_to_compare(workspace):
-    assert told(workspace.invoke(main, "compare"), code=1) == (
+    assert told(workspace.run("prepare").invoke(main, "compare"), code=1) == (
         "no graph has run to its metrics on the data as it is now; run `dvc repro`, then those in pipelines/"
     )
