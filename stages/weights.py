@@ -4,7 +4,7 @@ and not their paths."""
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, manifests
 from wsss_core.cli.stage import command, ensure_scenes
 from wsss_core.params import Params
 from wsss_core.sections import BackboneOverride
@@ -47,10 +47,10 @@ def _without_words(weights: Sequence[str | None]) -> list[str]:
 
 
 def _digest(path: Path) -> str | None:
-    """Of a file, or of all below a folder; None where there is none, of which the stage that needs it tells."""
+    """Of a file, or of all below a folder but hidden ones; None where there is none, of which its stage tells."""
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return artifacts.digest_of({file.relative_to(path).as_posix(): artifacts.file_digest(file) for file in files})
+        files = manifests.files_of(path)
+        return artifacts.digest_of({name: artifacts.file_digest(file) for name, file in files.items()})
     return artifacts.file_digest(path) if path.is_file() else None
 
 

@@ -53,8 +53,9 @@ def test_a_folder_as_it_was_written_has_the_digest_of_its_files(folder):
 
 
 def test_hidden_files_of_other_programs_are_passed_over(folder):
+    before = manifests.check(folder)
     (folder / ".DS_Store").write_bytes(b"")
-    manifests.check(folder)
+    assert manifests.check(folder) == before
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -289,15 +290,18 @@ def reading(path: Path) -> Iterator[None]:
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
 
 
+_blake2b = partial(hashlib.blake2b, digest_size=16)
+
+
 def file_digest(path: Path) -> str:
     """A digest of a file's bytes."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return hashlib.file_digest(file, _blake2b).hexdigest()
 
 
 def bytes_digest(content: bytes) -> str:
     """What `file_digest` says of a file with this content."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return _blake2b(content).hexdigest()
 
 
 def digest_of(content: object) -> str:

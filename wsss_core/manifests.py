@@ -18,8 +18,12 @@ _NAMED = 3
 
 def write(
     folder: Path, *, stage: str, params: object, paths: Iterable[Path], supervised_by: str = supervision.TAGS
-) -> None:
-    """Describe a finished folder, whose files `paths` are; `supervised_by` is a key of `supervision.MEANING`."""
+) -> dict[str, str]:
+    """Describe a finished folder, whose files `paths` are; `supervised_by` is a key of `supervision.MEANING`.
+
+    Returns:
+        name -> digest of each file.
+    """
     files = {path.relative_to(folder).as_posix(): artifacts.file_digest(path) for path in sorted(paths)}
     manifest = {
         "stage": stage,
@@ -30,6 +34,7 @@ def write(
         "files": files,
     }
     artifacts.write_json(folder / MANIFEST, {**manifest, "digest": artifacts.digest_of(manifest)})
+    return files
 
 
 def read(folder: Path) -> dict:

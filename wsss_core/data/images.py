@@ -87,6 +87,10 @@ _ORIENTATION = 0x0112
 class ImageError(ValueError):
     """An image is missing or cannot be decoded; the text names the file and the remedy."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
 def read_image(path: Path) -> np.ndarray:
     """The photograph as it is meant to be seen.
 
@@ -136,14 +140,14 @@ def read_bytes(path: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise _error(f"{path} is {_kind_of(status.st_mode)} and no file; replace it or leave it out")
+            raise ImageError(f"{path} is {_kind_of(status.st_mode)} and no file; replace it or leave it out")
         if status.st_size > MAX_BYTES:
-            raise _error(f"{path} has {status.st_size / 1e9:.1f} GB, more than any image; leave it out")
+            raise ImageError(f"{path} has {status.st_size / 1e9:.1f} GB, more than any image; leave it out")
         return path.read_bytes()
     except FileNotFoundError:
-        raise _error(f"{path} does not exist; put the image back or leave it out") from None
+        raise ImageError(f"{path} does not exist; put the image back or leave it out") from None
     except OSError as error:
-        raise _error(f"{path} cannot be read ({error.strerror}); make the file readable") from None
+        raise ImageError(f"{path} cannot be read ({error.strerror}); make the file readable") from None
 
 
 def _kind_of(mode: int) -> str:
@@ -226,21 +230,17 @@ def opened(content: bytes, path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise _error(_too_large(path))
+                raise ImageError(_too_large(path))
             yield image
     except ImageError:
         raise
     except _BOMBS:
-        raise _error(_too_large(path)) from None
+        raise ImageError(_too_large(path)) from None
     except _DAMAGE as error:
         reason = "no known image format" if isinstance(error, Image.UnidentifiedImageError) else error
-        raise _error(
+        raise ImageError(
             f"{path} cannot be decoded ({reason}); replace the file or leave it out"
         ) from error
-
-
-def _error(message: str) -> ImageError:
-    return ImageError(printable(message))
 
 
 def _too_large(path: Path) -> str:

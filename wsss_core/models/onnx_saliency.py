@@ -54,6 +54,7 @@ def open_onnx(
     is_first = True
 
     def predict(pictures: torch.Tensor) -> torch.Tensor:
+        """(B, h', w') in [0, 1] of (B, 3, height, width) normalised pictures; ValueError where the file cannot."""
         nonlocal is_first
         array = pictures.float().cpu().numpy().astype("float16" if "float16" in feed.type else "float32")
         try:

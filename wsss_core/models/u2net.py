@@ -86,6 +86,7 @@ class ResidualUBlock(nn.Module):
             self.add_module(f"rebnconv{level}d", unit)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """(B, out, h, w) of (B, channels, h, w): what the U finds, added to what it starts from."""
         start = self.rebnconvin(maps)
         maps, skips = start, []
         for level in range(1, self.levels):

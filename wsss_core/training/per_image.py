@@ -92,8 +92,9 @@ def run(
                 needed={f"{image_id}{suffix}" for image_id in ids},
                 allowed={f"{image_id}{other}" for image_id in ids for other in SUFFIXES},
             )
-            manifests.write(journal.folder, stage=stage, params=params, paths=paths, supervised_by=total)
-            finished.expect(manifests.read(journal.folder)["files"])
+            finished.expect(
+                manifests.write(journal.folder, stage=stage, params=params, paths=paths, supervised_by=total)
+            )
             made.write(out, processes=processes)
             journal.publish()
             journal.discard()
