@@ -95,7 +95,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     click.echo(f"{out}: {len(paths) - len(unreadable)} label maps ({_described(options)})")
     if unusable or unreadable:
         count = f"{len(unusable) + len(unreadable)} of {len(unusable) + len(paths)} photographs could not be segmented:"
-        raise ImageError("\n  ".join([count, *unreadable, *unusable]))
+        raise ValueError("\n  ".join([count, *unreadable, *unusable]))
 
 
 def _options(params_file: Path | None, given: dict[str, object]) -> Predict:
