@@ -6,8 +6,8 @@ BIN := .venv/bin
 demo: setup   ## the whole pipeline on generated scenes, one table at the end
 	$(BIN)/python -m wsss_core.cli.demo
 
-test: setup   ## all tests
-	$(BIN)/python -m pytest
+test: setup   ## all tests, a process for each core (4 at most)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 bench: setup  ## each claim of speed against its reference
 	$(BIN)/python -m benchmarks

@@ -39,7 +39,7 @@ def test_only_they_depend_on_the_digest_of_the_masks(graph):
 OF_METHODS = {"pseudo_labels", "first_labels", "update_saliency", "update_labels", "affinity_maps"}
 
 
-@pytest.mark.parametrize("stage", {*LABEL_STAGES, *OF_METHODS} - {"prepare"})
+@pytest.mark.parametrize("stage", sorted({*LABEL_STAGES, *OF_METHODS} - {"prepare"}))
 def test_no_label_making_stage_knows_the_module_of_masks(stage):
     assert Path("wsss_core/data/masks.py") not in import_graph.reachable(stage_file(stage))
 
