@@ -29,7 +29,7 @@ def rows(device: torch.device) -> list[Row]:
 
 
 def _row(grad: Literal["released", "exact"], side: int, device: torch.device) -> Row:
-    batch, calls = _batch(side, device), GRADIENTS[grad]
+    batch, calls = inputs(side, device), GRADIENTS[grad]
     scale = 1.0 if side == GRID else 0.5
     settings = {"scale": scale, "sigma_xy": SIGMA_XY / scale, "sigma_rgb": SIGMA_RGB, "weight": WEIGHT}
     features = _features(batch["images"])
@@ -59,15 +59,15 @@ def _row(grad: Literal["released", "exact"], side: int, device: torch.device) ->
     )
 
 
-def _batch(side: int, device: torch.device) -> dict[str, torch.Tensor]:
+def inputs(side: int, device: torch.device, *, size: int = BATCH) -> dict[str, torch.Tensor]:
     """Photographs of which the upper half is unlabelled; the maps channels last, as our networks give them."""
-    images = np.stack([photograph(NAMES[i % 3], side, side) for i in range(BATCH)]).transpose(0, 3, 1, 2)
-    soft = np.stack([evidence(CLASSES, side, side, seed=i) for i in range(BATCH)])
+    images = np.stack([photograph(NAMES[i % 3], side, side) for i in range(size)]).transpose(0, 3, 1, 2)
+    soft = np.stack([evidence(CLASSES, side, side, seed=i) for i in range(size)])
     labels = torch.from_numpy(soft.argmax(axis=1))
     labels[:, : side // 2] = IGNORE_INDEX
     batch = {
         "images": torch.from_numpy(images).float(), "probabilities": torch.from_numpy(soft), "labels": labels,
-        "roi": torch.ones(BATCH, side, side),
+        "roi": torch.ones(size, side, side),
     }  # fmt: skip
     placed = {name: tensor.to(device) for name, tensor in batch.items()}
     return placed | {"probabilities": placed["probabilities"].contiguous(memory_format=torch.channels_last)}

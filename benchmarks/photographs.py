@@ -1,19 +1,31 @@
-"""Photographs that come with scikit-image, and evidence for them as a network would give it."""
+"""Photographs that come with scikit-image, else drawn ones, and evidence for them as a network would give it."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
-import skimage.data
 import torch
+
+from wsss_core.data import scenes
 
 NAMES = ("coffee", "astronaut", "rocket")
 
 
 def photograph(name: str = "coffee", height: int = 375, width: int = 500) -> np.ndarray:
     """(height, width, 3) uint8 RGB: the upper left corner, mirrored on where the photograph ends."""
-    picture = getattr(skimage.data, name)()
+    picture = _picture(name)
     missing = [(0, max(0, size - side)) for size, side in zip((height, width), picture.shape, strict=False)]
     return np.ascontiguousarray(np.pad(picture, (*missing, (0, 0)), mode="symmetric")[:height, :width])
+
+
+@cache
+def _picture(name: str) -> np.ndarray:
+    try:
+        import skimage.data  # not everywhere installed
+    except ImportError:
+        return scenes.scene("train", NAMES.index(name), height=400, width=600, seed=0).image
+    return getattr(skimage.data, name)()
 
 
 def evidence(num_labels: int, height: int = 375, width: int = 500, *, seed: int = 0, exponent: float = 4) -> np.ndarray:

@@ -35,7 +35,7 @@ def _row(channels: int, device: torch.device) -> Row:
         return random_walk.propagate(scores, walk, log2_steps=LOG2_STEPS)
 
     def dense() -> torch.Tensor:
-        return _squared(matrix, scores)
+        return squared(matrix, scores)
 
     error = float((ours() - dense()).abs().max() / scores.abs().max())
     products = len(random_walk.chebyshev_coefficients(2**LOG2_STEPS)) - 1
@@ -51,7 +51,7 @@ def _row(channels: int, device: torch.device) -> Row:
     )
 
 
-def _squared(power: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+def squared(power: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
     """T^256 m by eight squarings of the dense matrix, as the reference code does it."""
     for _ in range(LOG2_STEPS):
         power = power @ power

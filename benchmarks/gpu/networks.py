@@ -1,0 +1,86 @@
+"""The networks whose throughput is measured, as the methods build them, and a loss that reaches all their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import nn
+
+from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.models.build import build_network
+from wsss_core.training import objectives
+from wsss_core.training.loop import Losses, Terms
+
+NUM_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network and the size of its training steps.
+
+    Attributes:
+        name: what it is called in the report.
+        kind: a key of `models.build.NETWORKS`.
+        backbone, output_stride: as in params.yaml.
+        options: further arguments of the network.
+        batch, crop: of a training step.
+        losses: what it minimises here. Methods make further labels on the way; their cost is measured by rrm_step.
+        scales: of inference, each with its mirror.
+        rehearsed: whether the CPU's rehearsal measures it too.
+    """
+
+    name: str
+    kind: str
+    backbone: str
+    output_stride: int
+    batch: int
+    crop: int
+    losses: Losses
+    options: Mapping[str, object] = field(default_factory=dict)
+    scales: tuple[float, ...] = (1.0,)
+    rehearsed: bool = True
+
+    def build(self, weights: str | None) -> nn.Module:
+        """With the weights of its backbone, where some are at hand."""
+        backbone = {"name": self.backbone, "output_stride": self.output_stride, "weights": "none",
+                    "batch_norm": "frozen"}  # fmt: skip
+        if weights and self.backbone == "mobilenetv2_100":
+            backbone["weights"] = weights
+        return build_network(self.kind, num_classes=NUM_CLASSES, backbone=backbone, options=dict(self.options))
+
+
+def _every_output(model: nn.Module, batch: dict, progress: float) -> Terms:
+    """Labels for what segments, and the mean square of all else: every head works, forward and backward."""
+    outputs = model(batch["image"])
+    others = [value for name, value in outputs.items() if name != "seg" and value.requires_grad]
+    squares = torch.stack([value.float().square().mean() for value in others]).sum()
+    return Terms({"segmentation": segmentation_loss(outputs["seg"], batch["labels"]), "others": 1e-3 * squares})
+
+
+_AFFINITY = {"taps": [-3, -2, -1], "widths": [64, 128, 256], "freeze_backbone": False}
+_TWO_BRANCH = {"dropout": 0.5, "head_channels": 256, "atrous_rate": None}
+_AUXSEGNET = {"dropout": 0.3, "head_channels": 128, "atrous_rates": [3, 6, 9], "saliency": True, "affinity": "cross",
+              "renormalise_rows": False}  # fmt: skip
+_SSNET = {"step": 1, "aggregation_grid": 20, "atrous_rates": None}
+_DEEPLAB = {"head": "largefov", "atrous_rates": [3, 6, 9]}
+_CAM_SCALES = (1.0, 0.5, 1.5, 2.0)
+_affinity = partial(objectives.affinity, radius=5)
+
+NETWORKS = (
+    Network("CAM, MobileNetV2", "cam", "mobilenetv2_100", 16, 16, 224, objectives.classification, {"dropout": 0.3},
+            _CAM_SCALES),
+    Network("DeepLab, MobileNetV2", "deeplab", "mobilenetv2_100", 16, 8, 241, objectives.segmentation, _DEEPLAB),
+    Network("CAM, ResNet-50", "cam", "resnet50", 16, 16, 448, objectives.classification, {"dropout": 0.3}, _CAM_SCALES,
+            rehearsed=False),
+    Network("AffinityNet, MobileNetV2", "affinity", "mobilenetv2_100", 8, 8, 224, _affinity, _AFFINITY),
+    Network("RRM and AA&LR, MobileNetV2", "two_branch", "mobilenetv2_100", 16, 8, 241, _every_output, _TWO_BRANCH),
+    Network("AuxSegNet, MobileNetV2", "auxsegnet", "mobilenetv2_100", 16, 8, 241, _every_output, _AUXSEGNET),
+    Network("SSNet, MobileNetV2", "ssnet", "mobilenetv2_100", 16, 8, 193, _every_output, _SSNET),
+    Network("DeepLab, ResNet-50", "deeplab", "resnet50", 8, 8, 321, objectives.segmentation, _DEEPLAB, rehearsed=False),
+    Network("CAM, ResNet38d", "cam", "resnet38d", 8, 8, 448, objectives.classification, {"dropout": 0.5}, (1.0,),
+            rehearsed=False),
+)  # fmt: skip
+"""In the order of worth; U²-Net-P, which is not trained here, is measured apart."""

@@ -1,0 +1,120 @@
+"""Part 5: forty photographs through the root graph's stages, in bf16 and in float32, the figures side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.gpu import sample
+from benchmarks.gpu.record import Record
+from benchmarks.gpu.setting import Setting
+from wsss_core import layout
+from wsss_core.cli.preset import merge, read_preset
+
+PRECISIONS = ("bf16-mixed", "32-true")
+REHEARSED = {"num_train": 10, "num_val": 4}  # photographs
+STAGES = (
+    "prepare", "train_cam", "infer_cam", "cam_crf", "affinity_labels", "train_affinity", "random_walk", "saliency",
+    "fuse", "refine_crf", "train_deeplab", "predict", "evaluate",
+)  # fmt: skip
+"""Of the root graph, in its order; not `weights`, `truth` and `report`, which compute nothing on a GPU."""
+FEWER = {
+    "train_cam": {"epochs": 1, "augment": {"crop": 128}},
+    "infer_cam": {"scales": [1.0]},
+    "train_affinity": {"epochs": 0.5, "augment": {"crop": 128}},
+    "train_deeplab": {"epochs": 0.5, "augment": {"crop": 129}},
+}
+"""Of everything, in a rehearsal."""
+SCENES = {"format": "scenes", "root": "data/raw/scenes",
+          "scenes": {"num_train": 30, "num_val": 10, "num_saliency": 0, "height": 375, "width": 500}}  # fmt: skip
+
+
+def run(setting: Setting, record: Record) -> None:
+    """Raises RuntimeError where a stage fails, or a figure is missing."""
+    root, totals = Path.cwd(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        photographs = Path(folder) / "photographs"
+        if setting.photographs:
+            fewer = REHEARSED if setting.rehearse else {}
+            sample.write(sample.source_of(Path(setting.photographs)), photographs, **fewer)
+        for precision in _precisions(setting, record):
+            work = Path(folder) / precision
+            work.mkdir()
+            _write_params(work, setting, photographs)
+            totals[precision] = _stages(work, root, precision, record)
+            record.line(f"{precision}: figures", **_figures(work))
+    record.line("all stages", **{f"seconds_{precision}": total for precision, total in totals.items()})
+
+
+def _precisions(setting: Setting, record: Record) -> tuple[str, ...]:
+    """Both, but in a rehearsal on a CPU that does not compute in bf16, where it takes twenty times as long."""
+    if setting.rehearse and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        record.line("bf16-mixed is left out: this CPU does not compute in it")
+        return PRECISIONS[1:]
+    return PRECISIONS
+
+
+def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
+    """The preset of voc12-mini, cut short, on what there is."""
+    file = work / layout.PARAMS
+    file.write_bytes(layout.PARAMS.read_bytes())
+    merge(file, read_preset("voc12_mini"), source="voc12_mini")
+    data = SCENES
+    if setting.photographs:
+        classes = sample.source_of(photographs).classes
+        data = {"format": "folder", "root": str(photographs), "classes": list(classes or ())}
+    weights = str(Path(setting.weights).resolve()) if setting.weights else "none"
+    own: dict = {"dataset": data, "backbone": {"weights": weights}}
+    if setting.saliency_weights:
+        saliency = str(Path(setting.saliency_weights).resolve())
+        own |= {"saliency": {"method": "u2netp", "weights": saliency}, "fuse": {"soft": {"saliency_weight": 1.0}}}
+    merge(file, own, source="the check")
+    if setting.rehearse:
+        merge(file, FEWER, source="the check")
+
+
+def _stages(work: Path, root: Path, precision: str, record: Record) -> float:
+    """Run all stages in one process, so that none is timed with the start of Python; the seconds of all."""
+    environment = {**os.environ, "WSSS_PRECISION": precision, "PYTHONPATH": os.pathsep.join(
+        [str(root), os.environ.get("PYTHONPATH", "")])}  # fmt: skip
+    program = "import sys; from benchmarks.gpu.pipeline import stages; stages()"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=work, env=environment, stdout=subprocess.PIPE,
+                               text=True)  # fmt: skip
+    total = 0.0
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{"):
+            stage = json.loads(line)
+            record.line(f"{precision}: {stage['stage']}", seconds=stage["seconds"])
+            total += stage["seconds"]
+    if process.wait():
+        raise RuntimeError(f"a stage failed in {precision}")
+    return round(total, 1)
+
+
+def stages() -> None:
+    """In the working folder: each stage, and a line of JSON with its seconds."""
+    import importlib
+    import time
+
+    for stage in STAGES:
+        main = importlib.import_module(f"stages.{stage}").main
+        began = time.perf_counter()
+        main([], standalone_mode=False)
+        print(json.dumps({"stage": stage, "seconds": round(time.perf_counter() - began, 2)}), flush=True)
+
+
+def _figures(work: Path) -> dict[str, float]:
+    """mIoU in per cent, of every artifact."""
+    files = sorted((work / layout.METRICS).glob("*.json"))
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    figures = {name: round(100 * content["miou"], 1) for name, content in found.items() if "miou" in content}
+    if not {"cam", "random_walk", "fused", "pseudo_labels", "deeplab"} <= figures.keys():
+        raise RuntimeError(f"evaluate left only {sorted(figures)}")
+    return figures

@@ -1,0 +1,66 @@
+"""A few photographs of a data set, with tags and masks, as a folder of their own: small enough to travel."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from wsss_core import artifacts
+from wsss_core.data.index import Index
+from wsss_core.data.indexing import build_index
+from wsss_core.data.listing import read_listing
+from wsss_core.data.masks import open_masks
+from wsss_core.data.source import Source
+
+NUM_TRAIN, NUM_VAL = 30, 10
+
+
+def source_of(folder: Path) -> Source:
+    """A VOC layout, or a folder with a CSV."""
+    is_voc = (folder / "JPEGImages").is_dir()
+    return Source(format="voc" if is_voc else "folder", root=folder, classes=None if is_voc else _classes(folder),
+                  train="train", val="val", labels=None, images=None, masks=None)  # fmt: skip
+
+
+def write(source: Source, target: Path, *, num_train: int = NUM_TRAIN, num_val: int = NUM_VAL) -> None:
+    """Copy photographs of the splits, evenly spread over their names, in the layout of format `folder`.
+
+    Written are images/, masks/ where there are masks, labels.csv with a column `split`, and classes.txt.
+
+    Raises:
+        DatasetError: the data set cannot be used.
+    """
+    index = build_index(read_listing(source), source)
+    chosen = {split: _spread(index.ids(split), count) for split, count in (("train", num_train), ("val", num_val))}
+    masks = open_masks(source, index)
+    for folder in ("images", "masks"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    with (target / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["image", "labels", "split"])
+        for split, ids in chosen.items():
+            for image_id in ids:
+                name = image_id.replace("/", "_")
+                shutil.copyfile(index.path(image_id), target / "images" / f"{name}{index.path(image_id).suffix}")
+                table.writerow([name, ";".join(index.classes[tag - 1] for tag in index[image_id].tags), split])
+                if masks.available(image_id):
+                    Image.fromarray(masks.read(image_id)).save(target / "masks" / f"{name}.png")
+    artifacts.write_text(target / "classes.txt", "".join(f"{name}\n" for name in index.classes))
+
+
+def open_index(source: Source) -> Index:
+    """The index of a small data set, made without a pool of processes."""
+    return build_index(read_listing(source), source)
+
+
+def _classes(folder: Path) -> tuple[str, ...] | None:
+    """In the order of the masks' ids, which a CSV does not tell."""
+    path = folder / "classes.txt"
+    return tuple(path.read_text(encoding="utf-8").split("\n")[:-1]) if path.is_file() else None
+
+
+def _spread(ids: tuple[str, ...], count: int) -> list[str]:
+    return [ids[len(ids) * i // count] for i in range(min(count, len(ids)))] if ids else []

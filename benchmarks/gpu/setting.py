@@ -1,0 +1,58 @@
+"""What all parts of the check are told: where they compute, and on which photographs and weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+BUNDLE = Path("bundle.json")
+"""Lies in the root of a bundle, and names what travelled in it."""
+
+USUAL = {
+    "photographs": Path("data/raw/voc12-mini"),
+    "weights": Path("data/raw/weights/mobilenetv2_100-imagenet.safetensors"),
+    "saliency_weights": Path("data/raw/weights/u2netp.onnx"),
+}
+"""Where the presets of voc12-mini look; what is not there is left out of the check."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the check runs.
+
+    Attributes:
+        rehearse: on a CPU, with less of everything.
+        photographs: a VOC layout or a folder with a CSV; None = scenes are drawn instead.
+        weights: of the backbone mobilenetv2_100; None = random ones.
+        saliency_weights: of U²-Net-P; None = RBD makes the saliency maps.
+    """
+
+    rehearse: bool
+    photographs: str | None
+    weights: str | None
+    saliency_weights: str | None
+
+    @classmethod
+    def of(cls, *, rehearse: bool, **given: str | None) -> Setting:
+        """What was given, else what the bundle brought, else what lies where the presets look.
+
+        Raises:
+            ValueError: a path that was given does not exist.
+        """
+        carried = json.loads(BUNDLE.read_text(encoding="utf-8"))["paths"] if BUNDLE.is_file() else {}
+        found: dict[str, str | None] = {}
+        for name, usual in USUAL.items():
+            path = given.get(name) or carried.get(name) or (str(usual) if usual.exists() else None)
+            if path and not Path(path).exists():
+                raise ValueError(f"{name.upper()}: {path} does not exist; correct it or leave it out")
+            found[name] = path
+        return cls(rehearse, **found)
+
+    def as_json(self) -> str:
+        """For the process of a part, which `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Setting:
+        return cls(**json.loads(text))

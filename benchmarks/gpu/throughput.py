@@ -1,0 +1,193 @@
+"""Part 4: training and inference of each network, against the same network on tensors that lie on the device already.
+
+What the whole path takes longer is what the device waits for: decoding, augmenting, copying, reading scalars, writing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from itertools import repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.gpu import sample
+from benchmarks.gpu.networks import NETWORKS, Network
+from benchmarks.gpu.record import Record
+from benchmarks.gpu.setting import Setting
+from benchmarks.measure import seconds
+from wsss_core import artifacts, layout
+from wsss_core.data import scenes
+from wsss_core.data.index import Index
+from wsss_core.data.source import Source
+from wsss_core.data.training_set import TrainingSet, batches
+from wsss_core.data.transforms import augmentation
+from wsss_core.models import inference
+from wsss_core.training import distribution, environment
+from wsss_core.training.loop import Watch, fit
+
+WARM, STEPS = 3, 12
+"""Steps before the clock starts, and those that it measures."""
+IMAGES = 8  # of an inference
+MAX_PIXELS = 10**7
+Stream = Callable[[int], Iterable[dict]]
+
+PROFILES = layout.REPORTS / "gpu_profiles"
+
+
+def run(setting: Setting, record: Record) -> None:
+    """A line for each network's training and inference; raises what they raise."""
+    fabric = distribution.launch(seed=0)
+    warm, steps = (1, 2) if setting.rehearse else (WARM, STEPS)
+    with TemporaryDirectory() as folder:
+        index = _index(setting, Path(folder))
+        for network in NETWORKS:
+            if setting.rehearse and not network.rehearsed:
+                continue
+            model = network.build(setting.weights)
+            record.line(f"{network.name}: training", **_training(network, model, index, fabric, warm=warm, steps=steps))
+            record.line(f"{network.name}: inference", **_inference(network, model, index, fabric, Path(folder)))
+
+
+def _index(setting: Setting, folder: Path) -> Index:
+    if setting.photographs:
+        sample.write(sample.source_of(Path(setting.photographs)), folder / "photographs")
+        return sample.open_index(sample.source_of(folder / "photographs"))
+    root = folder / "scenes"
+    scenes.ensure(root, seed=0, num_train=sample.NUM_TRAIN, num_val=0, num_saliency=0, height=375, width=500)
+    source = Source(format="scenes", root=root, classes=None, train="train", val="", labels=None, images=None,
+                    masks=None)  # fmt: skip
+    return sample.open_index(source)
+
+
+def _training(network: Network, model: nn.Module, index: Index, fabric: Fabric, *, warm: int, steps: int) -> dict:
+    """Images a second through the loader and the loop, and of bare steps on one batch; and a profile of the loop."""
+    augment = augmentation(long_side=None, scale=(0.5, 1.5), crop=network.crop, flip=True,
+                           color_jitter=(0.3, 0.3, 0.3, 0.1), pad="mean")  # fmt: skip
+    samples = TrainingSet(index, index.ids("train"), augment, seed=0, labels=lambda name: _halves(index.size(name)))
+    total, workers = warm + steps, environment.workers()
+    loaded = batches(samples, batch=network.batch, steps=total, workers=workers)
+    first = next(iter(batches(samples, batch=network.batch, steps=1, workers=0)(0)))
+    one = {key: fabric.to_device(value) if isinstance(value, torch.Tensor) else value for key, value in first.items()}
+    bare = _seconds_of_bare_steps(network, model, one, fabric, warm=warm, steps=steps)
+    on_device = _seconds_of_fit(network, model, lambda _: repeat(one), fabric, warm=warm, steps=steps)
+    from_files = _seconds_of_fit(network, model, loaded, fabric, warm=warm, steps=steps)
+    _keep_profile(network, model, batches(samples, batch=network.batch, steps=3, workers=workers), fabric)
+    rate = network.batch * steps
+    return {"images_a_second": rate / from_files, "loop_on_one_batch": rate / on_device, "bare_steps": rate / bare,
+            "share_of_bare": bare / from_files, "batch": network.batch, "crop": network.crop}  # fmt: skip
+
+
+def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-6)
+
+
+def _seconds_of_bare_steps(
+    network: Network, model: nn.Module, batch: dict, fabric: Fabric, *, warm: int, steps: int
+) -> float:
+    """Forward, backward and update, with nothing read back."""
+    wrapped, optimizer = fabric.setup(model, _optimizer(model))
+    wrapped.train()
+
+    def descend(count: int) -> None:
+        for _ in range(count):
+            optimizer.zero_grad(set_to_none=True)
+            fabric.backward(torch.stack([*network.losses(wrapped, batch, 0.0).losses.values()]).sum())
+            optimizer.step()
+
+    descend(warm)
+    return seconds(lambda: descend(steps), fabric.device)
+
+
+def _seconds_of_fit(
+    network: Network, model: nn.Module, stream: Stream, fabric: Fabric, *, warm: int, steps: int
+) -> float:
+    """The project's own loop, from the end of step `warm` on."""
+    marks: list[float] = []
+
+    def watch(_: nn.Module, done: int) -> None:
+        if done in (warm, warm + steps):
+            if fabric.device.type == "cuda":
+                torch.cuda.synchronize(fabric.device)
+            marks.append(time.perf_counter())
+
+    _fit(network, model, stream, fabric, steps=warm + steps, watch=watch)
+    return marks[1] - marks[0]
+
+
+def _fit(
+    network: Network, model: nn.Module, stream: Stream, fabric: Fabric, *, steps: int, watch: Watch | None = None
+) -> None:
+    optimizer = _optimizer(model)
+    constant = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    with TemporaryDirectory() as folder:
+        fit(model, stream, losses=network.losses, optimizer=optimizer, scheduler=constant, steps=steps, fabric=fabric,
+            checkpoint=Path(folder) / "checkpoint.pt", name=network.name, watch=watch)  # fmt: skip
+
+
+def _keep_profile(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> None:
+    """A table of what took longest in three steps of the loop, a run of their own since profiling takes time."""
+    on_gpu = fabric.device.type == "cuda"
+    with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu]) as profiler:
+        _fit(network, model, stream, fabric, steps=3)
+    order = "self_cuda_time_total" if on_gpu else "self_cpu_time_total"
+    name = "".join(sign if sign.isalnum() else "_" for sign in network.name)
+    artifacts.write_text(PROFILES / f"{name}.txt", profiler.key_averages().table(sort_by=order, row_limit=25) + "\n")
+
+
+def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric, folder: Path) -> dict:
+    """Photographs a second from files to written results, and of the network alone on views that lie on the device."""
+    device, ids = fabric.device, index.ids("train")[:IMAGES]
+    model.to(device).eval()
+    half = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+    images = [index.image(name) for name in ids]
+    options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
+    views = [view for image in images for view in inference.views([image], **options)]  # type: ignore[arg-type]
+
+    @torch.inference_mode()
+    def alone() -> None:
+        with half:
+            for view in views:
+                model.cams(view) if network.kind == "cam" else model(view)  # type: ignore[operator]
+
+    @torch.inference_mode()
+    def whole() -> None:
+        with half:
+            for name in ids:
+                _write_result(network, model, index, name, folder / "results", device)
+
+    alone(), whole()
+    bare, complete = seconds(alone, device), seconds(whole, device)
+    return {"photographs_a_second": len(ids) / complete, "network_alone": len(ids) / bare,
+            "share_of_network": bare / complete, "scales": list(network.scales)}  # fmt: skip
+
+
+def _write_result(
+    network: Network, model: nn.Module, index: Index, name: str, folder: Path, device: torch.device
+) -> None:
+    image = [index.image(name)]
+    options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
+    if network.kind == "cam":
+        (scores,) = inference.class_activation_maps(model, image, [index[name].tags], sqrt=False, store_stride=4,
+                                                    **options)  # type: ignore[arg-type]  # fmt: skip
+        artifacts.write_scores(folder, name, scores)
+    elif network.kind == "affinity":
+        (view,) = inference.views(image, **options)
+        model(view)["affinity_features"].float().cpu()
+    else:
+        (label,) = inference.segment(model, image, crf=None, **options)  # type: ignore[arg-type]
+        artifacts.write_labels(folder, name, label)
+
+
+def _halves(size: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 labels: background above, class 1 below."""
+    labels = np.zeros(size, dtype=np.uint8)
+    labels[size[0] // 2 :] = 1
+    return labels
