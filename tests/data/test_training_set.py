@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from wsss_core import artifacts
+from wsss_core.data import training_set
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import Shuffled, TrainingSet, batches
 from wsss_core.data.transforms import augmentation
@@ -192,6 +193,26 @@ def test_streaming_draws_nothing_from_the_generator_that_drops_features(index, w
     torch.manual_seed(3)
     next(batches(stream(index), batch=2, steps=2, workers=workers)(0))
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_samples_leave_the_generators_of_gpus_alone(index, monkeypatch):
+    """Else dropout there would depend on whether this process makes the samples or others do."""
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("a GPU's generator was seeded"))
+    stream(index)[0]
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_batches_are_pinned_only_where_a_gpu_takes_them(index, monkeypatch, pinned):
+    """Pinning takes memory of the GPU, which may be why the CPU was asked for."""
+    asked = []
+
+    def loader(*args, pin_memory, **options):
+        asked.append(pin_memory)
+        return torch.utils.data.DataLoader(*args, **options)
+
+    monkeypatch.setattr(training_set, "DataLoader", loader)
+    next(batches(stream(index), batch=2, steps=1, workers=0, **({"pinned": True} if pinned else {}))(0))
+    assert asked == [pinned]
 
 
 class Refused(Draws):

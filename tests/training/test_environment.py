@@ -128,12 +128,37 @@ def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    try:
-        fabric = distribution.launch()
-    finally:
-        torch.use_deterministic_algorithms(False)
+    fabric = distribution.launch()
     assert torch.equal(torch.get_rng_state(), state)
     assert (fabric.device.type, fabric._precision.precision) == ("cpu", "32-true")
+
+
+def test_inference_asks_for_no_slower_operators_even_after_a_training(monkeypatch):
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    distribution.launch(seed=0)
+    distribution.launch()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_cublas_reads_once_is_set_before_a_gpu_can_be_touched(monkeypatch):
+    found = []
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+
+    def fabric(**options) -> Mock:
+        found.append(os.environ["CUBLAS_WORKSPACE_CONFIG"])
+        return Mock()
+
+    monkeypatch.setattr(distribution, "Fabric", fabric)
+    distribution.launch()
+    assert found == [":4096:8"]
+
+
+def test_a_workspace_that_the_user_chose_for_cublas_stays(monkeypatch):
+    monkeypatch.setenv("WSSS_DEVICES", "cpu")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    distribution.launch()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
 
 
 @pytest.mark.parametrize("seed", [3, 4])

@@ -154,6 +154,15 @@ def test_a_checkpoint_loads_without_pickled_code(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
 
 
+@pytest.mark.usefixtures("every_step")
+def test_a_training_on_the_cpu_asks_nothing_of_the_gpus_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for name in ("get_rng_state", "get_rng_state_all"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: pytest.fail("a GPU was touched"))
+    train(tmp_path / "c.pt")
+    train(tmp_path / "c.pt")
+
+
 def test_no_checkpoint_is_written_before_its_time(tmp_path):
     train(tmp_path / "c.pt")
     assert not (tmp_path / "c.pt").exists()

@@ -133,7 +133,10 @@ def augmented(augment: v2.Transform, image: np.ndarray, planes: Mapping[str, np.
 
 
 class _seeded:
-    """Seeds Python's and torch's generators inside the block, and puts them back as they were."""
+    """Seeds Python's generator and torch's of the CPU inside the block, and puts them back as they were.
+
+    A GPU's generator stays alone: samples draw nothing from it, and dropout must not depend on where they are made.
+    """
 
     def __init__(self, *key: int) -> None:
         self.seed = int(np.random.SeedSequence(key).generate_state(1)[0])
@@ -141,7 +144,7 @@ class _seeded:
     def __enter__(self) -> None:
         self.states = random.getstate(), torch.get_rng_state()
         random.seed(self.seed)
-        torch.manual_seed(self.seed)
+        torch.default_generator.manual_seed(self.seed)
 
     def __exit__(self, *_) -> None:
         random.setstate(self.states[0])
@@ -184,11 +187,12 @@ def tag_vector(index: Index, image_id: str) -> torch.Tensor:
 
 
 def batches(
-    samples: Samples, *, batch: int, steps: int, workers: int, rank: int = 0, world: int = 1
+    samples: Samples, *, batch: int, steps: int, workers: int, rank: int = 0, world: int = 1, pinned: bool = False
 ) -> Callable[[int], Iterator[dict]]:
     """A function that yields the collated batches of steps k, k+1, ..., steps - 1, from any k.
 
-    `batch` is the whole batch over all ranks; each rank gets every world-th sample of it.
+    `batch` is the whole batch over all ranks; each rank gets every world-th sample of it. `pinned`: in memory that a
+    GPU copies from by itself; it takes some of the GPU's, so that none is asked for where the CPU computes.
     """
     if batch % world:
         raise ValueError(f"a batch of {batch} does not divide among {world} processes")
@@ -196,7 +200,7 @@ def batches(
     def start(step: int) -> Iterator[dict]:
         """The batches from `step` on; an error of a loader process is told as if it had happened here."""
         plan = [list(range(k * batch + rank, (k + 1) * batch, world)) for k in range(step, steps)]
-        loader = DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=torch.cuda.is_available(),
+        loader = DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=pinned,
                             generator=torch.Generator(),  # not torch's own: a resumed run would draw once more
                             worker_init_fn=_begin)
         with shortage.eased_by(*[shortage.WORKERS] if workers else []):

@@ -108,7 +108,7 @@ def fit(
     """
     bare = model
     model, optimizer = fabric.setup(bare, optimizer)
-    run = _restore(checkpoint, model, optimizer, scheduler) if checkpoint.exists() else _Run()
+    run = _restore(checkpoint, model, optimizer, scheduler, fabric.device) if checkpoint.exists() else _Run()
     model.train()
     saved = time.monotonic()
     began = saved - run.history.seconds
@@ -116,7 +116,7 @@ def fit(
     def save() -> None:
         run.history.seconds = time.monotonic() - began
         if fabric.global_rank == 0 and not _broken_weights(bare):  # of which the next step's loss tells
-            _save(checkpoint, model, optimizer, scheduler, run)
+            _save(checkpoint, model, optimizer, scheduler, run, fabric.device)
 
     every = max(1, steps // NUM_HISTORY_ROWS)
     with (
@@ -223,7 +223,7 @@ def _broken_weights(model: nn.Module) -> list[str]:
     return [name for name, values in weights.items() if not values.detach().float().abs().amax() < LARGEST]
 
 
-def _save(path: Path, model, optimizer, scheduler, run: _Run) -> None:
+def _save(path: Path, model, optimizer, scheduler, run: _Run, device: torch.device) -> None:
     state = {
         "step": run.step,
         "model": model.state_dict(),
@@ -234,7 +234,7 @@ def _save(path: Path, model, optimizer, scheduler, run: _Run) -> None:
         "sums": dict(run.stretch.sums),
         "counts": dict(run.stretch.counts),
         "rng": torch.get_rng_state(),
-        "gpu_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "gpu_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
     try:
         state_file.save(path, state)
@@ -242,7 +242,7 @@ def _save(path: Path, model, optimizer, scheduler, run: _Run) -> None:
         logger.warning("no checkpoint at step %d (%s: %s)", run.step, path, error.strerror)
 
 
-def _restore(path: Path, model, optimizer, scheduler) -> _Run:
+def _restore(path: Path, model, optimizer, scheduler, device: torch.device) -> _Run:
     run = _Run()
     try:
         state = state_file.load(path)
@@ -258,6 +258,6 @@ def _restore(path: Path, model, optimizer, scheduler) -> _Run:
     run.stretch.sums.update(state["sums"])
     run.stretch.counts.update(state["counts"])
     torch.set_rng_state(state["rng"])
-    if len(state["gpu_rng"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["gpu_rng"])
+    if device.type == "cuda" and state["gpu_rng"] is not None:
+        torch.cuda.set_rng_state(state["gpu_rng"], device)
     return run

@@ -83,7 +83,7 @@ def train(
         rows = fit(
             model,
             batches(samples, batch=batch, steps=steps, workers=environment.workers(),
-                    rank=fabric.global_rank, world=fabric.world_size),
+                    rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"),
             losses=losses,
             optimizer=descent,
             scheduler=(schedule or partial(poly_schedule, **usual))(descent, steps=steps),
