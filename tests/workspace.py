@@ -115,10 +115,12 @@ class Workspace:
     Attributes:
         folder: what the stages see as the repository's root.
         params: the content of its params.yaml; change it through `set`.
+        environment: of its stages, over QUIET.
     """
 
     folder: Path
     params: dict = field(default_factory=tiny_params)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -133,8 +135,9 @@ class Workspace:
 
     def invoke(self, command, *arguments: object, **environment: str) -> Result:
         """Run a click command in the folder."""
+        told = {**QUIET, **self.environment, **environment}
         with contextlib.chdir(self.folder):
-            return CliRunner().invoke(command, [str(a) for a in arguments], env={**QUIET, **environment})
+            return CliRunner().invoke(command, [str(a) for a in arguments], env=told)
 
     def try_stage(self, stage: str, *arguments: object, **environment: str) -> Result:
         """Run a stage, however it ends."""
@@ -176,7 +179,7 @@ class Workspace:
     def copied_to(self, folder: Path) -> Workspace:
         """The same in another folder; models are linked, since they are large and only ever replaced."""
         shutil.copytree(self.folder, folder, copy_function=_copy_or_link)
-        return Workspace(folder, copy.deepcopy(self.params))
+        return Workspace(folder, copy.deepcopy(self.params), self.environment)
 
 
 def run_graph(workspace: Workspace, method: str, *, without: tuple[str, ...] = ()) -> None:
