@@ -109,6 +109,13 @@ def refused(workspace, out: str) -> str:
     return message
 
 
+def test_label_maps_of_a_network_with_other_classes_keep_their_legend(photographs):
+    artifacts.write_text(photographs.folder / "out/classes.txt", "0 background\n1 zebra\n")
+    message = told(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
+    assert message.startswith("out/classes.txt is of a network with other classes, whose label maps lie there; choose")
+    assert photographs.files("out") == {"classes.txt": b"0 background\n1 zebra\n"}
+
+
 @pytest.mark.parametrize(
     ("legend", "label_map", "reason"),
     [

@@ -1,5 +1,6 @@
 """Masks that are no image's are counted and named, with what was probably meant."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -71,3 +72,20 @@ def test_masks_of_photographs_in_no_split_are_no_matter(voc_set, write):
 def test_masks_that_are_found_are_no_strays(any_set, write, masks):
     write.labels(any_set.root / "masks" / f"{masks}.png", MASK)
     assert told(replace(any_set, masks="masks")) == []
+
+
+def test_entries_of_a_json_of_masks_that_are_no_photograph_are_counted(coco_set):
+    path = coco_set.root / coco_set.val
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["images"] += [{"id": 50 + i, "file_name": f"gone {i}.jpg", "height": 4, "width": 6} for i in range(2)]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    _, problems = scan_listing(replace(coco_set, val="", masks=coco_set.val))
+    (stray,) = [problem for problem in problems if problem.kind == "mask without image"]
+    assert (stray.severity, stray.file) == ("warning", str(path))
+    assert "2 of its 3 images have no photograph in " in stray.message
+    assert "(gone 0, gone 1); add the photographs, or correct the names" in stray.message
+
+
+def test_entries_of_a_json_that_are_photographs_of_no_split_are_no_matter(coco_set):
+    _, problems = scan_listing(replace(coco_set, val="", masks=coco_set.val))
+    assert not [problem for problem in problems if problem.kind == "mask without image"]

@@ -81,7 +81,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     network, description = checkpoint.load_segmenter(model)
     fabric = distribution.launch()
     network.to(fabric.device)
-    artifacts.write_text(out / LEGEND, _legend(("background", *description.classes)))  # first: it tells whose they are
+    _write_legend(out / LEGEND, ("background", *description.classes))  # first: it tells whose the label maps are
     unreadable = []
     with torch.inference_mode(), fabric.autocast():
         for name, path in tqdm(paths.items(), desc="predict", unit="image"):
@@ -171,9 +171,16 @@ def _refuse_to_replace(found: Mapping[str, Path], out: Path) -> None:
         )
 
 
-def _legend(names: Sequence[str]) -> str:
-    """A line for each label: its number and its name."""
-    return "".join(f"{label} {name}\n" for label, name in enumerate(names))
+def _write_legend(path: Path, names: Sequence[str]) -> None:
+    """A line for each label: its number and its name.
+
+    Raises:
+        ValueError: there is one that names others, so that label maps that lie there would change their meaning.
+    """
+    text = "".join(f"{label} {name}\n" for label, name in enumerate(names))
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ValueError(f"{path} is of a network with other classes, whose label maps lie there; choose another --out")
+    artifacts.write_text(path, text)
 
 
 def _is_legend(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Files in the folder of masks that serve no image: a mask of a wrong name is no mask, and nobody would notice."""
+"""Masks that serve no image, files or entries of a JSON: one of a wrong name is no mask, and nobody would notice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from wsss_core.data.coco_format import read_instances
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.masks import label_image_folder
 from wsss_core.data.problems import DatasetError, Problem, named
@@ -21,12 +22,15 @@ def stray_masks(source: Source, images: ImageFolder, used: Collection[str]) -> l
     A mask of a photograph that is in no split is none of them: VOC has more masks than a list of it names.
 
     Args:
-        source: where the masks lie; outlines in JSON files are not looked at.
+        source: where the masks lie. Of outlines only a file of their own is looked at, `source.masks`: the entries of
+            a coco set's instances files are its images.
         images: all photographs of the data set.
         used: the ids of the splits.
     """
     folder = label_image_folder(source)
-    if folder is None or not folder.is_dir():
+    if folder is None:
+        return [] if source.masks is None else _entries_without_image(source.root / source.masks, images)
+    if not folder.is_dir():
         return []
     try:
         found = list_images(folder)
@@ -62,6 +66,21 @@ def _without_image(found: ImageFolder, images: ImageFolder, used: Collection[str
         )
         for reason, names in by_reason.items()
     ]
+
+
+def _entries_without_image(file: Path, images: ImageFolder) -> list[Problem]:
+    try:
+        instances = read_instances(file)
+    except DatasetError:  # as above
+        return []
+    strays = sorted(instances.files.keys() - images.names.all_matches(instances.files).keys())
+    if not strays:
+        return []
+    message = (
+        f"{file}: {len(strays)} of its {len(instances.files)} images have no photograph in {images.path}"
+        f" ({named(strays)}); add the photographs, or correct the names"
+    )
+    return [Problem("mask without image", str(file), message, "warning")]
 
 
 def _reason(file: Path, name: str, images: ImageFolder) -> tuple[str, str]:
