@@ -22,8 +22,8 @@ from wsss_core.ops import pairs, random_walk
 from wsss_core.ops.crf import available_engines, dense_crf
 
 CPU = torch.device("cpu")
-BATCHES = (1, 16)
-REPEATS = 3
+BATCHES, REPEATS = (1, 16), 3
+REHEARSED_BATCHES, REHEARSED_REPEATS = (1, 4), 1
 
 Work = Callable[[], list[np.ndarray]]
 """Computes the results of a batch, an array for each image."""
@@ -52,14 +52,15 @@ class Claim:
 def run(setting: Setting, record: Record) -> None:
     """Raises RuntimeError where the device's results, or those of a batch, are not the CPU's of the image alone."""
     devices = [CPU] if setting.rehearse else [torch.device("cuda"), CPU]
+    batches, repeats = (REHEARSED_BATCHES, REHEARSED_REPEATS) if setting.rehearse else (BATCHES, REPEATS)
     wrong = []
     for claim in _claims():
         (expected, *_) = claim.prepared(1, CPU)()
         for device in devices:
-            for batch in BATCHES:
+            for batch in batches:
                 work = claim.prepared(batch, device)
                 difference = _difference(work()[0], expected, mean=claim.mean)  # and the work is warm
-                taken = statistics.median(seconds(work, device) for _ in range(1 if setting.rehearse else REPEATS))
+                taken = statistics.median(seconds(work, device) for _ in range(repeats))
                 record.line(f"{claim.name}, batch {batch}, {device.type}", ms_an_image=1e3 * taken / batch,
                             difference_from_cpu=difference)  # fmt: skip
                 if difference > claim.tolerance:

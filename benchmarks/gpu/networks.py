@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -30,6 +30,7 @@ class Network:
         losses: what it minimises here. Methods make further labels on the way; their cost is measured by rrm_step.
         scales: of inference, each with its mirror.
         rehearsed: whether the CPU's rehearsal measures it too.
+        precisions: in which it is measured.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Network:
     options: Mapping[str, object] = field(default_factory=dict)
     scales: tuple[float, ...] = (1.0,)
     rehearsed: bool = True
+    precisions: tuple[str, ...] = ("bf16-mixed",)
 
     def build(self, weights: str | None) -> nn.Module:
         """With the weights of its backbone, where some are at hand."""
@@ -50,6 +52,10 @@ class Network:
         if weights and self.backbone == "mobilenetv2_100":
             backbone["weights"] = weights
         return build_network(self.kind, num_classes=NUM_CLASSES, backbone=backbone, options=dict(self.options))
+
+    def smaller(self) -> Network:
+        """As a CPU rehearses it: in float32, and little of it."""
+        return replace(self, batch=4, crop=97, scales=(1.0,), precisions=("32-true",))
 
 
 def _every_output(model: nn.Module, batch: dict, progress: float) -> Terms:
@@ -65,16 +71,18 @@ _TWO_BRANCH = {"dropout": 0.5, "head_channels": 256, "atrous_rate": None}
 _AUXSEGNET = {"dropout": 0.3, "head_channels": 128, "atrous_rates": [3, 6, 9], "saliency": True, "affinity": "cross",
               "renormalise_rows": False}  # fmt: skip
 _SSNET = {"step": 1, "aggregation_grid": 20, "atrous_rates": None}
-_DEEPLAB = {"head": "largefov", "atrous_rates": [3, 6, 9]}
+_DEEPLAB = {"head": "deeplabv3", "atrous_rates": [3, 6, 9]}
 _CAM_SCALES = (1.0, 0.5, 1.5, 2.0)
+_BOTH = ("bf16-mixed", "32-true")
 _affinity = partial(objectives.affinity, radius=5)
 
 NETWORKS = (
     Network("CAM, MobileNetV2", "cam", "mobilenetv2_100", 16, 16, 224, objectives.classification, {"dropout": 0.3},
-            _CAM_SCALES),
-    Network("DeepLab, MobileNetV2", "deeplab", "mobilenetv2_100", 16, 8, 241, objectives.segmentation, _DEEPLAB),
+            _CAM_SCALES, precisions=_BOTH),
+    Network("DeepLab, MobileNetV2", "deeplab", "mobilenetv2_100", 16, 8, 241, objectives.segmentation, _DEEPLAB,
+            precisions=_BOTH),
     Network("CAM, ResNet-50", "cam", "resnet50", 16, 16, 448, objectives.classification, {"dropout": 0.3}, _CAM_SCALES,
-            rehearsed=False),
+            rehearsed=False, precisions=_BOTH),
     Network("AffinityNet, MobileNetV2", "affinity", "mobilenetv2_100", 8, 8, 224, _affinity, _AFFINITY),
     Network("RRM and AA&LR, MobileNetV2", "two_branch", "mobilenetv2_100", 16, 8, 241, _every_output, _TWO_BRANCH),
     Network("AuxSegNet, MobileNetV2", "auxsegnet", "mobilenetv2_100", 16, 8, 241, _every_output, _AUXSEGNET),

@@ -5,9 +5,9 @@ What the whole path takes longer is what the device waits for: decoding, augment
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +35,7 @@ from wsss_core.training.loop import Watch, fit
 
 WARM, STEPS = 3, 12
 """Steps before the clock starts, and those that it measures."""
-IMAGES = 8  # of an inference
+IMAGES = 8  # of an inference; a rehearsal looks at one
 MAX_PIXELS = 10**7
 Stream = Callable[[int], Iterable[dict]]
 
@@ -43,17 +43,36 @@ PROFILES = layout.REPORTS / "gpu_profiles"
 
 
 def run(setting: Setting, record: Record) -> None:
-    """A line for each network's training and inference; raises what they raise."""
-    fabric = distribution.launch(seed=0)
-    warm, steps = (1, 2) if setting.rehearse else (WARM, STEPS)
+    """A line for each network's training and inference.
+
+    Raises RuntimeError where one fails, after all others had their turn.
+    """
+    chosen = [network.smaller() for network in NETWORKS if network.rehearsed] if setting.rehearse else NETWORKS
+    failed = []
     with TemporaryDirectory() as folder:
         index = _index(setting, Path(folder))
-        for network in NETWORKS:
-            if setting.rehearse and not network.rehearsed:
-                continue
-            model = network.build(setting.weights)
-            record.line(f"{network.name}: training", **_training(network, model, index, fabric, warm=warm, steps=steps))
-            record.line(f"{network.name}: inference", **_inference(network, model, index, fabric, Path(folder)))
+        for network in chosen:
+            for precision in network.precisions:
+                try:
+                    _measure(network, precision, setting, index, record)
+                except (RuntimeError, ValueError) as error:  # too large for this GPU, or broken: the others are not
+                    record.line(f"{network.name}, {precision}: failed", error=str(error)[:500])
+                    failed.append(f"{network.name}, {precision}")
+    if failed:
+        raise RuntimeError(f"failed: {'; '.join(failed)}")
+
+
+def _measure(network: Network, precision: str, setting: Setting, index: Index, record: Record) -> None:
+    os.environ["WSSS_PRECISION"] = precision
+    fabric = distribution.launch(seed=0)
+    model = network.build(setting.weights)
+    title = f"{network.name}, {precision}"
+    warm, steps = (1, 1) if setting.rehearse else (WARM, STEPS)
+    record.line(f"{title}: training", **_training(network, model, index, fabric, warm=warm, steps=steps))
+    record.line(f"{title}: inference", **_inference(network, model, index, fabric))
+    if fabric.device.type == "cuda":
+        record.line(f"{title}: memory", gigabytes=torch.cuda.max_memory_allocated() / 1e9)
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _index(setting: Setting, folder: Path) -> Index:
@@ -79,10 +98,11 @@ def _training(network: Network, model: nn.Module, index: Index, fabric: Fabric, 
     bare = _seconds_of_bare_steps(network, model, one, fabric, warm=warm, steps=steps)
     on_device = _seconds_of_fit(network, model, lambda _: repeat(one), fabric, warm=warm, steps=steps)
     from_files = _seconds_of_fit(network, model, loaded, fabric, warm=warm, steps=steps)
-    _keep_profile(network, model, batches(samples, batch=network.batch, steps=3, workers=workers), fabric)
+    busy = _profiled(network, model, batches(samples, batch=network.batch, steps=3, workers=workers), fabric)
     rate = network.batch * steps
     return {"images_a_second": rate / from_files, "loop_on_one_batch": rate / on_device, "bare_steps": rate / bare,
-            "share_of_bare": bare / from_files, "batch": network.batch, "crop": network.crop}  # fmt: skip
+            "share_of_bare": bare / from_files, "device_busy": busy, "batch": network.batch,
+            "crop": network.crop}  # fmt: skip
 
 
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -132,36 +152,42 @@ def _fit(
             checkpoint=Path(folder) / "checkpoint.pt", name=network.name, watch=watch)  # fmt: skip
 
 
-def _keep_profile(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> None:
-    """A table of what took longest in three steps of the loop, a run of their own since profiling takes time."""
+def _profiled(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> float:
+    """The share of three steps' time in which the GPU worked (0 on a CPU); what took longest is kept as a table.
+
+    A run of their own, since profiling takes time: the share is too low rather than too high.
+    """
     on_gpu = fabric.device.type == "cuda"
+    began = time.perf_counter()
     with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu]) as profiler:
         _fit(network, model, stream, fabric, steps=3)
-    order = "self_cuda_time_total" if on_gpu else "self_cpu_time_total"
+    taken = time.perf_counter() - began
+    operations = profiler.key_averages()
+    order = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     name = "".join(sign if sign.isalnum() else "_" for sign in network.name)
-    artifacts.write_text(PROFILES / f"{name}.txt", profiler.key_averages().table(sort_by=order, row_limit=25) + "\n")
+    artifacts.write_text(PROFILES / f"{name}.txt", operations.table(sort_by=order, row_limit=25) + "\n")
+    return sum(operation.self_device_time_total for operation in operations) / 1e6 / taken
 
 
-def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric, folder: Path) -> dict:
+def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:
     """Photographs a second from files to written results, and of the network alone on views that lie on the device."""
-    device, ids = fabric.device, index.ids("train")[:IMAGES]
+    device, ids = fabric.device, index.ids("train")[: IMAGES if fabric.device.type == "cuda" else 1]
     model.to(device).eval()
-    half = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
     images = [index.image(name) for name in ids]
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
     views = [view for image in images for view in inference.views([image], **options)]  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def alone() -> None:
-        with half:
+        with fabric.autocast():
             for view in views:
                 model.cams(view) if network.kind == "cam" else model(view)  # type: ignore[operator]
 
     @torch.inference_mode()
     def whole() -> None:
-        with half:
+        with fabric.autocast(), TemporaryDirectory() as folder:
             for name in ids:
-                _write_result(network, model, index, name, folder / "results", device)
+                _write_result(network, model, index, name, Path(folder), device)
 
     alone(), whole()
     bare, complete = seconds(alone, device), seconds(whole, device)
