@@ -87,6 +87,7 @@ def _environment(setting: Setting) -> dict[str, str]:
     chosen = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"}
     if setting.rehearse:
         chosen |= {"WSSS_REHEARSE": "1", "WSSS_DEVICES": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        chosen["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")  # threads that wait spin, and cores are few
     return {**os.environ, **chosen}
 
 

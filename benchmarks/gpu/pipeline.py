@@ -18,7 +18,7 @@ from wsss_core import layout
 from wsss_core.cli.preset import merge, read_preset
 
 PRECISIONS = ("bf16-mixed", "32-true")
-REHEARSED = {"num_train": 10, "num_val": 4}  # photographs
+REHEARSED = {"num_train": 6, "num_val": 3}  # photographs
 STAGES = (
     "prepare", "train_cam", "infer_cam", "cam_crf", "affinity_labels", "train_affinity", "random_walk", "saliency",
     "fuse", "refine_crf", "train_deeplab", "predict", "evaluate",
