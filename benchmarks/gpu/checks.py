@@ -7,6 +7,9 @@ import pytest
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
 
+_OPTIONS = ("-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts=--strict-markers")
+"""The lines are what is shown: of pytest's own output nothing, and none of the options that are about it."""
+
 
 class _Lines:
     """Keeps the outcome of each test."""
@@ -30,6 +33,6 @@ def _why(report: pytest.TestReport) -> str:
 def run(setting: Setting, record: Record) -> None:
     """Raises RuntimeError where a test fails, or none passes."""
     lines = _Lines(record)
-    status = pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", "-m", "gpu", "tests/gpu"], plugins=[lines])
+    status = pytest.main([*_OPTIONS, "-m", "gpu", "tests/gpu"], plugins=[lines])
     if status or not lines.passed:
         raise RuntimeError(f"the tests marked gpu ended with {status!r}")

@@ -9,6 +9,7 @@ from wsss_core import layout
 from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.cli.truth import open_truth
 from wsss_core.data.saliency_maps import SaliencyMaps
+from wsss_core.ops.saliency import PATENT_NOTES
 from wsss_core.params import Params, load_params, validate
 from wsss_core.sections import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
@@ -44,7 +45,6 @@ def saliency(
     max F is that of the mean precision and recall at 256 thresholds (beta^2 = 0.3); adaptive F is at twice each map's
     mean; MAE is the mean absolute error, of the maps as they are and stretched to [0, 1].
     """
-    from wsss_core.ops.saliency import PATENT_NOTES  # and scikit-image: the other commands start without
     from wsss_core.report import saliency_table
 
     if not folders and not methods:

@@ -1,12 +1,8 @@
 """Weight-free saliency detectors behind one call: `detect(image, method="rbd")`."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from wsss_core.ops.saliency.manifold_ranking import manifold_ranking
-from wsss_core.ops.saliency.mbd import minimum_barrier_plus
-from wsss_core.ops.saliency.rbd import robust_background
+METHODS = ("rbd", "mr", "mbd_plus", "mean")
 
 PATENT_NOTES = {
     "mr": "a public port of manifold ranking (Yang et al., CVPR 2013) says that OMRON holds a patent on it",
@@ -17,25 +13,12 @@ PATENT_NOTES = {
 """Methods that need `acknowledge_patents: true` in the parameters, and why."""
 
 
-def mean_of_rbd_and_mbd_plus(image: np.ndarray) -> np.ndarray:
-    """The mean of both maps, (H, W) float32 in [0, 1]; image (H, W, 3) uint8 RGB."""
-    return (robust_background(image) + minimum_barrier_plus(image)) / 2
-
-
-METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "rbd": robust_background,
-    "mr": manifold_ranking,
-    "mbd_plus": minimum_barrier_plus,
-    "mean": mean_of_rbd_and_mbd_plus,
-}
-
-
 def detect(image: np.ndarray, *, method: str) -> np.ndarray:
     """How salient each pixel is, by one of the detectors that need no trained weights.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        method: a key of METHODS. Those in PATENT_NOTES are for users who accepted the note.
+        method: one of METHODS. Those in PATENT_NOTES are for users who accepted the note.
 
     Returns:
         (H, W) float32 in [0, 1]; all zero where nothing stands out (one colour, or too few pixels).
@@ -43,6 +26,19 @@ def detect(image: np.ndarray, *, method: str) -> np.ndarray:
     Raises:
         ValueError: the method is unknown, or the image is not (H, W, 3) uint8.
     """
-    if method not in METHODS:
-        raise ValueError(f"saliency method {method!r} is unknown; take one of {', '.join(METHODS)}")
-    return METHODS[method](image)
+    # Detectors are imported when asked for: SciPy and scikit-image, which they need, are nothing for networks' maps.
+    if method == "mr":
+        from wsss_core.ops.saliency.manifold_ranking import manifold_ranking
+
+        return manifold_ranking(image)
+    if method == "mbd_plus":
+        from wsss_core.ops.saliency.mbd import minimum_barrier_plus
+
+        return minimum_barrier_plus(image)
+    if method == "rbd":
+        from wsss_core.ops.saliency.rbd import robust_background
+
+        return robust_background(image)
+    if method == "mean":
+        return (detect(image, method="rbd") + detect(image, method="mbd_plus")) / 2
+    raise ValueError(f"saliency method {method!r} is unknown; take one of {', '.join(METHODS)}")
