@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit, logit
-from skimage.filters import threshold_otsu
 
 HALF = 0.5
 MARGIN = 0.02
@@ -23,6 +21,8 @@ def binary(saliency: np.ndarray, *, rule: str) -> np.ndarray:
 
 def centred(saliency: np.ndarray, *, rule: str) -> np.ndarray:
     """(H, W) float32 in (0, 1]: the map moved along its logits until its threshold is one half."""
+    from scipy.special import expit, logit  # which trainings on maps as they are do without
+
     centre = np.clip(threshold(saliency, rule=rule), MARGIN, 1 - MARGIN)
     return expit(logit(np.clip(saliency, SMALLEST, 1 - SMALLEST)) - logit(centre)).astype(np.float32)
 
@@ -46,6 +46,8 @@ def _twice_mean(saliency: np.ndarray) -> float:
 
 
 def _otsu(saliency: np.ndarray) -> float:
+    from skimage.filters import threshold_otsu  # as above
+
     return 1.0 if saliency.max() - saliency.min() < LEVEL else float(threshold_otsu(saliency))
 
 
