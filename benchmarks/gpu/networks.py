@@ -14,8 +14,6 @@ from wsss_core.models.build import build_network
 from wsss_core.training import objectives
 from wsss_core.training.loop import Losses, Terms
 
-NUM_CLASSES = 20
-
 
 @dataclass(frozen=True)
 class Network:
@@ -45,13 +43,13 @@ class Network:
     rehearsed: bool = True
     precisions: tuple[str, ...] = ("bf16-mixed",)
 
-    def build(self, weights: str | None) -> nn.Module:
+    def build(self, weights: str | None, *, num_classes: int) -> nn.Module:
         """With the weights of its backbone, where some are at hand."""
         backbone = {"name": self.backbone, "output_stride": self.output_stride, "weights": "none",
                     "batch_norm": "frozen"}  # fmt: skip
         if weights and self.backbone == "mobilenetv2_100":
             backbone["weights"] = weights
-        return build_network(self.kind, num_classes=NUM_CLASSES, backbone=backbone, options=dict(self.options))
+        return build_network(self.kind, num_classes=num_classes, backbone=backbone, options=dict(self.options))
 
     def smaller(self) -> Network:
         """As a CPU rehearses it: in float32, and little of it."""

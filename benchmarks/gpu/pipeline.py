@@ -31,8 +31,7 @@ FEWER = {
     "train_deeplab": {"epochs": 0.5, "augment": {"crop": 129}},
 }
 """Of everything, in a rehearsal."""
-SCENES = {"format": "scenes", "root": "data/raw/scenes",
-          "scenes": {"num_train": 30, "num_val": 10, "num_saliency": 0, "height": 375, "width": 500}}  # fmt: skip
+SIDES = {"num_saliency": 0, "height": 375, "width": 500}
 
 
 def run(setting: Setting, record: Record) -> None:
@@ -65,7 +64,8 @@ def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
     file = work / layout.PARAMS
     file.write_bytes(layout.PARAMS.read_bytes())
     merge(file, read_preset("voc12_mini"), source="voc12_mini")
-    data = SCENES
+    count = REHEARSED if setting.rehearse else {"num_train": sample.NUM_TRAIN, "num_val": sample.NUM_VAL}
+    data: dict = {"format": "scenes", "root": "data/raw/scenes", "scenes": {**SIDES, **count}}
     if setting.photographs:
         classes = sample.source_of(photographs).classes
         data = {"format": "folder", "root": str(photographs), "classes": list(classes or ())}

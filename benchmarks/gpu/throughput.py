@@ -65,7 +65,7 @@ def run(setting: Setting, record: Record) -> None:
 def _measure(network: Network, precision: str, setting: Setting, index: Index, record: Record) -> None:
     os.environ["WSSS_PRECISION"] = precision
     fabric = distribution.launch(seed=0)
-    model = network.build(setting.weights)
+    model = network.build(setting.weights, num_classes=len(index.classes))
     title = f"{network.name}, {precision}"
     warm, steps = (1, 1) if setting.rehearse else (WARM, STEPS)
     record.line(f"{title}: training", **_training(network, model, index, fabric, warm=warm, steps=steps))
@@ -80,7 +80,8 @@ def _index(setting: Setting, folder: Path) -> Index:
         sample.write(sample.source_of(Path(setting.photographs)), folder / "photographs")
         return sample.open_index(sample.source_of(folder / "photographs"))
     root = folder / "scenes"
-    scenes.ensure(root, seed=0, num_train=sample.NUM_TRAIN, num_val=0, num_saliency=0, height=375, width=500)
+    count = 4 if setting.rehearse else sample.NUM_TRAIN
+    scenes.ensure(root, seed=0, num_train=count, num_val=0, num_saliency=0, height=375, width=500)
     source = Source(format="scenes", root=root, classes=None, train="train", val="", labels=None, images=None,
                     masks=None)  # fmt: skip
     return sample.open_index(source)
