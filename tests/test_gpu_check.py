@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 import zipfile
@@ -55,6 +57,27 @@ def test_a_part_that_hangs_is_ended_with_all_that_it_started(part, tmp_path, mon
     assert result["outcome"] == "timed out"
     assert [line["what"] for line in result["lines"]] == ["began"]
     assert _ends(int((tmp_path / "child").read_text()))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_stopped_ends_the_part_that_runs(tmp_path, signum):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "HOW": "hang",
+                   "CHILD": str(tmp_path / "child")}  # fmt: skip
+    program = (
+        "import signal, sys; from benchmarks.gpu import __main__ as check; from benchmarks.gpu.parts import Part;"
+        "signal.signal(signal.SIGTERM, check._stopped); signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "check.PARTS = (Part(7, 'parts_for_gpu', 'a part', 60, 60, ()),);"
+        "sys.argv = ['gpu', '--rehearse']; sys.exit(check.main())"
+    )
+    stopped = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment)
+    child = tmp_path / "child"
+    for _ in range(300):
+        if child.is_file() and child.read_text():
+            break
+        time.sleep(0.1)
+    stopped.send_signal(signum)
+    assert stopped.wait(20) != 0
+    assert _ends(int(child.read_text()))
 
 
 def test_a_part_whose_packages_are_missing_is_left_out_and_the_command_that_brings_them_is_shown(part, capsys):

@@ -108,5 +108,11 @@ def _write(results: list[dict], setting: Setting, *, seconds: float) -> None:
     temporary.replace(REPORT)
 
 
+def _stopped(number: int, _: object) -> None:
+    """As Ctrl-C is: the part that runs ends too, which lives in a session of its own."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stopped)
     sys.exit(main())
