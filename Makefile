@@ -4,8 +4,8 @@ BIN := .venv/bin
 # In a bundle, for a machine without a package index, the Python that is there runs the check.
 BUNDLE := $(wildcard bundle.json)
 GPU_PYTHON := $(if $(BUNDLE),$(PYTHON),$(BIN)/python)
-GPU_PATHS = $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS)) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-	$(if $(SALIENCY_WEIGHTS),--saliency-weights $(SALIENCY_WEIGHTS))
+GPU_PATHS = $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
+	$(if $(SALIENCY_WEIGHTS),--saliency-weights "$(SALIENCY_WEIGHTS)")
 
 .PHONY: demo test bench gpu gpu-bundle lint setup
 demo: setup   ## the whole pipeline on generated scenes, one table at the end
@@ -21,7 +21,7 @@ gpu: $(if $(BUNDLE),,setup)   ## one prepared check of a GPU; REHEARSE=1 on a CP
 	$(GPU_PYTHON) -m benchmarks.gpu $(if $(REHEARSE),--rehearse) $(if $(PART),--part $(PART)) $(GPU_PATHS)
 
 gpu-bundle: setup  ## what must travel to a machine that nothing else reaches: OUT=gpu-bundle PYTHON_VERSION=3.12
-	$(BIN)/python -m benchmarks.gpu.bundle $(if $(OUT),--out $(OUT)) \
+	$(BIN)/python -m benchmarks.gpu.bundle $(if $(OUT),--out "$(OUT)") \
 		$(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION)) $(GPU_PATHS)
 
 lint: setup   ## style and types

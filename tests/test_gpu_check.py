@@ -48,7 +48,8 @@ def test_a_part_that_passes_leaves_its_lines(part):
 def test_a_part_that_fails_says_so_and_keeps_what_it_had(part):
     result = part("fail")
     assert result["outcome"] == "failed"
-    assert [line["what"] for line in result["lines"]] == ["began"]
+    began, failed = result["lines"]
+    assert (began["what"], failed) == ("began", {"what": "failed", "error": "RuntimeError: this part fails"})
 
 
 def test_a_part_that_hangs_is_ended_with_all_that_it_started(part, tmp_path, monkeypatch):
@@ -124,6 +125,14 @@ def test_what_is_given_comes_before_the_bundles_and_that_before_the_usual(tmp_pa
     assert Setting.of(rehearse=True).photographs == "carried"
     assert Setting.of(rehearse=True, photographs="given").photographs == "given"
     assert Setting.of(rehearse=True).weights is None
+
+
+def test_a_bundle_for_another_python_is_refused_in_a_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--rehearse"])
+    BUNDLE.write_text('{"python": "3.99", "paths": {}}')
+    assert check.main() == 2
+    assert capsys.readouterr().err.startswith("Error: the bundle is for Python 3.99, and ")
 
 
 def test_a_line_that_was_cut_off_is_no_line(tmp_path):

@@ -36,6 +36,10 @@ def main() -> int:
     except ValueError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    if setting.python not in (None, f"{sys.version_info.major}.{sys.version_info.minor}"):
+        print(f"Error: the bundle is for Python {setting.python}, and {sys.executable} is another; name one by PYTHON=,"
+              " or make a bundle with its PYTHON_VERSION", file=sys.stderr)  # fmt: skip
+        return 2
     unpacked = wheels.unpack_missing()
     if unpacked:
         print(f"unpacked what this machine lacks: {', '.join(unpacked)}")
@@ -46,7 +50,7 @@ def main() -> int:
     for result in results:
         print(f"part {result['part']}: {result['outcome']} in {result['seconds']} s")
     print(f"{REPORT}: {time.monotonic() - began:.0f} s in all")
-    return int(any(result["outcome"] in ("failed", "timed out") for result in results))
+    return int(any(result["outcome"] != "passed" for result in results))
 
 
 def _options() -> argparse.Namespace:
@@ -88,7 +92,10 @@ def _environment(setting: Setting) -> dict[str, str]:
     if setting.rehearse:
         chosen |= {"WSSS_REHEARSE": "1", "WSSS_DEVICES": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         chosen["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")  # threads that wait spin, and cores are few
-    return {**os.environ, **chosen}
+    else:
+        chosen["WSSS_DEVICES"] = "1"  # a stage refuses to compute elsewhere
+    inherited = {name: value for name, value in os.environ.items() if name not in ("WSSS_PRECISION", "WSSS_RESUME_DIR")}
+    return {**inherited, **chosen}
 
 
 def _end(process: subprocess.Popen) -> None:

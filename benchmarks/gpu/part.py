@@ -12,7 +12,12 @@ from benchmarks.gpu.setting import Setting
 
 def main(module: str, record: str, setting: str) -> None:
     """Call the module's `run`; what it raises ends the process, and is shown."""
-    importlib.import_module(module).run(Setting.from_json(setting), Record(Path(record)))
+    lines = Record(Path(record))
+    try:
+        importlib.import_module(module).run(Setting.from_json(setting), lines)
+    except Exception as error:
+        lines.line("failed", error=f"{type(error).__name__}: {error}"[:2000])
+        raise
 
 
 if __name__ == "__main__":

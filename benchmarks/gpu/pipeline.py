@@ -117,4 +117,6 @@ def _figures(work: Path) -> dict[str, float]:
     figures = {name: round(100 * content["miou"], 1) for name, content in found.items() if "miou" in content}
     if not {"cam", "random_walk", "fused", "pseudo_labels", "deeplab"} <= figures.keys():
         raise RuntimeError(f"evaluate left only {sorted(figures)}")
+    if not all(value > 0 for value in figures.values()):  # NaN is not, either
+        raise RuntimeError(f"a figure says nothing: {figures}")
     return figures

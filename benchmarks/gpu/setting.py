@@ -26,12 +26,14 @@ class Setting:
         photographs: a VOC layout or a folder with a CSV; None = scenes are drawn instead.
         weights: of the backbone mobilenetv2_100; None = random ones.
         saliency_weights: of U²-Net-P; None = RBD makes the saliency maps.
+        python: the version that a bundle's wheels are for; None = this is no bundle.
     """
 
     rehearse: bool
     photographs: str | None
     weights: str | None
     saliency_weights: str | None
+    python: str | None = None
 
     @classmethod
     def of(cls, *, rehearse: bool, **given: str | None) -> Setting:
@@ -40,14 +42,15 @@ class Setting:
         Raises:
             ValueError: a path that was given does not exist.
         """
-        carried = json.loads(BUNDLE.read_text(encoding="utf-8"))["paths"] if BUNDLE.is_file() else {}
+        bundle = json.loads(BUNDLE.read_text(encoding="utf-8")) if BUNDLE.is_file() else {}
+        carried = bundle.get("paths", {})
         found: dict[str, str | None] = {}
         for name, usual in USUAL.items():
             path = given.get(name) or carried.get(name) or (str(usual) if usual.exists() else None)
             if path and not Path(path).exists():
                 raise ValueError(f"{name.upper()}: {path} does not exist; correct it or leave it out")
             found[name] = path
-        return cls(rehearse, **found)
+        return cls(rehearse, **found, python=bundle.get("python"))
 
     def as_json(self) -> str:
         """For the process of a part, which `from_json` reads."""

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu import sample
@@ -55,7 +56,7 @@ def run(setting: Setting, record: Record) -> None:
             for precision in network.precisions:
                 try:
                     _measure(network, precision, setting, index, record)
-                except (RuntimeError, ValueError) as error:  # too large for this GPU, or broken: the others are not
+                except Exception as error:  # too large for this GPU, or broken: the others are not
                     record.line(f"{network.name}, {precision}: failed", error=str(error)[:500])
                     failed.append(f"{network.name}, {precision}")
     if failed:
@@ -64,6 +65,9 @@ def run(setting: Setting, record: Record) -> None:
 
 def _measure(network: Network, precision: str, setting: Setting, index: Index, record: Record) -> None:
     os.environ["WSSS_PRECISION"] = precision
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     fabric = distribution.launch(seed=0)
     model = network.build(setting.weights, num_classes=len(index.classes))
     title = f"{network.name}, {precision}"
@@ -72,7 +76,6 @@ def _measure(network: Network, precision: str, setting: Setting, index: Index, r
     record.line(f"{title}: inference", **_inference(network, model, index, fabric))
     if fabric.device.type == "cuda":
         record.line(f"{title}: memory", gigabytes=torch.cuda.max_memory_allocated() / 1e9)
-        torch.cuda.reset_peak_memory_stats()
 
 
 def _index(setting: Setting, folder: Path) -> Index:
@@ -154,9 +157,9 @@ def _fit(
 
 
 def _profiled(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> float:
-    """The share of three steps' time in which the GPU worked (0 on a CPU); what took longest is kept as a table.
+    """The share of three steps' time in which the GPU's kernels ran (0 on a CPU); what took longest is kept as a table.
 
-    A run of their own, since profiling takes time: the share is too low rather than too high.
+    A run of their own, since profiling takes time, with the start of the loader: the share is too low.
     """
     on_gpu = fabric.device.type == "cuda"
     began = time.perf_counter()
@@ -167,7 +170,8 @@ def _profiled(network: Network, model: nn.Module, stream: Stream, fabric: Fabric
     order = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     name = "".join(sign if sign.isalnum() else "_" for sign in network.name)
     artifacts.write_text(PROFILES / f"{name}.txt", operations.table(sort_by=order, row_limit=25) + "\n")
-    return sum(operation.self_device_time_total for operation in operations) / 1e6 / taken
+    kernels = [operation for operation in operations if operation.device_type == DeviceType.CUDA]
+    return sum(kernel.self_device_time_total for kernel in kernels if not kernel.is_user_annotation) / 1e6 / taken
 
 
 def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:
