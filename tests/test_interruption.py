@@ -71,13 +71,17 @@ def test_outside_of_the_part_that_it_may_interrupt_a_signal_is_kept():
 
 def test_a_signal_whose_exception_was_lost_raises_again(monkeypatch):
     monkeypatch.setattr(interruption, "AGAIN_SECONDS", 0.02)
+    reached = []
 
     def work() -> None:
         with suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+        reached.append("what follows the lost exception")
         time.sleep(20)
+        reached.append("too late")
 
     interrupt(work)
+    assert reached == ["what follows the lost exception"]
 
 
 def test_a_signal_in_the_middle_of_a_fork_is_not_lost():

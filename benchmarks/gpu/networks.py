@@ -89,4 +89,4 @@ NETWORKS = (
     Network("CAM, ResNet38d", "cam", "resnet38d", 8, 8, 448, objectives.classification, {"dropout": 0.5}, (1.0,),
             rehearsed=False),
 )  # fmt: skip
-"""In the order of worth; U²-Net-P, which is not trained here, is measured apart."""
+"""In the order of worth. U²-Net-P, which is not trained here, is not among them: part 2 holds its maps to the CPU's."""

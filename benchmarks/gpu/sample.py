@@ -33,7 +33,7 @@ def write(source: Source, target: Path, *, num_train: int = NUM_TRAIN, num_val: 
     Raises:
         DatasetError: the data set cannot be used.
     """
-    index = build_index(read_listing(source), source)
+    index = open_index(source)
     chosen = {split: _spread(index.ids(split), count) for split, count in (("train", num_train), ("val", num_val))}
     masks = open_masks(source, index)
     for folder in ("images", "masks"):
@@ -52,7 +52,7 @@ def write(source: Source, target: Path, *, num_train: int = NUM_TRAIN, num_val: 
 
 
 def open_index(source: Source) -> Index:
-    """The index of a small data set, made without a pool of processes."""
+    """The index of a data set, made without a pool of processes."""
     return build_index(read_listing(source), source)
 
 
