@@ -176,11 +176,28 @@ def test_what_does_not_ease_this_shortage_is_not_named():
     on_a_gpu = told(torch.OutOfMemoryError(), shortage.WORKERS, shortage.PRECISION, "batch", "augment.crop", "flip")
     assert on_a_gpu.startswith(
         "the GPU's memory is full; set WSSS_PRECISION=bf16-mixed, or lower batch or augment.crop in this stage's"
-        " section of params.yaml, or set WSSS_DEVICES=cpu"
+        " section of params.yaml, or end what else uses the GPU (nvidia-smi lists it), or set WSSS_DEVICES=cpu"
     )
     assert "WSSS_WORKERS" not in on_a_gpu
     assert "batch" not in told(LostWorkerError([-11]), shortage.WORKERS, "batch")
     assert "batch" not in told(RuntimeError("can't start new thread"), shortage.WORKERS, "batch")
+
+
+@pytest.mark.parametrize(("precision", "named"), [
+    ("", True), ("32-true", True), ("64-true", True), ("bf16-mixed", False), ("16-mixed", False), ("bf16-true", False),
+])  # fmt: skip
+def test_half_the_bits_are_named_where_the_training_has_all(monkeypatch, precision, named):
+    monkeypatch.setenv("WSSS_PRECISION", precision)
+    said = told(torch.OutOfMemoryError(), shortage.PRECISION, "batch")
+    assert ("set WSSS_PRECISION=bf16-mixed" in said) == named
+    assert "lower batch in" in said and "set WSSS_DEVICES=cpu" in said
+
+
+def test_weights_that_do_not_fit_a_gpu_are_told_of_what_makes_them_fewer_and_of_what_is_beside_them():
+    assert told(torch.OutOfMemoryError(), shortage.BACKBONE).startswith(
+        "the GPU's memory is full; name a smaller backbone.name, or end what else uses the GPU"
+    )
+    assert "end what else uses the GPU" in told(torch.OutOfMemoryError())  # of a trained network, whose weights are set
 
 
 def test_what_this_stage_does_not_have_is_not_named():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from wsss_core.training import environment
 
-WORKERS, PRECISION = "WSSS_WORKERS", "WSSS_PRECISION"
+WORKERS, PRECISION, BACKBONE = "WSSS_WORKERS", "WSSS_PRECISION", "backbone.name"
 NETWORK = ("batch", "augment.crop", "scales", "max_pixels")
 """Keys of a stage's section that say how much a network is given at once."""
 
@@ -22,7 +22,7 @@ class Shortage:
 
     Attributes:
         what: a clause that says so.
-        levers: what can ease it, where the stage has it: the environment variable of workers, keys of its section.
+        levers: what can ease it, where the stage has it: environment variables, the backbone, keys of its section.
         otherwise: what can be done beside, or instead.
     """
 
@@ -35,7 +35,10 @@ MEMORY = Shortage("this machine's memory is full", (WORKERS, *NETWORK), "end wha
 KILLED = Shortage(
     "the system killed a worker process, most likely because memory is full", MEMORY.levers, MEMORY.otherwise
 )
-GPU_MEMORY = Shortage("the GPU's memory is full", (PRECISION, *NETWORK), "set WSSS_DEVICES=cpu")
+GPU_MEMORY = Shortage(
+    "the GPU's memory is full", (PRECISION, BACKBONE, *NETWORK),
+    "end what else uses the GPU (nvidia-smi lists it), or set WSSS_DEVICES=cpu",
+)  # fmt: skip
 SHARED_MEMORY = Shortage("shared memory (/dev/shm) is full", (WORKERS,), "enlarge it (in Docker: --shm-size=8g)")
 FILES = Shortage("too many files are open", (WORKERS,), "raise the limit (`ulimit -n 4096`)")
 PROCESSES = Shortage(
@@ -89,7 +92,9 @@ def sentence(error: BaseException) -> str | None:
         return None
     eased = {lever for link in _chain(error) for lever in getattr(link, "levers", ())}
     usable = [lever for lever in found.levers if lever in eased]
-    own = {WORKERS: f"lower {WORKERS} (now {environment.workers()})", PRECISION: f"set {PRECISION}=bf16-mixed"}
+    own = {WORKERS: f"lower {WORKERS} (now {environment.workers()})", BACKBONE: f"name a smaller {BACKBONE}"}
+    if not (environment.precision() or "").startswith(("bf16", "16", "transformer-engine")):  # half the bits already
+        own[PRECISION] = f"set {PRECISION}=bf16-mixed"
     remedies = [own[lever] for lever in usable if lever in own]
     if keys := [lever for lever in usable if lever in NETWORK]:
         remedies.append(f"lower {' or '.join(keys)} in this stage's section of params.yaml")

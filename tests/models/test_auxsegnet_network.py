@@ -144,6 +144,16 @@ def cams_by(affinity: torch.Tensor, *, renormalise: bool = False):
     return made
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_leaves_what_is_propagated_whole(dtype):
+    generator = torch.Generator().manual_seed(0)
+    affinity = torch.randn(1, 600, 600, generator=generator).softmax(dim=-1)
+    maps = torch.randn(1, 3, 20, 30, generator=generator)
+    whole = propagate(affinity, maps)
+    with torch.autocast("cpu", dtype=dtype):
+        torch.testing.assert_close(propagate(affinity, maps), whole, rtol=0, atol=0)
+
+
 def test_class_maps_of_the_tags_alone_are_divided_by_their_maxima_then_propagated():
     made = cams_by(torch.eye(16)[None])
     assert made.shape == (2, 32, 32)

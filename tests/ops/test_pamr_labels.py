@@ -73,6 +73,27 @@ def test_a_class_that_is_weak_everywhere_labels_nothing():
     assert pamr_labels(**weak, **lowered)[0].tolist() == [[[1, 255, 0]]]
 
 
+class _WithoutFloat64(torch.Tensor):
+    """Says that it lies on MPS, which has no float64; `to` takes it elsewhere."""
+
+    device = torch.device("mps")
+
+    def to(self, *place, **options) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor).to(*place, **options)
+
+    def double(self) -> torch.Tensor:
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+
+def test_a_device_without_float64_gets_the_same_masks():
+    drawn = example(batch=1)
+    image, masks = drawn["images"][0], torch.rand(2, *drawn["images"].shape[2:])
+    options = {name: REFINED[name] for name in ("stride", "dilations", "iterations")}
+    expected = module._refined(image, masks, **options)
+    torch.testing.assert_close(module._refined(image.as_subclass(_WithoutFloat64), masks, **options), expected,
+                               rtol=0, atol=0)  # fmt: skip
+
+
 def test_thresholds_are_those_of_each_image():
     strong, weak = row([0.9, 0.5, 0.0]), row([0.5, 0.5, 0.0])
     both = {name: torch.cat([value, weak[name]]) for name, value in strong.items()}

@@ -133,6 +133,21 @@ def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch
     assert (fabric.device.type, fabric._precision.precision) == ("cpu", "32-true")
 
 
+@pytest.mark.parametrize(("precision", "native", "warned"), [
+    ("bf16-mixed", False, True), ("bf16-true", False, True), ("bf16-mixed", True, False), ("32-true", False, False),
+])  # fmt: skip
+def test_a_cpu_that_emulates_bf16_is_warned_of_once(monkeypatch, caplog, precision, native, warned):
+    for name, value in {"WSSS_DEVICES": "cpu", "WSSS_PRECISION": precision}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distribution, "cpu_has_bf16", lambda: native)
+    distribution._warn_of_emulation.cache_clear()
+    for _ in range(2):
+        distribution.launch()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == warned
+    assert all("ten times as long; set WSSS_PRECISION=32-true" in message for message in told)
+
+
 def test_inference_asks_for_no_slower_operators_even_after_a_training(monkeypatch):
     monkeypatch.setenv("WSSS_DEVICES", "cpu")
     distribution.launch(seed=0)

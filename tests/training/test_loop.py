@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from wsss_core import artifacts, interruption
+from wsss_core import artifacts, interruption, shortage
 from wsss_core.interruption import Interrupted
 from wsss_core.training import loop
 from wsss_core.training.loop import DivergedError, History, Terms, fit
@@ -255,6 +255,16 @@ def test_a_checkpoint_that_a_shortage_hides_is_not_taken_for_damaged(tmp_path, m
     monkeypatch.setattr(torch, "load", refuse)
     with pytest.raises(OSError, match="Too many open files"):
         train(tmp_path / "c.pt")
+
+
+def test_weights_that_do_not_fit_are_told_with_a_smaller_backbone(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Fabric, "setup", refuse)
+    with pytest.raises(torch.OutOfMemoryError) as caught:
+        train(tmp_path / "c.pt")
+    assert "name a smaller backbone.name, or" in shortage.sentence(caught.value)
 
 
 @pytest.mark.usefixtures("every_step")

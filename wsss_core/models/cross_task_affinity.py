@@ -55,6 +55,10 @@ class CrossTaskAffinity(nn.Module):
 
 
 def propagate(affinity: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Each cell's sum over all cells, weighted by its row: (B, n, n) and (B, C, h, w) -> (B, C, h, w) float."""
-    moved = torch.bmm(maps.flatten(2).to(affinity.dtype), affinity.transpose(1, 2))            # (B, C, n)
+    """Each cell's sum over all cells, weighted by its row: (B, n, n) and (B, C, h, w) -> (B, C, h, w) float.
+
+    Made in the affinities' type whatever autocast says: in half the bits a small weight of many cells is lost.
+    """
+    with torch.autocast(maps.device.type, enabled=False):
+        moved = torch.bmm(maps.flatten(2).to(affinity.dtype), affinity.transpose(1, 2))        # (B, C, n)
     return moved.view_as(maps).to(maps.dtype)

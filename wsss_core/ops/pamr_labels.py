@@ -83,9 +83,15 @@ def _refined(
     """(K+1, H, W) masks after PAMR on the grid of `stride`."""
     height, width = image.shape[-2:]
     # In float64: float32 leaves rounding errors in flat regions, which PAMR, blind to scale, takes for edges.
-    small = _on_cells(image.double(), stride=stride)
+    wide = image.to(_device_of_float64(image.device)).double()
+    small = _on_cells(wide, stride=stride).to(masks)  # the type that PAMR computes in
     refined = pamr(small[None], _on_cells(masks, stride=stride)[None], dilations=dilations, iterations=iterations)
     return at_pixels(refined, (height, width))[0].clamp(max=1)
+
+
+def _device_of_float64(device: torch.device) -> torch.device:
+    """The device itself, or the CPU beside one that has no float64."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def _on_cells(maps: torch.Tensor, *, stride: int) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cache
 
 import torch
 from lightning_fabric import Fabric
@@ -37,6 +38,8 @@ def launch(*, seed: int | None = None) -> Fabric:
         fabric.seed_everything(seed, verbose=False)
     torch.use_deterministic_algorithms(seed is not None, warn_only=True)
     logger.info("running on %s, %s", fabric.device, precision)
+    if fabric.device.type == "cpu" and precision.startswith("bf16") and not cpu_has_bf16():
+        _warn_of_emulation()
     return fabric
 
 
@@ -46,6 +49,18 @@ def _usual_precision(*, inference: bool) -> str:
     if not (inference and torch.cuda.is_available()):
         return "32-true"
     return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU computes in bf16; another one emulates it."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+@cache
+def _warn_of_emulation() -> None:
+    logger.warning(
+        "this CPU does not compute in bf16: emulated, it takes about ten times as long; set WSSS_PRECISION=32-true"
+    )
 
 
 def _accelerator(devices: str) -> dict[str, object]:

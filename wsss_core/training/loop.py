@@ -107,7 +107,8 @@ def fit(
         DivergedError: a loss is NaN or infinite: names the step, the term and the images; or a weight is, at the end.
     """
     bare = model
-    model, optimizer = fabric.setup(bare, optimizer)
+    with shortage.eased_by(shortage.BACKBONE):  # where the weights alone do not fit
+        model, optimizer = fabric.setup(bare, optimizer)
     run = _restore(checkpoint, model, optimizer, scheduler, fabric.device) if checkpoint.exists() else _Run()
     model.train()
     saved = time.monotonic()
