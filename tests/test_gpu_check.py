@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from PIL import Image
 from workspace import ROOT
 
 from benchmarks.gpu import __main__ as check
-from benchmarks.gpu import bundle, sample, wheels
+from benchmarks.gpu import bundle, origin, report, sample, wheels
 from benchmarks.gpu.parts import PARTS, Part
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import BUNDLE, Setting
@@ -60,14 +61,14 @@ def test_a_part_that_hangs_is_ended_with_all_that_it_started(part, tmp_path, mon
     assert _ends(int((tmp_path / "child").read_text()))
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_check_that_is_stopped_ends_the_part_that_runs(tmp_path, signum):
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_check_that_is_stopped_ends_the_part_that_runs_and_keeps_its_lines(tmp_path, signum):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "HOW": "hang",
                    "CHILD": str(tmp_path / "child")}  # fmt: skip
     program = (
         "import signal, sys; from benchmarks.gpu import __main__ as check; from benchmarks.gpu.parts import Part;"
-        "signal.signal(signal.SIGTERM, check._stopped); signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "check.PARTS = (Part(7, 'parts_for_gpu', 'a part', 60, 60, ()),);"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # which a job in the background ignores
+        "check.PARTS = tuple(Part(n, 'parts_for_gpu', 'a part', 60, 60, ()) for n in (7, 8));"
         "sys.argv = ['gpu', '--rehearse']; sys.exit(check.main())"
     )
     stopped = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment)
@@ -77,8 +78,11 @@ def test_a_check_that_is_stopped_ends_the_part_that_runs(tmp_path, signum):
             break
         time.sleep(0.1)
     stopped.send_signal(signum)
-    assert stopped.wait(20) != 0
+    assert stopped.wait(20) == 128 + signum
     assert _ends(int(child.read_text()))
+    (left,) = json.loads((tmp_path / report.REHEARSAL).read_text())["parts"]  # and no other part began
+    assert (left["part"], left["outcome"]) == (7, "interrupted")
+    assert [line["what"] for line in left["lines"]] == ["began"]
 
 
 def test_a_part_whose_packages_are_missing_is_left_out_and_the_command_that_brings_them_is_shown(part, capsys):
@@ -87,18 +91,92 @@ def test_a_part_whose_packages_are_missing_is_left_out_and_the_command_that_brin
     assert "pip download" in capsys.readouterr().out.partition("no-such-package missing; bring it with")[2]
 
 
-def test_a_failing_part_stops_no_other_and_the_report_holds_both(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def run_check(tmp_path, monkeypatch):
+    """run_check(options, ends): the check's exit code where its parts end so, and what its reports then hold."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gpu", "--rehearse"])
-    ends = {1: "failed", 2: "passed"}
     monkeypatch.setattr(check, "PARTS", PARTS[:2])
-    monkeypatch.setattr(check, "_run", lambda part, _: {"part": part.number, "outcome": ends[part.number],
-                                                        "seconds": 1})  # fmt: skip
-    assert check.main() == 1
-    report = json.loads(Path("reports/gpu.json").read_text())
-    assert [part["outcome"] for part in report["parts"]] == ["failed", "passed"]
-    assert report["rehearsal"] is True
+
+    def run(*options: str, ends: dict[int, str]) -> tuple[int, dict[str, dict[int, str]]]:
+        monkeypatch.setattr(sys, "argv", ["gpu", *options])
+        monkeypatch.setattr(check, "_run", lambda part, _: {"part": part.number, "outcome": ends[part.number],
+                                                            "seconds": 1})  # fmt: skip
+        code = check.main()
+        held = {path.name: {part["part"]: part["outcome"] for part in json.loads(path.read_text())["parts"]}
+                for path in Path("reports").glob("*.json")}  # fmt: skip
+        return code, held
+
+    return run
+
+
+def test_a_failing_part_stops_no_other_and_the_report_holds_both(run_check, capsys):
+    code, held = run_check(ends={1: "failed", 2: "passed"})
+    assert (code, held) == (1, {"gpu.json": {1: "failed", 2: "passed"}})
     assert "part 2: passed" in capsys.readouterr().out
+
+
+def test_a_part_that_runs_alone_takes_its_own_place_in_the_report(run_check):
+    run_check(ends={1: "failed", 2: "passed"})
+    assert run_check("--part", "1", ends={1: "passed"}) == (0, {"gpu.json": {1: "passed", 2: "passed"}})
+
+
+def test_a_rehearsal_leaves_the_report_of_a_gpu_alone(run_check):
+    run_check(ends={1: "passed", 2: "passed"})
+    _, held = run_check("--rehearse", ends={1: "failed", 2: "failed"})
+    assert held == {"gpu.json": {1: "passed", 2: "passed"}, "gpu_rehearsal.json": {1: "failed", 2: "failed"}}
+
+
+def test_every_part_says_when_and_where_it_ran_and_with_which_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
+    monkeypatch.setenv("HOW", "pass")
+    BUNDLE.write_text('{"paths": {}, "commit": "abc"}')
+    monkeypatch.setattr(check, "PARTS", (Part(7, "parts_for_gpu", "a part", 30, 30, ()),))
+    monkeypatch.setattr(sys, "argv", ["gpu", "--rehearse"])
+    assert check.main() == 0
+    (part,) = json.loads(report.REHEARSAL.read_text())["parts"]
+    assert part["began"].endswith("+00:00") and part["host"]
+    assert part["device"].startswith("CPU") and part["commit"] == "abc"
+
+
+def test_the_commit_is_git_s_and_says_whether_files_were_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert origin.commit() is None
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], [*author, "commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *command], check=True)
+    number = origin.commit()
+    assert number is not None and len(number) == 40
+    Path("new").touch()
+    assert origin.commit() == f"{number}, changed since"
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(run_check, capsys):
+    Path("reports").touch()
+    assert run_check(ends={}) == (2, {})
+    assert capsys.readouterr().err == (
+        "Error: reports/gpu.json cannot be written (File exists); make its folder writable\n"
+    )
+
+
+def test_what_is_no_report_is_not_replaced(run_check, capsys):
+    Path("reports").mkdir()
+    report.REPORT.write_text("mine")
+    with pytest.raises(json.JSONDecodeError):  # of this test's own reading
+        run_check(ends={})
+    assert "reports/gpu.json is no report of this check; move it away" in capsys.readouterr().err
+    assert report.REPORT.read_text() == "mine"
+
+
+def test_a_report_that_can_no_longer_be_written_ends_no_check(tmp_path, capsys):
+    kept = report.Report.open(tmp_path / "reports/gpu.json")
+    shutil.rmtree(tmp_path / "reports")
+    (tmp_path / "reports").touch()
+    assert not kept.keep({"part": 1, "outcome": "passed"})
+    assert capsys.readouterr().err == (
+        f"warning: part 1 is not in {kept.path} (File exists); its figures are the lines above\n"
+    )
 
 
 def test_parts_are_numbered_in_their_order_and_fit_the_time():

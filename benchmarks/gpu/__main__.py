@@ -7,50 +7,43 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
+import zipfile
 from pathlib import Path
 
-from benchmarks.gpu import wheels
+from benchmarks.gpu import origin, wheels
 from benchmarks.gpu.parts import PARTS, Part
 from benchmarks.gpu.record import Record
+from benchmarks.gpu.report import REHEARSAL, REPORT, Report
 from benchmarks.gpu.setting import Setting
-
-REPORT = Path("reports/gpu.json")
+from wsss_core import interruption  # which imports nothing else
 
 
 def main() -> int:
-    """0 where every part that ran passed."""
+    """0 where every part that ran passed, 1 where one did not, 2 where none can run, 128 + n ended by signal n."""
     options = _options()
-    try:
-        setting = Setting.of(
-            rehearse=options.rehearse, photographs=options.photographs, weights=options.weights,
-            saliency_weights=options.saliency_weights,
-        )  # fmt: skip
-    except ValueError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    if setting.python not in (None, f"{sys.version_info.major}.{sys.version_info.minor}"):
-        print(f"Error: the bundle is for Python {setting.python}, and {sys.executable} is another; name one by PYTHON=,"
-              " or make a bundle with its PYTHON_VERSION", file=sys.stderr)  # fmt: skip
-        return 2
-    unpacked = wheels.unpack_missing()
-    if unpacked:
-        print(f"unpacked what this machine lacks: {', '.join(unpacked)}")
-    began, results = time.monotonic(), []
-    for part in [part for part in PARTS if options.part in (None, part.number)]:
-        results.append(_run(part, setting))
-        _write(results, setting, seconds=time.monotonic() - began)
-    for result in results:
-        print(f"part {result['part']}: {result['outcome']} in {result['seconds']} s")
-    print(f"{REPORT}: {time.monotonic() - began:.0f} s in all")
-    return int(any(result["outcome"] != "passed" for result in results))
+    with interruption.handled():
+        try:
+            setting, report = _prepared(options)
+        except ValueError as error:
+            return _refused(str(error))
+        except OSError as error:
+            return _refused(f"{error.filename}: {error.strerror}; make it accessible" if error.filename else
+                            f"{error.strerror}; name one by TMPDIR=")  # fmt: skip
+        parts = [part for part in PARTS if options.part in (None, part.number)]
+        passed = _run_all(parts, setting, report)
+        stopped = interruption.arrived()
+    return 128 + stopped if stopped else int(not passed)
+
+
+def _refused(why: str) -> int:
+    print(f"Error: {why}", file=sys.stderr)
+    return 2
 
 
 def _options() -> argparse.Namespace:
@@ -63,27 +56,69 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _prepared(options: argparse.Namespace) -> tuple[Setting, Report]:
+    """What the parts are told, with the bundle's packages in place, and where their results go.
+
+    Raises:
+        ValueError, OSError: something that every part needs is not as it must be; the text says what to do.
+    """
+    setting = Setting.of(
+        rehearse=options.rehearse, photographs=options.photographs, weights=options.weights,
+        saliency_weights=options.saliency_weights,
+    )  # fmt: skip
+    if setting.python not in (None, f"{sys.version_info.major}.{sys.version_info.minor}"):
+        raise ValueError(f"the bundle is for Python {setting.python}, and {sys.executable} is another; name one by"
+                         " PYTHON=, or make a bundle with its PYTHON_VERSION")  # fmt: skip
+    tempfile.gettempdir()  # an OSError says where it looked
+    report = Report.open(REHEARSAL if setting.rehearse else REPORT)
+    try:
+        unpacked = wheels.unpack_missing()
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{wheels.WHEELS} holds a damaged wheel ({error}); copy the bundle again") from None
+    if unpacked:
+        print(f"unpacked what this machine lacks: {', '.join(unpacked)}")
+    return setting, report
+
+
+def _run_all(parts: list[Part], setting: Setting, report: Report) -> bool:
+    """One after the other, until a signal comes; whether all passed, and their results were kept."""
+    began, where, results, kept = time.monotonic(), origin.of(setting), [], True
+    for part in parts:
+        if interruption.arrived():
+            break
+        results.append(_run(part, setting))
+        kept &= report.keep({**results[-1], **where})
+    for result in results:
+        print(f"part {result['part']}: {result['outcome']} in {result['seconds']} s")
+    print(f"{report.path}: {time.monotonic() - began:.0f} s in all", flush=True)
+    return kept and all(result["outcome"] == "passed" for result in results)
+
+
 def _run(part: Part, setting: Setting) -> dict:
-    """The part in a process of its own, killed with all that it started when its time is over."""
+    """The part in a process of its own, killed with all that it started when its time is over or a signal comes."""
     limit = part.rehearsal_seconds if setting.rehearse else part.seconds
     print(f"part {part.number}: {part.title} (at most {limit} s)", flush=True)
+    about = {"part": part.number, "title": part.title, **origin.now()}
     lacking = wheels.missing(part.needs)
     if lacking:
         print(f"  left out: {', '.join(lacking)} missing; bring it with `{wheels.pip_line(lacking)}`")
-        return {"part": part.number, "title": part.title, "outcome": "left out", "missing": lacking, "seconds": 0.0}
+        return {**about, "outcome": "left out", "missing": lacking, "seconds": 0.0}
     with tempfile.TemporaryDirectory() as folder:
         record, began = Record(Path(folder) / "lines.jsonl"), time.monotonic()
         command = [sys.executable, "-m", "benchmarks.gpu.part", part.module, str(record.path), setting.as_json()]
         process = subprocess.Popen(command, env=_environment(setting), start_new_session=True)
         try:
-            outcome = "failed" if process.wait(limit) else "passed"
+            with interruption.raising():
+                outcome = "failed" if process.wait(limit) else "passed"
         except subprocess.TimeoutExpired:
             outcome = "timed out"
+        except interruption.Interrupted:
+            outcome = "interrupted"
         finally:
             _end(process)
         seconds, lines = round(time.monotonic() - began, 1), record.lines()
     print(f"  {outcome} in {seconds} s", flush=True)
-    return {"part": part.number, "title": part.title, "outcome": outcome, "seconds": seconds, "lines": lines}
+    return {**about, "outcome": outcome, "seconds": seconds, "lines": lines}
 
 
 def _environment(setting: Setting) -> dict[str, str]:
@@ -105,21 +140,5 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _write(results: list[dict], setting: Setting, *, seconds: float) -> None:
-    """After each part: the report of a check that is cut off holds what it proved."""
-    report = {"date": date.today().isoformat(), "rehearsal": setting.rehearse, "seconds": round(seconds, 1),
-              "parts": results}  # fmt: skip
-    REPORT.parent.mkdir(exist_ok=True)
-    temporary = REPORT.with_suffix(".tmp")
-    temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(REPORT)
-
-
-def _stopped(number: int, _: object) -> None:
-    """As Ctrl-C is: the part that runs ends too, which lives in a session of its own."""
-    sys.exit(128 + number)
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stopped)
     sys.exit(main())

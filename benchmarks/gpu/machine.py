@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 import sys
 
-from benchmarks.gpu import wheels
+from benchmarks.gpu import origin, wheels
 from benchmarks.gpu.parts import OPTIONAL, PARTS
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
@@ -62,12 +60,7 @@ def _packages(record: Record) -> None:
 
 def _driver(record: Record) -> None:
     """What nvidia-smi says, where there is one."""
-    if shutil.which("nvidia-smi") is None:
-        record.line("nvidia-smi is not there")
-        return
-    asked = subprocess.run(["nvidia-smi", f"--query-gpu={_ASKED}", "--format=csv,noheader"], capture_output=True,
-                           text=True, timeout=20, check=False)  # fmt: skip
-    record.line("nvidia-smi", says=(asked.stdout or asked.stderr).strip())
+    record.line("nvidia-smi", asked=_ASKED, says=origin.nvidia_smi(_ASKED) or "nothing: it is not there, or fails")
 
 
 def _gpu(record: Record) -> None:

@@ -27,6 +27,7 @@ class Setting:
         weights: of the backbone mobilenetv2_100; None = random ones.
         saliency_weights: of U²-Net-P; None = RBD makes the saliency maps.
         python: the version that a bundle's wheels are for; None = this is no bundle.
+        commit: the code that a bundle holds; None = this is no bundle.
     """
 
     rehearse: bool
@@ -34,6 +35,7 @@ class Setting:
     weights: str | None
     saliency_weights: str | None
     python: str | None = None
+    commit: str | None = None
 
     @classmethod
     def of(cls, *, rehearse: bool, **given: str | None) -> Setting:
@@ -50,7 +52,7 @@ class Setting:
             if path and not Path(path).exists():
                 raise ValueError(f"{name.upper()}: {path} does not exist; correct it or leave it out")
             found[name] = path
-        return cls(rehearse, **found, python=bundle.get("python"))
+        return cls(rehearse, **found, python=bundle.get("python"), commit=bundle.get("commit"))
 
     def as_json(self) -> str:
         """For the process of a part, which `from_json` reads."""
