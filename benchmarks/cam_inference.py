@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Floor, Row, compare
-from benchmarks.photographs import NAMES, photograph
+from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
 from wsss_core.models import inference
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
@@ -21,7 +21,6 @@ from wsss_core.ops.images import resized
 from wsss_core.ops.network_cells import class_maps_on_grid
 
 SCALES = (0.5, 1.0, 1.5, 2.0)
-HEIGHT, WIDTH = 375, 500
 TAGS = (9, 15)
 BACKBONES = ("mobilenetv2_100", "resnet50")
 

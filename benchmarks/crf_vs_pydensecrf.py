@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import REPEATS, Floor, Row, compare, threads
-from benchmarks.photographs import NAMES, evidence, photograph
+from benchmarks.photographs import HEIGHT, NAMES, WIDTH, evidence, photograph
 from wsss_core.ops.crf import available_engines, dense_crf
 
 ITERATIONS = 10
@@ -19,7 +19,6 @@ SETTINGS: dict = {
 }  # fmt: skip
 BATCH = 16
 CPU = torch.device("cpu")
-HEIGHT, WIDTH = 375, 500
 
 
 def rows(device: torch.device) -> list[Row]:

@@ -14,15 +14,16 @@ from matplotlib.figure import Figure
 
 from benchmarks.crf_vs_pydensecrf import SETTINGS
 from benchmarks.measure import describe, seconds, threads
-from benchmarks.photographs import evidence, photograph
-from benchmarks.walk_vs_dense import transition
+from benchmarks.photographs import HEIGHT, WIDTH, evidence, photograph
+from benchmarks.walk_vs_dense import features, transition
 from wsss_core.ops import random_walk
 from wsss_core.ops.crf import Engine, available_engines, dense_crf
 
 PICTURE = Path("docs/growth.png")
 REPEATS = 3
 TICKS = [m * 10.0**e for e in range(-4, 3) for m in (1, 2, 5)]  # seconds
-SIZES = ((188, 250), (375, 500), (750, 1000), (1500, 2000))
+PHOTOGRAPH = (HEIGHT, WIDTH)
+SIZES = ((188, 250), PHOTOGRAPH, (750, 1000), (1500, 2000))
 LABELS = (2, 5, 10, 21)
 RADII = (3, 5, 7, 10)
 LOG2_STEPS = (4, 6, 8, 10)
@@ -43,11 +44,13 @@ def measure(device: torch.device) -> list[Series]:
         return [
             Series("dense CRF, 3 labels", "pixels", [h * w for h, w in SIZES],
                    _engines(device, [(size, 3) for size in SIZES])),
-            Series("dense CRF, 375x500", "labels", LABELS, _engines(device, [((375, 500), n) for n in LABELS])),
+            Series(f"dense CRF, {HEIGHT}x{WIDTH}", "labels", LABELS,
+                   _engines(device, [(PHOTOGRAPH, n) for n in LABELS])),
             Series("random walk, stride 8, 3 channels", "pixels", [h * w for h, w in SIZES],
                    {"ours": [_walk(device, size=size) for size in SIZES]}),
-            Series("random walk, 375x500", "radius", RADII, {"ours": [_walk(device, radius=r) for r in RADII]}),
-            Series("random walk, 375x500", "steps", [2**n for n in LOG2_STEPS],
+            Series(f"random walk, {HEIGHT}x{WIDTH}", "radius", RADII,
+                   {"ours": [_walk(device, radius=r) for r in RADII]}),
+            Series(f"random walk, {HEIGHT}x{WIDTH}", "steps", [2**n for n in LOG2_STEPS],
                    {"ours": [_walk(device, log2_steps=n) for n in LOG2_STEPS]}),
         ]  # fmt: skip
 
@@ -62,10 +65,10 @@ def _crf(device: torch.device, engine: Engine, size: tuple[int, int], labels: in
 
 
 def _walk(
-    device: torch.device, *, size: tuple[int, int] = (375, 500), radius: int = 5, log2_steps: int = 8
+    device: torch.device, *, size: tuple[int, int] = PHOTOGRAPH, radius: int = 5, log2_steps: int = 8
 ) -> float:
     grid = -(-size[0] // 8), -(-size[1] // 8)
-    walk = transition(*grid, radius=radius, device=device)
+    walk = transition(features(*grid, device=device), radius=radius)
     scores = torch.rand(3, *grid, device=device)
     return _median(lambda: random_walk.propagate(scores, walk, log2_steps=log2_steps), device)
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Floor, Row, compare
-from benchmarks.photographs import evidence
+from benchmarks.photographs import HEIGHT, WIDTH, evidence
 from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.voc import CLASSES
 
-HEIGHT, WIDTH, NUM_IMAGES, NUM_THRESHOLDS = 375, 500, 4, 100
+NUM_IMAGES, NUM_THRESHOLDS = 4, 100
 TAGS = np.array([3, 12, 15], dtype=np.uint8)
 
 

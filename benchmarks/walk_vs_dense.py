@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from benchmarks import photographs
 from benchmarks.measure import Floor, Row, compare
 from wsss_core.ops import pairs, random_walk
+from wsss_core.ops.grids import grid_size
 from wsss_core.ops.random_walk import Transition
 
-HEIGHT, WIDTH = 47, 63  # the stride 8 grid of a 375x500 photograph
+HEIGHT, WIDTH = grid_size((photographs.HEIGHT, photographs.WIDTH), stride=8)
 RADIUS, BETA, LOG2_STEPS = 5, 8.0, 8
 CHANNELS = (3, 21)
 
@@ -18,16 +20,21 @@ def rows(device: torch.device) -> list[Row]:
     return [_row(channels, device) for channels in CHANNELS]
 
 
-def transition(height: int, width: int, *, radius: int = RADIUS, device: torch.device) -> Transition:
-    """Affinities between "all alike" and "all different", smooth as a network's features are."""
-    coarse = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 32, 12, 16)).astype(np.float32))
-    features = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")[0].to(device)
-    links = pairs.affinities(features, radius=radius)
+def features(height: int, width: int, *, seed: int = 0, device: torch.device) -> torch.Tensor:
+    """(32, h, w): alike and different, smooth as a network's are."""
+    coarse = torch.from_numpy(np.random.default_rng(seed).normal(size=(1, 32, 12, 16)).astype(np.float32))
+    return torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")[0].to(device)
+
+
+def transition(of: torch.Tensor, *, radius: int = RADIUS) -> Transition:
+    """The walk by the affinities of (..., 32, h, w) features: between "all alike" and "all different"."""
+    height, width = of.shape[-2:]
+    links = pairs.affinities(of, radius=radius)
     return random_walk.transition_matrix(links, height=height, width=width, beta=BETA)
 
 
 def _row(channels: int, device: torch.device) -> Row:
-    walk = transition(HEIGHT, WIDTH, device=device)
+    walk = transition(features(HEIGHT, WIDTH, device=device))
     scores = torch.rand(channels, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0)).to(device)
     matrix = walk.sums @ torch.eye(HEIGHT * WIDTH, device=device)
 

@@ -1,4 +1,4 @@
-"""The prepared check for a GPU: parts that fail or hang, machines that lack packages, and what travels in a bundle."""
+"""The prepared check for a GPU: parts that fail or hang, machines that lack packages, and its report."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 from workspace import ROOT
 
 from benchmarks.gpu import __main__ as check
-from benchmarks.gpu import bundle, origin, report, sample, wheels
+from benchmarks.gpu import bundle, core, machine, origin, report
 from benchmarks.gpu.parts import PARTS, Part
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import BUNDLE, Setting
-from wsss_core.data import scenes
 
 REHEARSAL = Setting(rehearse=True, photographs=None, weights=None, saliency_weights=None)
 
@@ -88,7 +88,9 @@ def test_a_check_that_is_stopped_ends_the_part_that_runs_and_keeps_its_lines(tmp
 def test_a_part_whose_packages_are_missing_is_left_out_and_the_command_that_brings_them_is_shown(part, capsys):
     result = part("pass", needs=("click", "no-such-package"))
     assert (result["outcome"], result["missing"]) == ("left out", ["no-such-package"])
-    assert "pip download" in capsys.readouterr().out.partition("no-such-package missing; bring it with")[2]
+    said = capsys.readouterr().out.partition("no-such-package missing; bring ")[2]
+    assert said.startswith("`python -m pip install --no-deps -c constraints.txt no-such-package`, or without an index")
+    assert "pip download" in said
 
 
 @pytest.fixture
@@ -194,10 +196,93 @@ def test_a_path_that_is_given_must_exist(tmp_path, monkeypatch, capsys):
     assert not Path("reports").exists()
 
 
+@pytest.mark.parametrize(("option", "path", "why"), [
+    ("--photographs", "file", "is no folder"), ("--photographs", "lists", "holds no photographs"),
+    ("--weights", "lists", "is a folder, and one file of weights is needed"),
+    ("--saliency-weights", "none.onnx", "is empty"),
+])  # fmt: skip
+def test_a_path_that_cannot_be_what_it_is_given_for_is_told_before_anything_runs(
+    tmp_path, monkeypatch, capsys, option, path, why
+):
+    monkeypatch.chdir(tmp_path)
+    Path("lists").mkdir()
+    Path("lists/labels.csv").write_text("image,labels\n")
+    Path("file").write_text("content")
+    Path("none.onnx").touch()
+    monkeypatch.setattr(sys, "argv", ["gpu", option, path])
+    assert check.main() == 2
+    name = option.strip("-").replace("-", "_").upper()
+    assert capsys.readouterr().err == f"Error: {name}: {path} {why}; correct it or leave it out\n"
+    assert CliRunner().invoke(bundle.main, [option, path]).output == (
+        f"Error: {name}: {path} {why}; correct it or leave it out\n"
+    )
+
+
+@pytest.mark.parametrize(("table", "said"), [
+    (None, "mine/labels.csv: there is no table of tags; add it"),
+    ("image,labels,split\na,cat,train\n", "has no photographs in the split val"),
+])  # fmt: skip
+def test_photographs_that_are_no_data_set_are_told_before_anything_runs(tmp_path, monkeypatch, capsys, table, said):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Image.new("RGB", (8, 8)).save("mine/a.png")
+    if table:
+        Path("mine/labels.csv").write_text(table)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--rehearse", "--photographs", "mine"])
+    assert check.main() == 2
+    assert said in capsys.readouterr().err
+    told = CliRunner().invoke(bundle.main, ["--photographs", "mine"])
+    assert told.exit_code == 1 and said in told.output and told.output.startswith("Error: ")
+    assert sorted(path.name for path in Path().iterdir()) == ["mine", "reports"]
+
+
+def test_a_product_that_autocast_left_alone_or_that_is_too_far_off_is_no_bf16():
+    exact = torch.tensor([1.0, 3.0], dtype=torch.float64)
+    assert machine.bf16_error(exact.bfloat16(), exact) == 0
+    with pytest.raises(RuntimeError, match="autocast makes products in torch.float32"):
+        machine.bf16_error(exact.float(), exact)
+    with pytest.raises(RuntimeError, match="is off by 1.0e-02 of its size"):
+        machine.bf16_error((exact * (1 + 2**-7)).bfloat16(), exact)
+
+
+def test_the_core_computes_on_the_gpu_first_and_image_by_image_before_all_that_is_slow(tmp_path, monkeypatch, capsys):
+    order = []
+
+    def prepared(batch, device):
+        return lambda: order.append((device.type, batch)) or [np.ones(2)] * batch
+
+    def reference(device):
+        return lambda: order.append((device.type, "reference"))
+
+    claims = [core.Claim(name, prepared, tolerance=0, reference=reference, on_gpu=name == "a") for name in "ab"]
+    monkeypatch.setattr(core, "_claims", lambda: claims)
+    monkeypatch.setattr(core, "seconds", lambda function, device: 1.0)
+    monkeypatch.setattr(core.threshold_sweep, "rows", lambda device: [])
+    record = Record(tmp_path / "lines")
+    core.run(replace(REHEARSAL, rehearse=False), record)
+    gpu = [("cuda", 1), ("cuda", 16)] * 2 + [("cuda", "reference")]
+    assert order == [*gpu, ("cpu", 1), ("cpu", 1), ("cpu", 16), ("cpu", 16), *[("cpu", "reference")] * 2]
+    told = [line["what"] for line in record.lines() if "difference" in line]
+    held = [(name, batch, "cuda") for name in "ab" for batch in (1, 16)] + [("a", 16, "cpu"), ("b", 16, "cpu")]
+    assert told == [f"{name}, batch {batch}, {device}: from the CPU's of the image alone"
+                    for name, batch, device in held]  # fmt: skip
+
+
+def test_results_that_are_not_the_cpu_s_fail_the_core(tmp_path, monkeypatch):
+    def prepared(batch, device):
+        return lambda: [np.full(2, 1.0 if batch == 1 else float("nan"))] * batch
+
+    monkeypatch.setattr(core, "_claims", lambda: [core.Claim("a", prepared, tolerance=0.1)])
+    monkeypatch.setattr(core.threshold_sweep, "rows", lambda device: [])
+    with pytest.raises(RuntimeError, match="a differs by nan, batch 4, cpu"):
+        core.run(REHEARSAL, Record(tmp_path / "lines"))
+
+
 def test_what_is_given_comes_before_the_bundles_and_that_before_the_usual(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("data/raw/voc12-mini", "carried", "given"):
         Path(name).mkdir(parents=True)
+        Path(name, "a.jpg").touch()
     assert Setting.of(rehearse=True).photographs == "data/raw/voc12-mini"
     BUNDLE.write_text('{"paths": {"photographs": "carried"}}')
     assert Setting.of(rehearse=True).photographs == "carried"
@@ -221,70 +306,14 @@ def test_a_line_that_was_cut_off_is_no_line(tmp_path):
     assert record.lines() == [{"what": "whole", "value": 1}]
 
 
-def test_wheels_are_unpacked_where_their_distribution_is_missing_and_nowhere_else(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    wheels.WHEELS.mkdir()
-    for name in ("no_such_package", "click"):
-        with zipfile.ZipFile(wheels.WHEELS / f"{name}-1.0-py3-none-any.whl", "w") as archive:
-            archive.writestr(f"{name}_of_the_bundle.py", "VALUE = 1\n")
-            archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    assert wheels.unpack_missing() == ["no_such_package"]
-    assert [path.name for path in wheels.SITE.glob("*.py")] == ["no_such_package_of_the_bundle.py"]
-    assert wheels.version_of("no-such-package") == "1.0"
-    assert wheels.unpack_missing() == []  # it is there now
-
-
-def test_all_that_a_package_needs_travels_and_torch_does_not():
-    found = wheels.closure(["pydantic", "timm"], without=["torch", "torchvision", "numpy"])
-    assert {"pydantic", "pydantic-core", "annotated-types", "timm", "safetensors"} <= found.keys()
-    assert not {"torch", "torchvision", "numpy"} & found.keys()
-
-
-def test_few_photographs_spread_over_the_splits_travel_with_tags_and_masks(tmp_path):
-    scenes.ensure(tmp_path / "scenes", seed=0, num_train=7, num_val=3, num_saliency=0, height=64, width=80)
-    whole = sample.Source(format="scenes", root=tmp_path / "scenes", classes=None, train="train", val="val",
-                          labels=None, images=None, masks=None)  # fmt: skip
-    sample.write(whole, tmp_path / "few", num_train=3, num_val=2)
-    known, few = sample.open_index(whole), sample.open_index(sample.source_of(tmp_path / "few"))
-    ids = known.ids("train")
-    assert few.ids("train") == (ids[0], ids[2], ids[4])
-    assert len(few.ids("val")) == 2
-    for name in few.ids("train", "val"):
-        assert few[name] == known[name] or few[name].tags == known[name].tags
-        np.testing.assert_array_equal(few.image(name), known.image(name))
-        mask = np.asarray(Image.open(tmp_path / "few/masks" / f"{name}.png"))
-        np.testing.assert_array_equal(mask, np.asarray(Image.open(tmp_path / f"scenes/SegmentationClass/{name}.png")))
-
-
-def test_a_bundle_holds_code_and_data_and_replaces_no_folder_of_anybodys(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(bundle, "_fetch", lambda folder, version: 0)
-    weights = tmp_path / "net.pth"
-    weights.write_bytes(b"weights")
-    arguments = ["--out", str(tmp_path / "out"), "--weights", str(weights)]
-    result = CliRunner().invoke(bundle.main, arguments)
-    assert result.exit_code == 0, result.output
-    made = tmp_path / "out"
-    assert json.loads((made / BUNDLE).read_text())["paths"] == {"weights": "weights/net.pth"}
-    assert (made / "weights/net.pth").read_bytes() == b"weights"
-    for name in ("Makefile", "params.yaml", "benchmarks/gpu/part.py", "tests/workspace.py", "pipelines/rrm/dvc.yaml"):
-        assert (made / name).read_bytes() == (ROOT / name).read_bytes()
-    (tmp_path / "theirs").mkdir()
-    refused = CliRunner().invoke(bundle.main, ["--out", str(tmp_path / "theirs")])
-    assert (refused.exit_code, refused.output) == (
-        1, f"Error: {tmp_path / 'theirs'} exists and is no bundle; choose another --out\n"
-    )  # fmt: skip
-
-
-def test_a_bundle_that_is_too_large_is_none(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(bundle, "_fetch", lambda folder, version: 0)
-    monkeypatch.setattr(bundle, "LARGEST", 1000)
-    result = CliRunner().invoke(bundle.main, ["--out", str(tmp_path / "out")])
-    assert result.exit_code == 1
-    assert "may travel" in result.output
-    assert list(tmp_path.iterdir()) == []
+def test_saliency_maps_that_cannot_be_made_are_told_before_any_part_runs(run_check, monkeypatch, capsys):
+    part = Part(5, "parts_for_gpu", "a part", 30, 30, ("click",), without_saliency_weights=("no-such-package",))
+    monkeypatch.setattr(check, "PARTS", (PARTS[0], part))
+    run_check("--rehearse", ends={1: "passed", 5: "left out"})
+    assert capsys.readouterr().out.startswith("part 5 will be left out: no-such-package missing\n")
+    Path("net.onnx").write_bytes(b"weights")
+    run_check("--rehearse", "--saliency-weights", "net.onnx", ends={1: "passed", 5: "passed"})
+    assert "left out" not in capsys.readouterr().out
 
 
 def _ends(pid: int) -> bool:

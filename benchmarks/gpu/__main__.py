@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 
 from benchmarks.gpu import origin, wheels
-from benchmarks.gpu.parts import PARTS, Part
+from benchmarks.gpu.parts import PARTS, READERS, Part
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.report import REHEARSAL, REPORT, Report
 from benchmarks.gpu.setting import Setting
@@ -77,12 +77,22 @@ def _prepared(options: argparse.Namespace) -> tuple[Setting, Report]:
         raise ValueError(f"{wheels.WHEELS} holds a damaged wheel ({error}); copy the bundle again") from None
     if unpacked:
         print(f"unpacked what this machine lacks: {', '.join(unpacked)}")
+    if setting.photographs and not wheels.missing(READERS):
+        from benchmarks.gpu import sample
+
+        try:
+            sample.checked(sample.source_of(Path(setting.photographs)))
+        except ValueError as error:
+            raise ValueError(f"PHOTOGRAPHS: {error}") from None
     return setting, report
 
 
 def _run_all(parts: list[Part], setting: Setting, report: Report) -> bool:
     """One after the other, until a signal comes; whether all passed, and their results were kept."""
     began, where, results, kept = time.monotonic(), origin.of(setting), [], True
+    for part in parts:  # before minutes go into the others
+        if lacking := _lacking(part, setting):
+            print(f"part {part.number} will be left out: {', '.join(lacking)} missing")
     for part in parts:
         if interruption.arrived():
             break
@@ -99,9 +109,9 @@ def _run(part: Part, setting: Setting) -> dict:
     limit = part.rehearsal_seconds if setting.rehearse else part.seconds
     print(f"part {part.number}: {part.title} (at most {limit} s)", flush=True)
     about = {"part": part.number, "title": part.title, **origin.now()}
-    lacking = wheels.missing(part.needs)
+    lacking = _lacking(part, setting)
     if lacking:
-        print(f"  left out: {', '.join(lacking)} missing; bring it with `{wheels.pip_line(lacking)}`")
+        print(f"  left out: {', '.join(lacking)} missing; bring {wheels.remedy(lacking)}")
         return {**about, "outcome": "left out", "missing": lacking, "seconds": 0.0}
     with tempfile.TemporaryDirectory() as folder:
         record, began = Record(Path(folder) / "lines.jsonl"), time.monotonic()
@@ -119,6 +129,10 @@ def _run(part: Part, setting: Setting) -> dict:
         seconds, lines = round(time.monotonic() - began, 1), record.lines()
     print(f"  {outcome} in {seconds} s", flush=True)
     return {**about, "outcome": outcome, "seconds": seconds, "lines": lines}
+
+
+def _lacking(part: Part, setting: Setting) -> list[str]:
+    return wheels.missing(part.all_needs(saliency_weights=bool(setting.saliency_weights)))
 
 
 def _environment(setting: Setting) -> dict[str, str]:

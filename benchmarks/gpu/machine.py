@@ -5,23 +5,30 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 from benchmarks.gpu import origin, wheels
 from benchmarks.gpu.parts import OPTIONAL, PARTS
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
 
+if TYPE_CHECKING:
+    import torch
+
+BF16 = 5e-3
+"""bf16 keeps 8 bits, so that a result is rounded by 2^-8 = 3.9e-3 at most; the factors' roundings average out."""
 _ASKED = "name,driver_version,memory.total,memory.free,power.limit,clocks.max.sm"
 
 
 def run(setting: Setting, record: Record) -> None:
     """Raises RuntimeError where there is no GPU that torch can use, and none is rehearsed."""
-    _packages(record)
+    _packages(setting, record)
     record.line("host", python=platform.python_version(), system=platform.platform(), cores=os.cpu_count())
     _driver(record)
 
-    if wheels.missing(["torch", "numpy"]):
-        raise RuntimeError(f"{sys.executable} has no torch or no NumPy; name another by `make gpu PYTHON=...`")
+    if lacking := wheels.missing(["torch", "numpy"]):
+        raise RuntimeError(f"{sys.executable} has no {' and no '.join(lacking)}; name another by `make gpu PYTHON=...`,"
+                           f" or bring {wheels.remedy(lacking)}")  # fmt: skip
     import torch
 
     from benchmarks.measure import ceilings
@@ -37,22 +44,38 @@ def run(setting: Setting, record: Record) -> None:
         _gpu(record)
     bandwidth, arithmetic = ceilings(device, torch.get_num_threads())
     record.line(f"{device.type} reaches", gigabytes_a_second=bandwidth, gigaflops_float32=arithmetic)
+    square = torch.rand(256, 256, generator=torch.Generator().manual_seed(0)).to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16):
-        square = torch.rand(256, 256, device=device)
-        error = float(((square @ square).float() - square.double() @ square.double()).abs().max() / 256)
-    record.line("a product in bf16 against float64", largest_difference=error)
-    if error > 2e-2:  # bf16 rounds to 8 bits: 4e-3 of a sum of 256 products below 1
-        raise RuntimeError(f"a product in bf16 is off by {error:.1e} of its size")
+        product = square @ square
+    error = bf16_error(product, square.double() @ square.double())
+    record.line("a product in bf16 against float64", largest_relative_difference=error, tolerance=BF16)
 
 
-def _packages(record: Record) -> None:
-    needed = sorted({name for part in PARTS for name in part.needs})
+def bf16_error(product: torch.Tensor, exact: torch.Tensor) -> float:
+    """The largest relative difference of a product of positive matrices that autocast made, from the exact one.
+
+    Raises RuntimeError where it is no bf16, or not as exact as bf16 is.
+    """
+    import torch
+
+    if product.dtype != torch.bfloat16:
+        raise RuntimeError(f"autocast makes products in {product.dtype}, not in bf16")
+    error = float(((product.double() - exact) / exact).abs().max())
+    if not error <= BF16:  # which no number is
+        raise RuntimeError(f"a product in bf16 is off by {error:.1e} of its size, and {BF16} is its rounding")
+    return error
+
+
+def _packages(setting: Setting, record: Record) -> None:
+    has_weights = bool(setting.saliency_weights)
+    needed = sorted({name for part in PARTS for name in part.all_needs(saliency_weights=has_weights)})
     there = {name: wheels.version_of(name) for name in needed}
-    record.line("beyond torch and NumPy the check takes", **{name: version or "missing" for name, version in
-                                                            there.items()})  # fmt: skip
+    record.line("the check takes", **{name: version or "missing" for name, version in there.items()})
+    if other := wheels.other_versions([*needed, *OPTIONAL]):
+        record.line("of other versions than the check was made with", **other)
     lacking = wheels.missing(needed)
     if lacking:
-        record.line("to bring", wheels=wheels.pip_line(lacking))
+        record.line("to bring", by=wheels.remedy(lacking))
     for name, use in OPTIONAL.items():
         if wheels.version_of(name) is None:
             record.line(f"{name} is missing, and used for {use}")

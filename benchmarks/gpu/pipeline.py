@@ -31,7 +31,6 @@ FEWER = {
     "train_deeplab": {"epochs": 0.5, "augment": {"crop": 129}},
 }
 """Of everything, in a rehearsal."""
-SIDES = {"num_saliency": 0, "height": 375, "width": 500}
 
 
 def run(setting: Setting, record: Record) -> None:
@@ -65,7 +64,7 @@ def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
     file.write_bytes(layout.PARAMS.read_bytes())
     merge(file, read_preset("voc12_mini"), source="voc12_mini")
     count = REHEARSED if setting.rehearse else {"num_train": sample.NUM_TRAIN, "num_val": sample.NUM_VAL}
-    data: dict = {"format": "scenes", "root": "data/raw/scenes", "scenes": {**SIDES, **count}}
+    data: dict = {"format": "scenes", "root": "data/raw/scenes", "scenes": {**sample.SCENES, **count}}
     if setting.photographs:
         classes = sample.source_of(photographs).classes
         data = {"format": "folder", "root": str(photographs), "classes": list(classes or ())}

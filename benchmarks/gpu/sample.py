@@ -8,14 +8,18 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.photographs import HEIGHT, WIDTH
 from wsss_core import artifacts
 from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
-from wsss_core.data.listing import read_listing
+from wsss_core.data.listing import Listing, read_listing
 from wsss_core.data.masks import open_masks
 from wsss_core.data.source import Source
 
 NUM_TRAIN, NUM_VAL = 30, 10
+
+SCENES = {"num_saliency": 0, "height": HEIGHT, "width": WIDTH}
+"""What is drawn where there are no photographs, beside their number."""
 
 
 def source_of(folder: Path) -> Source:
@@ -25,6 +29,21 @@ def source_of(folder: Path) -> Source:
                   train="train", val="val", labels=None, images=None, masks=None)  # fmt: skip
 
 
+def checked(source: Source) -> Listing:
+    """What the data set lists, with photographs to train on and to predict.
+
+    Raises:
+        DatasetError: the data set cannot be used.
+        ValueError: one of the splits is empty.
+    """
+    listing = read_listing(source)
+    for split in ("train", "val"):
+        if not listing.splits[split]:
+            raise ValueError(f"{source.root} has no photographs in the split {split}, and the check needs both; "
+                             "list some there")  # fmt: skip
+    return listing
+
+
 def write(source: Source, target: Path, *, num_train: int = NUM_TRAIN, num_val: int = NUM_VAL) -> None:
     """Copy photographs of the splits, evenly spread over their names, in the layout of format `folder`.
 
@@ -32,8 +51,9 @@ def write(source: Source, target: Path, *, num_train: int = NUM_TRAIN, num_val: 
 
     Raises:
         DatasetError: the data set cannot be used.
+        ValueError: one of the splits is empty.
     """
-    index = open_index(source)
+    index = build_index(checked(source), source)
     chosen = {split: _spread(index.ids(split), count) for split, count in (("train", num_train), ("val", num_val))}
     masks = open_masks(source, index)
     for folder in ("images", "masks"):

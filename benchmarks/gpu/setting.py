@@ -42,15 +42,16 @@ class Setting:
         """What was given, else what the bundle brought, else what lies where the presets look.
 
         Raises:
-            ValueError: a path that was given does not exist.
+            ValueError: a path is not there, or not what it is given for; or the bundle's own file is damaged.
         """
-        bundle = json.loads(BUNDLE.read_text(encoding="utf-8")) if BUNDLE.is_file() else {}
+        bundle = _bundle()
         carried = bundle.get("paths", {})
         found: dict[str, str | None] = {}
         for name, usual in USUAL.items():
             path = given.get(name) or carried.get(name) or (str(usual) if usual.exists() else None)
-            if path and not Path(path).exists():
-                raise ValueError(f"{name.upper()}: {path} does not exist; correct it or leave it out")
+            wrong = path and _wrong(name, Path(path))
+            if wrong:
+                raise ValueError(f"{name.upper()}: {path} {wrong}; correct it or leave it out")
             found[name] = path
         return cls(rehearse, **found, python=bundle.get("python"), commit=bundle.get("commit"))
 
@@ -61,3 +62,29 @@ class Setting:
     @classmethod
     def from_json(cls, text: str) -> Setting:
         return cls(**json.loads(text))
+
+
+def _bundle() -> dict:
+    if not BUNDLE.is_file():
+        return {}
+    try:
+        return dict(json.loads(BUNDLE.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise ValueError(f"{BUNDLE} is damaged; copy the bundle again") from None
+
+
+def _wrong(name: str, path: Path) -> str | None:
+    """Why this cannot be the photographs, or a file of weights, as far as can be told before any is opened."""
+    if not path.exists():
+        return "does not exist"
+    if name == "photographs":
+        if not path.is_dir():
+            return "is no folder"
+        return None if any(map(_may_be_a_photograph, path.rglob("*"))) else "holds no photographs"
+    if not path.is_file():
+        return "is a folder, and one file of weights is needed"
+    return None if path.stat().st_size else "is empty"
+
+
+def _may_be_a_photograph(path: Path) -> bool:
+    return path.suffix.lower() not in ("", ".csv", ".json", ".md", ".txt", ".xml") and path.is_file()

@@ -84,7 +84,7 @@ def _index(setting: Setting, folder: Path) -> Index:
         return sample.open_index(sample.source_of(folder / "photographs"))
     root = folder / "scenes"
     count = 4 if setting.rehearse else sample.NUM_TRAIN
-    scenes.ensure(root, seed=0, num_train=count, num_val=0, num_saliency=0, height=375, width=500)
+    scenes.ensure(root, seed=0, num_train=count, num_val=0, **sample.SCENES)
     source = Source(format="scenes", root=root, classes=None, train="train", val="", labels=None, images=None,
                     masks=None)  # fmt: skip
     return sample.open_index(source)

@@ -1,10 +1,11 @@
-"""Packages that the check needs beyond torch and NumPy: which are there, which a bundle brought, which to bring.
+"""Packages that the check needs: which are there, which a bundle brought, which to bring.
 
 The standard library alone is imported here: this runs before anything else is known to be there.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import zipfile
@@ -12,6 +13,9 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from benchmarks.gpu.parts import BESIDE
+
+CONSTRAINTS = Path("constraints.txt")
 WHEELS = Path("wheels")
 """In a bundle: wheels for the Python that it was made for."""
 SITE = Path(".site")
@@ -45,31 +49,69 @@ def unpack_missing() -> list[str]:
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(SITE)
             unpacked.append(name)
+    importlib.invalidate_caches()  # a folder that was looked into before is known as it was
     return unpacked
 
 
-def pip_line(names: Iterable[str], *, constraints: str = "constraints.txt") -> str:
-    """The command that fetches wheels for this machine, on another that reaches an index."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return (
-        f"python -m pip download --only-binary=:all: --python-version {version} --platform manylinux_2_28_x86_64"
-        f" --no-deps -c {constraints} -d {WHEELS} {' '.join(sorted(names))}"
-    )
+def remedy(names: Iterable[str]) -> str:
+    """The commands that bring distributions which are missing, with all that they need in turn.
+
+    torch and torchvision fit each other and the machine's driver: they come by themselves. The others come without
+    what they name as their needs, among which is another torch.
+    """
+    names = set(names)
+    of_torch = sorted(names & {"torch", "torchvision"})
+    own = names - set(of_torch)
+    own |= {need for name in own for need in BESIDE.get(name, ()) if version_of(need) is None}
+    commands = []
+    if of_torch:
+        commands.append(f"`python -m pip install {' '.join(of_torch)}` (as PyTorch's site has it for this driver)")
+    if own:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        listed = f"--no-deps -c constraints.txt {' '.join(sorted(own))}"
+        commands.append(
+            f"`python -m pip install {listed}`, or without an index what another machine fetches by `python -m pip"
+            f" download --only-binary=:all: --python-version {version} --platform manylinux_2_28_x86_64 -d {WHEELS}"
+            f" {listed}`"
+        )
+    return " and ".join(commands)
 
 
-def closure(names: Iterable[str], *, without: Iterable[str]) -> dict[str, str]:
-    """Name -> version, as installed here, of these distributions and all that they need, but those of `without`."""
+def other_versions(names: Iterable[str]) -> dict[str, str]:
+    """Those that are there in another version than the bundle brought, or constraints.txt names: which, and which."""
+    tested = {}
+    if CONSTRAINTS.is_file():
+        lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+        tested = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    tested |= {name: version for name, version, *_ in (wheel.name.split("-") for wheel in WHEELS.glob("*.whl"))}
+    told = {}
+    for known, version in tested.items():
+        for name in [name for name in names if _plain(name) == _plain(known)]:
+            there = version_of(name)
+            if there and there.partition("+")[0] != version:  # torch's names its CUDA behind a +
+                told[name] = f"{there}, tested with {version}"
+    return told
+
+
+def closure(names: Iterable[str], *, without: Iterable[str], python: str) -> dict[str, str | None]:
+    """These distributions and all that they need on Linux on x86-64 with that Python, but those of `without`.
+
+    Name -> version, as installed here; None for one that only another Python needs, whose own needs are not known.
+    """
     from packaging.requirements import Requirement  # only where a bundle is made
 
-    found: dict[str, str] = {}
+    target = {"python_version": python, "python_full_version": f"{python}.0", "implementation_name": "cpython",
+              "platform_python_implementation": "CPython", "sys_platform": "linux", "platform_system": "Linux",
+              "platform_machine": "x86_64", "os_name": "posix", "extra": ""}  # fmt: skip
+    found: dict[str, str | None] = {}
     waiting, left_out = list(names), {_plain(name) for name in without}
     while waiting:
         name = _plain(waiting.pop())
         if name in found or name in left_out:
             continue
-        found[name] = metadata.version(name)
-        needs = map(Requirement, metadata.requires(name) or ())
-        waiting += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+        found[name] = version_of(name)
+        needs = map(Requirement, (metadata.requires(name) if found[name] else None) or ())
+        waiting += [need.name for need in needs if need.marker is None or need.marker.evaluate(target)]
     return dict(sorted(found.items()))
 
 
