@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import Floor, Row, compare
 from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
-from wsss_core.models import inference
+from wsss_core.inference.cam import class_activation_maps
+from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops import cam, grids
 from wsss_core.ops.images import resized
 from wsss_core.ops.network_cells import class_maps_on_grid
@@ -42,7 +42,7 @@ def _row(backbone: str, precision: torch.dtype, device: torch.device) -> Row:
     def ours() -> list[np.ndarray]:
         images = [_decode(file) for file in files]
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
-            found = inference.class_activation_maps(
+            found = class_activation_maps(
                 model, images, [TAGS] * batch, scales=SCALES, flip=True, sqrt=False, store_stride=4, max_pixels=10**7,
                 device=device,
             )  # fmt: skip
@@ -72,7 +72,7 @@ def _network(backbone: str) -> Any:
         "name": backbone, "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "frozen",
         "freeze_stem": False,
     }  # fmt: skip
-    return build_network("cam", num_classes=20, backbone=options, options={"dropout": 0.0}).eval()
+    return build_network(CamNetwork, num_classes=20, backbone=options, options={"dropout": 0.0}).eval()
 
 
 def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) -> np.ndarray:

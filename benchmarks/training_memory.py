@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Floor, Row, describe, seconds
+from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.build import build_network
 from wsss_core.training.memory import keep_freed_memory
 
@@ -52,7 +53,7 @@ def _measure(way: str, threads: int) -> dict[str, Any]:
         keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = build_network("cam", num_classes=20, backbone=BACKBONE, options={"dropout": 0.0}).train()
+    model = build_network(CamNetwork, num_classes=20, backbone=BACKBONE, options={"dropout": 0.0}).train()
     descent = torch.optim.AdamW(model.parameters())
     images = torch.randn(BATCH, 3, CROP, CROP)
     losses: list[float] = []

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import click
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
 from wsss_core.data.index import spread
-from wsss_core.models.affinity_inference import affinities_of_peak
+from wsss_core.methods.auxsegnet.inference import affinities_of_peak
+from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
@@ -21,7 +21,7 @@ def main(params: Params, method: str) -> None:
     index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}
     weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, description = checkpoint.load(weights, AuxSegNet)
     model, has_any = network.to(fabric.device), description.options["affinity"] != "none"
 
     def maps(ids: Sequence[str]) -> list[Scores]:
@@ -32,7 +32,7 @@ def main(params: Params, method: str) -> None:
         maps,
         artifacts.write_scores,
         stage="affinity maps",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__),
         out=layout.AFFINITY_MAPS / method,
         suffix=".npz",
         params=options,

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.ops.refinement import cam_crf_labels
@@ -30,7 +29,7 @@ def main(params: Params) -> None:
         index.ids("train"),
         partial(label, index=index, cams=cams, options={**p.model_dump(), "device": where.device}),
         stage="cam_crf",
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.CAM_CRF,
         suffix=".png",
         params=p.model_dump(),

@@ -9,15 +9,13 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import layout, manifests
+from wsss_core import code_digest, layout, manifests, registry
 from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.cli.truth import open_truth
-from wsss_core.code_digest import module_of
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
-from wsss_core.methods import IN_ROUNDS, METHODS
 from wsss_core.params import Params
 from wsss_core.report import evaluation
 from wsss_core.report.evaluation import Scorer, require_agreement
@@ -51,7 +49,8 @@ def main(
         raise click.UsageError("--labels-of-rounds goes with --method auxsegnet, and without --labels")
     index, name = open_index(params), layout.round_name(method or "deeplab", number)
     truth = open_truth(params, index)
-    snapshots = [layout.SNAPSHOTS / name] if method in METHODS and method not in IN_ROUNDS else []
+    alone = method in registry.names("recipe") and params.last_round(method) is None
+    snapshots = [layout.SNAPSHOTS / name] if alone else []
     made = {f"{labels}_pseudo_labels": layout.METHOD_LABELS / labels} if labels else {}
     if method and labels_of_rounds:
         made = _rounds(method, len(getattr(params, method).rounds))
@@ -72,7 +71,7 @@ def main(
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
         scorer.score_moments(name, folder)
-    Provenance.of([module_of(__file__)]).write(layout.METRICS / name, files=scorer.written)
+    Provenance.of(code_digest.of_stage(__file__)).write(layout.METRICS / name, files=scorer.written)
     logger.info("%s", quality_table(layout.METRICS, [*made, name] if method else PIPELINE))
 
 

@@ -3,9 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
 from wsss_core.data.saliency_maps import log_failed
 from wsss_core.ops import fusion, grids
@@ -34,7 +33,7 @@ def main(params: Params) -> None:
         ids,
         per_image.each(partial(label, cams=cams, saliency=saliency, p=p)),
         stage="first labels",
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.round_folder(layout.METHOD_LABELS / "auxsegnet", 0),
         suffix=".png",
         params=p.model_dump(),

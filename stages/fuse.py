@@ -3,9 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
 from wsss_core.ops import walk_fusion
 from wsss_core.ops.fusion import reads_saliency
@@ -36,7 +35,7 @@ def main(params: Params) -> None:
         index.ids("train"),
         per_image.each(partial(fuse, walks=walks, saliency=saliency, p=p)),
         stage="fuse",
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),

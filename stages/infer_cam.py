@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
-from wsss_core.models import inference
+from wsss_core.inference.cam import class_activation_maps
+from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
@@ -17,11 +17,11 @@ def main(params: Params) -> None:
     p, index = params.infer_cam, open_index(params)
     fabric = distribution.launch()
     weights = layout.MODELS / "cam" / checkpoint.FILE
-    network, description = checkpoint.load(weights)
+    network, _ = checkpoint.load(weights, CamNetwork)
     model = network.to(fabric.device)
 
     def infer(ids: Sequence[str]) -> list[Scores]:
-        return inference.class_activation_maps(
+        return class_activation_maps(
             model, [index.image(i) for i in ids], [index[i].tags for i in ids], device=fabric.device,
             **p.model_dump(exclude={"splits"}),
         )  # fmt: skip
@@ -31,7 +31,7 @@ def main(params: Params) -> None:
         infer,
         artifacts.write_scores,
         stage="infer_cam",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__),
         out=layout.CAMS,
         suffix=".npz",
         params=p.model_dump(),

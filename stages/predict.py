@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import click
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
-from wsss_core.models.inference import segment
+from wsss_core.inference.segmentation import segment
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference
+from wsss_core.training import checkpoint, distribution, network_inference, trained
 
 
 @command
@@ -22,7 +21,7 @@ def main(params: Params, method: str, number: int | None) -> None:
     last_or_named = params.last_round(method) if number is None else number
     weights = layout.round_folder(layout.MODELS / method, last_or_named) / checkpoint.FILE
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, _ = trained.load_segmenter(weights)
     model = network.to(fabric.device)
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:
@@ -33,7 +32,7 @@ def main(params: Params, method: str, number: int | None) -> None:
         predict,
         artifacts.write_labels,
         stage=f"predict {method}",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__, method=method),
         out=layout.PREDICTIONS / layout.round_name(method, number),
         suffix=".png",
         params=p.model_dump(),

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import click
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
-from wsss_core.models.inference import saliency_maps
+from wsss_core.inference.segmentation import saliency_maps
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference
+from wsss_core.training import checkpoint, distribution, network_inference, trained
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +22,9 @@ def main(params: Params, method: str) -> None:
     p, index = params.predict, open_index(params)
     weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, _ = trained.load_segmenter(weights)
     model = network.to(fabric.device)
-    if not description.finds_saliency:
+    if not network.finds_saliency:
         logger.warning("%s was trained without saliency: it makes no saliency maps", weights)
     views = {"scales": p.scales, "flip": p.flip, "max_pixels": p.max_pixels}
 
@@ -33,11 +32,11 @@ def main(params: Params, method: str) -> None:
         return list(saliency_maps(model, [index.image(i) for i in ids], device=fabric.device, **views))
 
     network_inference.run(
-        index.ids("val") if description.finds_saliency else (),
+        index.ids("val") if network.finds_saliency else (),
         predict,
         artifacts.write_grey,
         stage=f"predict saliency {method}",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__, method=method),
         out=layout.PREDICTED_SALIENCY / method / "val",
         suffix=".png",
         params=views,

@@ -1,8 +1,12 @@
 """Read the data set once and write the index that every later stage depends on."""
 
-from wsss_core import layout, manifests, supervision
-from wsss_core.cli.stage import command, ensure_scenes, source_of
-from wsss_core.code_digest import module_of
+from pathlib import Path
+
+import click
+
+from wsss_core import code_digest, layout, manifests, supervision
+from wsss_core.cli.stage import command, source_of
+from wsss_core.data import scenes
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.params import Params
@@ -11,9 +15,13 @@ from wsss_core.training.provenance import Provenance
 
 
 @command
-def main(params: Params) -> None:
+@click.option("--pictures", is_flag=True, help="Only draw what `scenes` generates.")
+def main(params: Params, pictures: bool) -> None:
     """Index the photographs: ids, splits, tags, sizes, content digests."""
-    ensure_scenes(params)
+    if params.dataset.format == "scenes":
+        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
+    if pictures:
+        return
     source = source_of(params)
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
@@ -21,7 +29,7 @@ def main(params: Params) -> None:
         layout.INDEX.parent, stage="prepare", params=params.dataset.model_dump(), paths=[layout.INDEX],
         supervised_by=supervision.PIXELS if index.supervision == "pixels" else supervision.TAGS,
     )  # fmt: skip
-    Provenance.of([module_of(__file__)]).write(layout.INDEX.parent)
+    Provenance.of(code_digest.of_stage(__file__)).write(layout.INDEX.parent)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 import click
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
-from wsss_core.methods import IN_ROUNDS
-from wsss_core.models.inference import segment
+from wsss_core.inference.segmentation import segment
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference
+from wsss_core.training import checkpoint, distribution, network_inference, trained
 
 
 @command
@@ -20,9 +18,11 @@ def main(params: Params, method: str) -> None:
     """Make pseudo-labels of the training split with a method's first network."""
     index = open_index(params)
     p = getattr(params, f"{method}_two_step")
-    weights = layout.round_folder(layout.MODELS / method, 1 if method in IN_ROUNDS else None) / checkpoint.FILE
+    weights = (
+        layout.round_folder(layout.MODELS / method, None if params.last_round(method) is None else 1) / checkpoint.FILE
+    )
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, _ = trained.load_segmenter(weights)
     model = network.to(fabric.device)
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:
@@ -34,7 +34,7 @@ def main(params: Params, method: str) -> None:
         label,
         artifacts.write_labels,
         stage=f"pseudo-labels {method}",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__, method=method),
         out=layout.METHOD_LABELS / method,
         suffix=".png",
         params=p.model_dump(),

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
-from wsss_core.models import inference
+from wsss_core.methods.affinitynet.network import AffinityNet
+from wsss_core.methods.affinitynet.walk import random_walk_scores
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 
@@ -19,21 +19,19 @@ def main(params: Params) -> None:
     cams = Maps(require(layout.CAMS, stage="infer_cam"), index)
     fabric = distribution.launch()
     weights = layout.MODELS / "affinity" / checkpoint.FILE
-    network, description = checkpoint.load(weights)
+    network, _ = checkpoint.load(weights, AffinityNet)
     model = network.to(fabric.device)
 
     def walk(ids: Sequence[str]) -> list[Scores]:
         images, starts = [index.image(i) for i in ids], [cams.scores(i) for i in ids]
-        return inference.random_walk_scores(
-            model, images, starts, device=fabric.device, **p.model_dump(exclude={"splits"})
-        )
+        return random_walk_scores(model, images, starts, device=fabric.device, **p.model_dump(exclude={"splits"}))
 
     network_inference.run(
         index.ids(*p.splits),
         walk,
         artifacts.write_scores,
         stage="random_walk",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__),
         out=layout.RANDOM_WALK,
         suffix=".npz",
         params=p.model_dump(),

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.ops.refinement import refined_labels
@@ -43,7 +42,7 @@ def main(params: Params) -> None:
         index.ids("train"),
         partial(refine, index=index, walks=walks, fused=fused, options=options),
         stage="refine_crf",
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.PSEUDO_LABELS,
         suffix=".png",
         params=p.model_dump(),

@@ -2,11 +2,10 @@
 
 import click
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, registry
 from wsss_core.cli.report_page import write_page
 from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.data.index import Index
-from wsss_core.methods import METHODS
 from wsss_core.params import Params
 from wsss_core.report import contents, figures, strips
 from wsss_core.report.contents import Contents
@@ -16,7 +15,11 @@ PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 
 
 @command
-@click.option("--method", type=click.Choice((*METHODS, "full_supervision")), help="Write this graph's page instead.")
+@click.option(
+    "--method",
+    type=click.Choice((*registry.names("recipe"), "full_supervision")),
+    help="Write this graph's page instead.",
+)
 def main(params: Params, method: str | None) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
     index, shown = open_index(params), _contents(params, method)
@@ -28,7 +31,7 @@ def main(params: Params, method: str | None) -> None:
 
 
 def _contents(params: Params, method: str | None) -> Contents:
-    if method in METHODS:
+    if method in registry.names("recipe"):
         rounds = getattr(getattr(params, method), "rounds", ())
         return contents.of_method(method, num_rounds=len(rounds))
     return contents.of_pipeline(*([method] if method else []))

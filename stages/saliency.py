@@ -5,20 +5,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsss_core import artifacts, layout, supervision
+from wsss_core import artifacts, code_digest, layout, supervision
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps, log_failed
-from wsss_core.ops import saliency
+from wsss_core.ops.saliency.detection import detect
 from wsss_core.params import Params
 from wsss_core.training import environment, per_image
 
 logger = logging.getLogger(__name__)
 
 
-def detect(image_id: str, folder: Path, *, index: Index, method: str) -> None:
-    artifacts.write_grey(folder, image_id, saliency.detect(index.image(image_id), method=method))
+def stand_out(image_id: str, folder: Path, *, index: Index, method: str) -> None:
+    artifacts.write_grey(folder, image_id, detect(index.image(image_id), method=method))
 
 
 def adopt(image_id: str, folder: Path, *, maps: SaliencyMaps) -> None:
@@ -35,8 +34,8 @@ def main(params: Params) -> None:
         meaning = supervision.MEANING[supervised_by]
         logger.info("%s: what is made with these maps is supervised by %s (%s)", p.method, meaning, supervised_by)
     options: dict[str, Any] = {
-        "stage": "saliency", "code": [module_of(__file__)], "out": layout.SALIENCY, "suffix": ".png",
-        "params": p.model_dump(), "supervised_by": supervised_by,
+        "stage": "saliency", "code": code_digest.of_stage(__file__, detector=p.method), "out": layout.SALIENCY,
+        "suffix": ".png", "params": p.model_dump(), "supervised_by": supervised_by,
     }  # fmt: skip
     if p.method in supervision.SALIENCY_NETWORKS:
         from wsss_core.training import network_saliency  # and torch: detectors start without
@@ -52,10 +51,8 @@ def main(params: Params) -> None:
         log_failed(ids, maps.read, threshold=SAYS_SOMETHING)
         work, inputs = partial(adopt, maps=maps), [*inputs, *sorted(maps.paths.values())]
     else:
-        work = partial(detect, index=index, method=p.method)
-    per_image.run(
-        ids, per_image.each(work), inputs=inputs, sizes=index.size, workers=environment.workers(), **options
-    )
+        work = partial(stand_out, index=index, method=p.method)
+    per_image.run(ids, per_image.each(work), inputs=inputs, sizes=index.size, workers=environment.workers(), **options)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from wsss_core import layout
+from wsss_core import code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.methods.affinitynet.network import AffinityNet
+from wsss_core.methods.affinitynet.objective import affinity
 from wsss_core.params import Params
-from wsss_core.training import objectives
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.train import start_of, train
 
@@ -23,12 +23,13 @@ def main(params: Params) -> None:
     train(
         Description(
             method="affinity",
-            network="affinity",
+            network="affinitynet",
             classes=index.classes,
             backbone=params.backbone.overridden(p.backbone).model_dump(),
             options={"taps": p.taps, "widths": p.widths, "freeze_backbone": p.freeze_backbone},
             params=p.model_dump(),
         ),
+        AffinityNet,
         TrainingSet(
             index,
             index.ids("train"),
@@ -36,13 +37,13 @@ def main(params: Params) -> None:
             seed=params.seed,
             labels=labels.labels,
         ),
-        partial(objectives.affinity, radius=p.radius),
+        partial(affinity, radius=p.radius),
         batch=p.batch,
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX, labels.folder, *start.inputs],
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.MODELS / "affinity",
         history=layout.HISTORY / "train_affinity.tsv",
         initialise=start.initialise,

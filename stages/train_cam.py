@@ -1,12 +1,12 @@
 """Train the classifier whose class activation maps start everything."""
 
-from wsss_core import layout
+from wsss_core import code_digest, layout
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.methods.cam.objective import classification
 from wsss_core.params import Params
-from wsss_core.training import objectives
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.train import train
 
@@ -24,14 +24,15 @@ def main(params: Params) -> None:
             options={"dropout": p.dropout},
             params=p.model_dump(),
         ),
+        CamNetwork,
         TrainingSet(index, index.ids("train"), augmentation(**p.augment.model_dump()), seed=params.seed),
-        objectives.classification,
+        classification,
         batch=p.batch,
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX],
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.MODELS / "cam",
         history=layout.HISTORY / "train_cam.tsv",
     )

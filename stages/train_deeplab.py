@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from wsss_core import layout, supervision
+from wsss_core import code_digest, layout, supervision
 from wsss_core.cli.stage import PATH, command, open_index, require
 from wsss_core.cli.truth import open_truth
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.methods.deeplab.network import DeepLab
+from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.params import Params
-from wsss_core.training import objectives
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.train import start_of, train
 
@@ -46,14 +46,15 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
             options={"head": p.head, "atrous_rates": p.atrous_rates},
             params=p.model_dump(),
         ),
+        DeepLab,
         TrainingSet(index, ids, augmentation(**p.augment.model_dump()), seed=params.seed, labels=read),
-        objectives.segmentation,
+        segmentation,
         batch=p.batch,
         epochs=p.epochs,
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[*inputs, *start.inputs],
-        code=[module_of(__file__)],
+        code=code_digest.of_stage(__file__),
         out=layout.MODELS / method,
         history=layout.HISTORY / f"{method}.tsv",
         initialise=start.initialise,

@@ -2,14 +2,12 @@
 
 import click
 
-from wsss_core import layout
+from wsss_core import code_digest, layout, registry
 from wsss_core.cli.stage import command, open_index
-from wsss_core.code_digest import module_of
 from wsss_core.data.index import Index, spread
 from wsss_core.data.training_set import Samples, TrainingSet
 from wsss_core.data.transforms import augmentation
-from wsss_core.methods import IN_ROUNDS, METHODS
-from wsss_core.methods.recipe import Recipe, module_of_method, recipe_of
+from wsss_core.methods.recipe import Recipe
 from wsss_core.params import Params
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.snapshots import Snapshots
@@ -17,25 +15,28 @@ from wsss_core.training.train import train
 
 
 @command
-@click.option("--method", type=click.Choice(METHODS), required=True, help="Which one; names the model's folder.")
+@click.option(
+    "--method", type=click.Choice(registry.names("recipe")), required=True, help="Which one; names the model's folder."
+)
 @click.option("--round", "number", type=int, help="Which of its rounds, for a method that has some.")
 def main(params: Params, method: str, number: int | None) -> None:
     """Train a method that classifies and segments with one network."""
-    if (number is None) == (method in IN_ROUNDS):
+    if (number is None) == (params.last_round(method) is not None):
         remedy = "rounds: give" if number is None else "one go: leave out"
         raise click.UsageError(f"{method} trains in {remedy} --round")
     index = open_index(params)
-    recipe = recipe_of(method)(params, *([] if number is None else [number]))
+    recipe = registry.part(method, "recipe").recipe(params, *([] if number is None else [number]))
     p = recipe.section
     train(
         Description(
             method=method,
-            network=recipe.network,
+            network=method,
             classes=index.classes,
             backbone=params.backbone.overridden(p.backbone).model_dump(),
             options=recipe.options,
             params={**p.model_dump(), **recipe.settings},
         ),
+        registry.part(method, "network").NETWORK,
         _samples(index, recipe, seed=params.seed),
         recipe.losses,
         batch=p.batch,
@@ -43,7 +44,7 @@ def main(params: Params, method: str, number: int | None) -> None:
         optimizer=p.optimizer.model_dump(),
         seed=params.seed,
         inputs=[layout.INDEX, *recipe.inputs, *recipe.start.inputs],
-        code=[module_of(__file__), module_of_method(method)],
+        code=code_digest.of_stage(__file__, method=method),
         out=layout.round_folder(layout.MODELS / method, number),
         history=layout.HISTORY / f"{layout.round_name(method, number)}.tsv",
         initialise=recipe.start.initialise,

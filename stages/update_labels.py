@@ -6,11 +6,11 @@ from typing import Any
 import click
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
-from wsss_core.models.affinity_inference import refined_cams
+from wsss_core.methods.auxsegnet.inference import refined_cams
+from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.ops import fusion
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -25,7 +25,7 @@ def main(params: Params, number: int) -> None:
     folder = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
     saliency = Maps(require(folder, stage=layout.graph_of("auxsegnet")), index)
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, _ = checkpoint.load(weights, AuxSegNet)
     model = network.to(fabric.device)
     options: dict[str, Any] = {"renormalise": p.renormalise_cams, "max_pixels": p.max_pixels}
 
@@ -44,7 +44,7 @@ def main(params: Params, number: int) -> None:
         label,
         artifacts.write_labels,
         stage=f"labels after round {number}",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__),
         out=layout.round_folder(layout.METHOD_LABELS / "auxsegnet", number),
         suffix=".png",
         params={"labels": p.labels.model_dump(), **options},

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import click
 import numpy as np
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, code_digest, layout
 from wsss_core.cli.stage import command, open_index, require
-from wsss_core.code_digest import module_of
 from wsss_core.data.maps import Maps
-from wsss_core.models.inference import saliency_maps
+from wsss_core.inference.segmentation import saliency_maps
+from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
@@ -28,14 +28,14 @@ def main(params: Params, number: int) -> None:
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
     anchors = Maps(require(layout.SALIENCY, stage="saliency"), index)
     fabric = distribution.launch()
-    network, description = checkpoint.load_segmenter(weights)
+    network, _ = checkpoint.load(weights, AuxSegNet)
     model = network.to(fabric.device)
-    if not description.finds_saliency:
+    if not network.finds_saliency:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
     def update(ids: Sequence[str]) -> list[np.ndarray]:
         first = [anchors.grey(i) for i in ids]
-        if not description.finds_saliency:
+        if not network.finds_saliency:
             return first
         images = [index.image(i) for i in ids]
         predicted = saliency_maps(model, images, max_pixels=p.max_pixels, device=fabric.device, **ONE_VIEW)
@@ -46,7 +46,7 @@ def main(params: Params, number: int) -> None:
         update,
         artifacts.write_grey,
         stage=f"saliency after round {number}",
-        code=[module_of(__file__), description.code],
+        code=code_digest.of_stage(__file__),
         out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
         suffix=".png",
         params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},

@@ -12,8 +12,8 @@ from pathlib import Path
 from workspace import ROOT
 
 STAGE_LINE = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
-ALWAYS = {"weights", "truth"}
-"""What runs each time, since they look whether files outside the graph are still the same."""
+ALWAYS = {"digests"}
+"""What runs each time, since it looks whether files outside the graph are still the same."""
 LABELS = "data/pseudo_labels/affinitynet"
 
 

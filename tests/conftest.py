@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from workspace import STAGES, Workspace, run_graph
 
-from wsss_core.methods import METHODS
+from wsss_core import registry
 
 # One thread for images this small, and for the processes that tests start. Read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,7 +41,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def joint_finished(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The finished run and every method's graph after it, with its own commands: to look at, never to change."""
     made = finished.copied_to(tmp_path_factory.mktemp("joint") / "work")
-    for method in METHODS:
+    for method in registry.names("recipe"):
         run_graph(made, method)
     return made
 

@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from import_graph import reachable
 
-from wsss_core import code_digest
-from wsss_core.models.build import NETWORKS, module_of_network
+from wsss_core import code_digest, registry
+from wsss_core.code_digest import Code, of_stage
 from wsss_core.training.provenance import Provenance
 
 
@@ -23,13 +24,13 @@ def sources(tmp_path, monkeypatch) -> Path:
 
 
 def forget() -> None:
-    for cached in (code_digest._tree, code_digest._imports, code_digest._digest):
+    for cached in (code_digest._tree, code_digest._imports, code_digest._lookups, code_digest._digest):
         cached.cache_clear()
 
 
-def key(*modules: str) -> dict:
+def key(module: str, method: str | None = None, detector: str | None = None) -> dict:
     forget()
-    return Provenance.of(modules).key
+    return Provenance.of(Code(module, method, detector)).key
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -39,22 +40,22 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_a_stage_s_code_is_the_same_wherever_it_lies(sources):
-    here = code_digest.digests("stages.refine_crf")
+    here = Code("stages.refine_crf").digests()
     code_digest.ROOT = Path(__file__).parents[1]
     forget()
-    assert code_digest.digests("stages.refine_crf") == here
+    assert Code("stages.refine_crf").digests() == here
 
 
 def test_all_that_is_imported_counts_directly_or_not_and_nothing_else():
-    files = code_digest.digests("stages.refine_crf")
+    files = Code("stages.refine_crf").digests()
     assert {"stages/refine_crf.py", "wsss_core/ops/lattice.py", "wsss_core/artifacts.py"} < set(files)
     assert "wsss_core/training/distribution.py" in files, "imported inside a function"
     assert not [name for name in files if name.startswith(("wsss_core/losses", "wsss_core/report", "stages/fuse"))]
 
 
 def test_sections_are_left_out_for_their_values_are_params():
-    assert "wsss_core/sections.py" not in code_digest.digests("stages.refine_crf")
-    assert Path("wsss_core/sections.py") in code_digest.reachable(Path("stages/refine_crf.py"))
+    assert "wsss_core/sections.py" not in Code("stages.refine_crf").digests()
+    assert Path("wsss_core/sections.py") in reachable(Path("stages/refine_crf.py"))
 
 
 @pytest.mark.parametrize(
@@ -88,50 +89,83 @@ def test_a_changed_loss_changes_the_key_of_what_it_trains_and_of_nothing_else(so
     assert key("stages.infer_cam") == inferred
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-def test_a_changed_network_changes_the_key_of_what_uses_it_and_of_no_other(sources, kind):
-    def keys() -> dict[str, dict]:
-        forget()
-        return {other: Provenance.of(["stages.train_joint", module_of_network(other)]).key for other in NETWORKS}
-
-    before = keys()
-    path = sources / code_digest.path_of(module_of_network(kind))
+def change(sources: Path, file: str) -> None:
+    path = sources / file
     path.write_text(path.read_text(encoding="utf-8") + "\nCHANGED = True\n", encoding="utf-8")
-    after = keys()
-    assert {other for other in NETWORKS if after[other] != before[other]} == {kind}
 
 
-def test_a_changed_method_changes_the_key_of_its_training(sources):
-    before = {name: key("stages.train_joint", f"wsss_core.methods.{name}") for name in ("ssnet", "auxsegnet")}
-    path = sources / "wsss_core/methods/ssnet.py"
-    path.write_text(path.read_text(encoding="utf-8") + "\nCHANGED = True\n", encoding="utf-8")
-    assert key("stages.train_joint", "wsss_core.methods.ssnet") != before["ssnet"]
-    assert key("stages.train_joint", "wsss_core.methods.auxsegnet") == before["auxsegnet"]
+def keys(module: str) -> dict[str, dict]:
+    """The key of what a module makes for each method that `stages.train_joint` trains."""
+    return {method: key(module, method) for method in registry.names("recipe")}
+
+
+@pytest.mark.parametrize("part", ["network", "recipe"])
+@pytest.mark.parametrize("method", registry.names("recipe"))
+def test_a_changed_part_of_a_method_changes_the_key_of_its_training_and_of_no_other(sources, method, part):
+    before = keys("stages.train_joint")
+    change(sources, f"wsss_core/methods/{method}/{part}.py")
+    after = keys("stages.train_joint")
+    assert {other for other in before if after[other] != before[other]} == {method}
+
+
+def test_a_prediction_depends_on_the_network_and_not_on_how_it_was_trained(sources):
+    before = keys("stages.predict")
+    change(sources, "wsss_core/methods/ssnet/recipe.py")
+    assert keys("stages.predict") == before
+    change(sources, "wsss_core/methods/ssnet/network.py")
+    assert {method for method, now in keys("stages.predict").items() if now != before[method]} == {"ssnet"}
+
+
+def test_what_bears_no_method_s_name_is_a_deeplab(sources):
+    files = Code("stages.predict", method="rrm_two_step").digests()
+    assert "wsss_core/methods/deeplab/network.py" in files
+    assert not [file for file in files if file.startswith("wsss_core/methods/rrm")]
+
+
+def test_a_detector_depends_on_its_own_file_and_on_no_other_s(sources):
+    def of_detectors() -> dict[str, dict]:
+        return {name: key("stages.saliency", detector=name) for name in (*registry.detectors(), "u2net")}
+
+    before = of_detectors()
+    change(sources, "wsss_core/ops/saliency/detectors/mbd_plus.py")
+    after = of_detectors()
+    assert {name for name in before if after[name] != before[name]} == {"mbd_plus", "mean"}
+
+
+def test_a_lookup_of_what_the_command_does_not_name_is_refused():
+    with pytest.raises(ValueError, match="stages.predict needs a method or a detector, for .*trained.py looks one up"):
+        Code("stages.predict").digests()
+
+
+def test_a_part_whose_name_is_not_written_out_is_refused(sources):
+    (sources / "wsss_core/tiny.py").write_text("from wsss_core import registry\n\nregistry.part('rrm', 'a' + 'b')\n")
+    with pytest.raises(ValueError, match="tiny.py:3 asks for a part that is not written out"):
+        key("wsss_core.tiny", method="rrm")
 
 
 def test_the_packages_that_compute_are_those_that_the_code_imports():
-    network = code_digest.packages("stages.infer_cam", "wsss_core.models.cam_network")
+    network = Code("stages.infer_cam").packages()
     assert {"torch", "timm", "numpy", "pillow"} <= set(network)
-    arrays = code_digest.packages("stages.fuse")
+    arrays = Code("stages.fuse").packages()
     assert {"numpy", "pillow"} <= set(arrays)
     assert not {"torch", "timm", "click", "pydantic", "tqdm"} & set(arrays)
 
 
 def test_an_optional_package_that_is_not_there_is_told_from_every_version(sources):
     (sources / "wsss_core/tiny.py").write_text("def f():\n    import nowhere_to_be_found\n")
-    assert code_digest.packages("wsss_core.tiny") == {"nowhere_to_be_found": "absent"}
+    assert Code("wsss_core.tiny").packages() == {"nowhere_to_be_found": "absent"}
 
 
 def test_a_relative_import_is_refused(sources):
     (sources / "wsss_core/tiny.py").write_text("from . import voc\n")
     with pytest.raises(ValueError, match="tiny.py imports relatively; write the full name"):
-        code_digest.digests("wsss_core.tiny")
+        Code("wsss_core.tiny").digests()
 
 
 def test_a_module_of_others_is_refused():
     with pytest.raises(ValueError, match="numpy is no module of this project"):
-        code_digest.digests("numpy")
+        Code("numpy").digests()
 
 
 def test_the_module_of_a_file_is_the_same_when_it_runs_as_main():
-    assert code_digest.module_of(str(code_digest.ROOT / "stages/refine_crf.py")) == "stages.refine_crf"
+    assert of_stage(str(code_digest.ROOT / "stages/refine_crf.py")) == Code("stages.refine_crf")

@@ -8,7 +8,9 @@ import torch
 
 from wsss_core import artifacts
 from wsss_core.artifacts import Scores
-from wsss_core.models import inference
+from wsss_core.inference.cam import class_activation_maps
+from wsss_core.inference.segmentation import saliency_maps
+from wsss_core.methods.affinitynet.walk import random_walk_scores
 from wsss_core.ops import grids, walk_fusion
 
 SIZES = [(281, 500), (333, 500), (500, 335), (97, 61), (1, 300)]
@@ -70,7 +72,7 @@ def assert_stays(found: np.ndarray, size, *, axis: int, margin: int, limit: floa
 def test_class_maps_of_all_scales_lie_where_the_network_looked(size, store_stride, centre, tmp_path):
     options = {"flip": False, "sqrt": False, "max_pixels": 10**9, "device": CPU}
     for scales in ([1.0], [1.0, 0.5, 1.5, 2.0]):
-        cams = inference.class_activation_maps(
+        cams = class_activation_maps(
             Surveyor(stride=8, centre=centre), [photograph(size)], [[1, 2]], scales=scales, store_stride=store_stride,
             **options,
         )[0]  # fmt: skip
@@ -86,7 +88,7 @@ def test_class_maps_of_all_scales_lie_where_the_network_looked(size, store_strid
 def test_mirrors_agree_with_what_they_mirror(size, tmp_path):
     options = {"scales": [1.0, 0.5], "sqrt": False, "store_stride": 4, "max_pixels": 10**9, "device": CPU}
     one, both = (
-        inference.class_activation_maps(
+        class_activation_maps(
             Surveyor(stride=8, centre=0.0), [photograph(size)], [[1, 2]], flip=flip, **options
         )[0]
         for flip in (False, True)
@@ -101,7 +103,7 @@ def test_mirrors_agree_with_what_they_mirror(size, tmp_path):
 @pytest.mark.parametrize("store_stride", [1, 2, 4, 8])
 def test_a_walk_without_links_leaves_a_ramp_where_it_was(size, store_stride, tmp_path):
     cams = Scores(np.array([1, 2], np.uint8), grids.store(ramps(size), stride=4), size)
-    walk = inference.random_walk_scores(
+    walk = random_walk_scores(
         Surveyor(stride=8, centre=3.5), [photograph(size)], [cams], radius=5, beta=8.0, log2_steps=2,
         background_exponent=1.0, store_stride=store_stride, max_pixels=10**9, device=CPU,
     )[0]  # fmt: skip
@@ -128,7 +130,7 @@ def test_an_edge_stays_within_a_pixel_from_the_walk_through_fusion_to_the_label(
 @pytest.mark.parametrize("scales", [[1.0], [0.5, 1.0, 1.5]], ids=str)
 def test_predicted_maps_lie_in_the_middle_of_their_cells(size, scales):
     network = Surveyor(stride=8, centre=3.5)
-    maps = inference.saliency_maps(
+    maps = saliency_maps(
         network, [photograph(size)], scales=scales, flip=False, max_pixels=10**9, device=CPU
     )[0]
     assert_stays(maps, size, axis=0, margin=32)

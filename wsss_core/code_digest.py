@@ -1,7 +1,11 @@
-"""Which code a module runs, and what identifies it: read from the sources, without running them.
+"""Which code a stage runs, and what identifies it: read from the sources, without running them.
 
 A file's digest is that of its syntax tree without docstrings: what cannot change a result (comments, layout, texts
 that describe) changes no digest. It does not depend on the machine, nor on the folder in which the sources lie.
+
+The same digest is in DVC's dependencies (`stages.code` writes it), in the key of unfinished work and in the record of
+what made an artifact. Nobody lists modules: imports are followed wherever they stand, and so are the two lookups of
+`registry`, by the method or the detector that the stage's command names.
 """
 
 from __future__ import annotations
@@ -10,18 +14,86 @@ import ast
 import hashlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from wsss_core import registry
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
-VALUES_ARE_PARAMS = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
-"""They declare and check values, which are tracked as params: a new section must not change what a stage depends on."""
+_CHANGES_NO_RESULT = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
+"""Files that no digest holds, with what they import for themselves. They declare and check values, which are tracked as
+params: a new section must not change what a stage depends on."""
 
 _COMPUTES_NOTHING = {"click", "filelock", "jinja2", "pydantic", "ruamel", "tqdm"}
 """Foreign packages on which no result depends; every other one that a module imports counts."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a stage runs.
+
+    Attributes:
+        module: of the stage.
+        method: whose parts it asks the registry for; None where it asks for none.
+        detector: of saliency, likewise.
+    """
+
+    module: str
+    method: str | None = None
+    detector: str | None = None
+
+    def closure(self) -> list[Path]:
+        """The project files on whose code the stage's results depend, ascending.
+
+        Raises:
+            ValueError: the module is none of this project, or asks the registry for what it is not told.
+        """
+        path = path_of(self.module)
+        if path is None:
+            raise ValueError(f"{self.module} is no module of this project")
+        seen, waiting = {path}, [path]
+        while waiting:
+            file = waiting.pop()
+            if file not in _CHANGES_NO_RESULT:
+                new = (direct(file) | self._looked_up(file)) - seen
+                seen |= new
+                waiting += new
+        return sorted(seen - _CHANGES_NO_RESULT)
+
+    def digests(self) -> dict[str, str]:
+        """File -> digest of its code, for the whole closure."""
+        return {path.as_posix(): _digest(path) for path in self.closure()}
+
+    def packages(self) -> dict[str, str]:
+        """Foreign packages with which the stage computes -> version; `absent` for an optional one that is not there."""
+        names = {name.split(".")[0] for path in self.closure() for name in _imports(path)}
+        foreign = names - {*PACKAGES, *_COMPUTES_NOTHING, *sys.stdlib_module_names, "__future__", ""}
+        distributions = metadata.packages_distributions()
+        found = {distribution for name in foreign for distribution in distributions.get(name, [name])}
+        return {name: _version(name) for name in sorted(found)}
+
+    def _looked_up(self, path: Path) -> set[Path]:
+        """What a file asks the registry for."""
+        modules = set()
+        for lookup, part in _lookups(path):
+            chosen = self.method if lookup == "part" else self.detector
+            if chosen is None:
+                raise ValueError(f"{self.module} needs a method or a detector, for {path} looks one up by its name")
+            if lookup == "part":
+                modules.add(registry.module_of(registry.folder_of(chosen), part))
+            elif chosen in registry.detectors():
+                modules.add(registry.module_of_detector(chosen))
+        return {file for file in map(path_of, modules) if file is not None}
+
+
+def of_stage(file: str, *, method: str | None = None, detector: str | None = None) -> Code:
+    """The code of a stage, from its own file, also where that runs as `__main__`: of_stage(__file__)."""
+    module = ".".join(Path(file).resolve().relative_to(ROOT.resolve()).with_suffix("").parts)
+    return Code(module, method, detector)
 
 
 def path_of(module: str) -> Path | None:
@@ -51,40 +123,6 @@ def reachable(path: Path) -> set[Path]:
     return seen
 
 
-def closure(*modules: str) -> list[Path]:
-    """The project files on whose code these modules' results depend, ascending.
-
-    Raises:
-        ValueError: one is no module of this project.
-    """
-    found: set[Path] = set()
-    for module in modules:
-        path = path_of(module)
-        if path is None:
-            raise ValueError(f"{module} is no module of this project")
-        found |= reachable(path)
-    return sorted(found - VALUES_ARE_PARAMS)
-
-
-def digests(*modules: str) -> dict[str, str]:
-    """File -> digest of its code, for all that these modules import, directly or not, themselves included."""
-    return {path.as_posix(): _digest(path) for path in closure(*modules)}
-
-
-def packages(*modules: str) -> dict[str, str]:
-    """Foreign packages with which these modules compute -> version; `absent` for an optional one that is not there."""
-    names = {name.split(".")[0] for path in closure(*modules) for name in _imports(path)}
-    foreign = names - {*PACKAGES, *_COMPUTES_NOTHING, *sys.stdlib_module_names, "__future__", ""}
-    distributions = metadata.packages_distributions()
-    found = {distribution for name in foreign for distribution in distributions.get(name, [name])}
-    return {name: _version(name) for name in sorted(found)}
-
-
-def module_of(file: str) -> str:
-    """The module of a source file of this project, also of the one that runs as `__main__`: module_of(__file__)."""
-    return ".".join(Path(file).resolve().relative_to(ROOT.resolve()).with_suffix("").parts)
-
-
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
@@ -110,6 +148,25 @@ def _imports(path: Path) -> frozenset[str]:
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(names)
+
+
+@cache
+def _lookups(path: Path) -> tuple[tuple[str, str], ...]:
+    """Calls of `registry.part(..., NAME)` and `registry.detector(...)` in a file: the function, and the part's name."""
+    calls = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)]
+    found = []
+    for call in calls:
+        function = call.func
+        if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
+            continue
+        if (function.value.id, function.attr) == ("registry", "detector"):
+            found.append(("detector", ""))
+        elif (function.value.id, function.attr) == ("registry", "part"):
+            name = call.args[1] if len(call.args) == 2 else None
+            if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+                raise ValueError(f"{path}:{call.lineno} asks for a part that is not written out; write its name there")
+            found.append(("part", name.value))
+    return tuple(found)
 
 
 @cache

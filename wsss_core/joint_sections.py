@@ -153,6 +153,11 @@ class AuxSegNet(Training):
     update: SaliencyUpdate
     max_pixels: Count
 
+    @property
+    def last_round(self) -> int:
+        """The number of the last round."""
+        return len(self.rounds)
+
     @field_validator("rounds", mode="before")
     @classmethod
     def _named_as_dvc_wants(cls, rounds: object) -> object:
@@ -198,3 +203,8 @@ class SSNet(Section):
     first: SSNetStep
     second: SSNetStep
     bootstrap: Fraction
+
+    @property
+    def last_round(self) -> int:
+        """The second step's."""
+        return 2

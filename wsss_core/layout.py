@@ -3,10 +3,16 @@
 import re
 from pathlib import Path
 
+from wsss_core import registry
+
 PARAMS = Path("params.yaml")
+GRAPH = Path("dvc.yaml")
+GRAPHS = Path("pipelines")
+DIGESTS = Path("data/digests")
+CODE = DIGESTS / "code"
 INDEX = Path("data/index/index.json")
-WEIGHTS = Path("data/weights")
-TRUTH = Path("data/truth/masks.json")
+WEIGHTS = DIGESTS / "weights"
+TRUTH = DIGESTS / "masks.json"
 CAMS = Path("data/cam")
 CAM_CRF = Path("data/pseudo_labels/cam_crf")
 AFFINITY_LABELS = Path("data/affinity_labels")
@@ -28,18 +34,21 @@ PROVENANCE = REPORTS / "provenance"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
 
-GRAPHS = ("aalr", "auxsegnet", "full_supervision", "rrm", "ssnet")
-"""The methods that have a graph of their own in pipelines/."""
 _OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
 _OF_METHODS = (METHOD_LABELS, PREDICTIONS, PREDICTED_SALIENCY, SNAPSHOTS, AFFINITY_MAPS, MODELS)
-_OF_ALL = (INDEX.parent, WEIGHTS, TRUTH.parent, CAMS, AFFINITY_LABELS, RANDOM_WALK, SALIENCY, FUSED, REPORTS)
+_OF_ALL = (INDEX.parent, DIGESTS, CAMS, AFFINITY_LABELS, RANDOM_WALK, SALIENCY, FUSED, REPORTS)
 OUTPUTS = (*_OF_ALL, *_OF_METHODS)
 """The folders below which lies all that stages write."""
 
 
 def graph_of(method: str) -> Path:
     """The graph whose stages make a method's artifacts; second steps and rounds belong to it too."""
-    return Path("pipelines") / _method_of(method) / "dvc.yaml"
+    return GRAPHS / _method_of(method) / "dvc.yaml"
+
+
+def _of_graphs() -> tuple[str, ...]:
+    """The methods that have a graph of their own in pipelines/."""
+    return (*registry.names("recipe"), "full_supervision")
 
 
 def _method_of(name: str) -> str:
@@ -69,7 +78,7 @@ def made_anew(path: Path) -> str:
 
 def is_made(path: Path) -> bool:
     """Whether a stage writes what lies there, as far as the place tells: `made_by` helps with nothing else."""
-    if any(_method_of(_name_below(folder, path)) in (*_OF_DEFAULT_GRAPH, *GRAPHS) for folder in _OF_METHODS):
+    if any(_method_of(_name_below(folder, path)) in (*_OF_DEFAULT_GRAPH, *_of_graphs()) for folder in _OF_METHODS):
         return True
     return any(f"/{folder.as_posix()}/" in f"/{path.as_posix()}/" for folder in _OF_ALL)
 

@@ -40,7 +40,7 @@ class Params(sections.Section):
 
     def last_round(self, method: str) -> int | None:
         """The number of a method's last round; None for one that trains in one go."""
-        return {"ssnet": 2, "auxsegnet": len(self.auxsegnet.rounds)}.get(method)
+        return getattr(getattr(self, method, None), "last_round", None)
 
     @field_validator("random_walk")
     @classmethod

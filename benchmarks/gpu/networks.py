@@ -9,9 +9,12 @@ from functools import partial
 import torch
 from torch import nn
 
+from wsss_core import registry
 from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.methods.affinitynet.objective import affinity
+from wsss_core.methods.cam.objective import classification
+from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.models.build import build_network
-from wsss_core.training import objectives
 from wsss_core.training.loop import Losses, Terms
 
 
@@ -21,7 +24,7 @@ class Network:
 
     Attributes:
         name: what it is called in the report.
-        kind: a key of `models.build.NETWORKS`.
+        method: whose network it is.
         backbone, output_stride: as in params.yaml.
         options: further arguments of the network.
         batch, crop: of a training step.
@@ -32,7 +35,7 @@ class Network:
     """
 
     name: str
-    kind: str
+    method: str
     backbone: str
     output_stride: int
     batch: int
@@ -49,7 +52,8 @@ class Network:
                     "batch_norm": "frozen"}  # fmt: skip
         if weights and self.backbone == "mobilenetv2_100":
             backbone["weights"] = weights
-        return build_network(self.kind, num_classes=num_classes, backbone=backbone, options=dict(self.options))
+        make = registry.part(self.method, "network").NETWORK
+        return build_network(make, num_classes=num_classes, backbone=backbone, options=dict(self.options))
 
     def smaller(self) -> Network:
         """As a CPU rehearses it: in float32, and little of it."""
@@ -72,21 +76,21 @@ _SSNET = {"step": 1, "aggregation_grid": 20, "atrous_rates": None}
 _DEEPLAB = {"head": "deeplabv3", "atrous_rates": [3, 6, 9]}
 _CAM_SCALES = (1.0, 0.5, 1.5, 2.0)
 _BOTH = ("bf16-mixed", "32-true")
-_affinity = partial(objectives.affinity, radius=5)
+_affinity = partial(affinity, radius=5)
 
 NETWORKS = (
-    Network("CAM, MobileNetV2", "cam", "mobilenetv2_100", 16, 16, 224, objectives.classification, {"dropout": 0.3},
+    Network("CAM, MobileNetV2", "cam", "mobilenetv2_100", 16, 16, 224, classification, {"dropout": 0.3},
             _CAM_SCALES, precisions=_BOTH),
-    Network("DeepLab, MobileNetV2", "deeplab", "mobilenetv2_100", 16, 8, 241, objectives.segmentation, _DEEPLAB,
+    Network("DeepLab, MobileNetV2", "deeplab", "mobilenetv2_100", 16, 8, 241, segmentation, _DEEPLAB,
             precisions=_BOTH),
-    Network("CAM, ResNet-50", "cam", "resnet50", 16, 16, 448, objectives.classification, {"dropout": 0.3}, _CAM_SCALES,
+    Network("CAM, ResNet-50", "cam", "resnet50", 16, 16, 448, classification, {"dropout": 0.3}, _CAM_SCALES,
             rehearsed=False, precisions=_BOTH),
-    Network("AffinityNet, MobileNetV2", "affinity", "mobilenetv2_100", 8, 8, 224, _affinity, _AFFINITY),
-    Network("RRM and AA&LR, MobileNetV2", "two_branch", "mobilenetv2_100", 16, 8, 241, _every_output, _TWO_BRANCH),
+    Network("AffinityNet, MobileNetV2", "affinitynet", "mobilenetv2_100", 8, 8, 224, _affinity, _AFFINITY),
+    Network("RRM and AA&LR, MobileNetV2", "rrm", "mobilenetv2_100", 16, 8, 241, _every_output, _TWO_BRANCH),
     Network("AuxSegNet, MobileNetV2", "auxsegnet", "mobilenetv2_100", 16, 8, 241, _every_output, _AUXSEGNET),
     Network("SSNet, MobileNetV2", "ssnet", "mobilenetv2_100", 16, 8, 193, _every_output, _SSNET),
-    Network("DeepLab, ResNet-50", "deeplab", "resnet50", 8, 8, 321, objectives.segmentation, _DEEPLAB, rehearsed=False),
-    Network("CAM, ResNet38d", "cam", "resnet38d", 8, 8, 448, objectives.classification, {"dropout": 0.5}, (1.0,),
+    Network("DeepLab, ResNet-50", "deeplab", "resnet50", 8, 8, 321, segmentation, _DEEPLAB, rehearsed=False),
+    Network("CAM, ResNet38d", "cam", "resnet38d", 8, 8, 448, classification, {"dropout": 0.5}, (1.0,),
             rehearsed=False),
 )  # fmt: skip
 """In the order of worth. U²-Net-P, which is not trained here, is not among them: part 2 holds its maps to the CPU's."""

@@ -30,7 +30,9 @@ from wsss_core.data.index import Index
 from wsss_core.data.source import Source
 from wsss_core.data.training_set import TrainingSet, batches
 from wsss_core.data.transforms import augmentation
-from wsss_core.models import inference
+from wsss_core.inference.cam import class_activation_maps
+from wsss_core.inference.segmentation import segment
+from wsss_core.inference.views import views
 from wsss_core.training import distribution, environment
 from wsss_core.training.loop import Watch, fit
 
@@ -180,13 +182,13 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
     model.to(device).eval()
     images = [index.image(name) for name in ids]
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
-    views = [view for image in images for view in inference.views([image], **options)]  # type: ignore[arg-type]
+    views = [view for image in images for view in views([image], **options)]  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def alone() -> None:
         with fabric.autocast():
             for view in views:
-                model.cams(view) if network.kind == "cam" else model(view)  # type: ignore[operator]
+                model.cams(view) if network.method == "cam" else model(view)  # type: ignore[operator]
 
     @torch.inference_mode()
     def whole() -> None:
@@ -205,15 +207,15 @@ def _write_result(
 ) -> None:
     image = [index.image(name)]
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
-    if network.kind == "cam":
-        (scores,) = inference.class_activation_maps(model, image, [index[name].tags], sqrt=False, store_stride=4,
+    if network.method == "cam":
+        (scores,) = class_activation_maps(model, image, [index[name].tags], sqrt=False, store_stride=4,
                                                     **options)  # type: ignore[arg-type]  # fmt: skip
         artifacts.write_scores(folder, name, scores)
-    elif network.kind == "affinity":
-        (view,) = inference.views(image, **options)
+    elif network.method == "affinitynet":
+        (view,) = views(image, **options)
         model(view)["affinity_features"].float().cpu()
     else:
-        (label,) = inference.segment(model, image, crf=None, **options)  # type: ignore[arg-type]
+        (label,) = segment(model, image, crf=None, **options)  # type: ignore[arg-type]
         artifacts.write_labels(folder, name, label)
 
 

@@ -7,7 +7,7 @@ import torch
 from workspace import told
 
 from wsss_core.cli.main import main
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
 
 def exported(workspace) -> str:
@@ -33,7 +33,7 @@ def test_the_file_names_its_input_and_output_and_leaves_their_sizes_open(pipelin
 @pytest.mark.parametrize("shape", [(1, 3, 64, 80), (2, 3, 72, 90)], ids=str)
 def test_the_file_computes_what_the_network_does_at_any_size(pipeline, shape):
     evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator(exported(pipeline))
-    network, _ = checkpoint.load(pipeline.folder / "models/deeplab")
+    network, _ = trained.load(pipeline.folder / "models/deeplab")
     image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = network(image)["seg"].numpy()

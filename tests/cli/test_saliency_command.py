@@ -8,11 +8,10 @@ import torch
 from u2net_files import trained
 from workspace import Workspace, told
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, registry
 from wsss_core.cli.main import main
 from wsss_core.cli.saliency import DETECTORS
 from wsss_core.models import saliency_inference
-from wsss_core.ops.saliency import METHODS
 from wsss_core.sections import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
 
@@ -37,7 +36,7 @@ def perfect(workspace: Workspace, split: str) -> None:
 
 
 def test_every_detector_and_every_network_can_be_named():
-    assert set(DETECTORS) == set(METHODS)
+    assert set(DETECTORS) == set(registry.detectors())
     named = typing.get_args(Saliency.model_fields["method"].annotation)
     assert {*DETECTORS, *SALIENCY_NETWORKS, "folder"} == set(named)
 

@@ -32,11 +32,12 @@ from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import open_masks
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
+from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
 from wsss_core.report import tables
-from wsss_core.training import checkpoint, provenance, state_file
+from wsss_core.training import checkpoint, provenance, state_file, trained
 
 ROOT = Path(__file__).parents[2]
 
@@ -222,7 +223,8 @@ DESCRIPTION = {
 
 @functools.cache
 def model() -> dict[str, Any]:
-    network = checkpoint.build(checkpoint.Description(**{**DESCRIPTION, "classes": tuple(DESCRIPTION["classes"])}))
+    description = checkpoint.Description(**{**DESCRIPTION, "classes": tuple(DESCRIPTION["classes"])})
+    network = checkpoint.build(description, CamNetwork)
     return {**DESCRIPTION, "state": dict(network.state_dict())}
 
 
@@ -347,7 +349,7 @@ READERS: dict[str, Reader] = {
         {"one.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
          "two.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [24, 48]}}, as_safetensors),
     "weights params": Reader("a.params", MXNET, lambda folder: read_state_dict(folder / "a.params")),
-    "model": Reader("model.pt", b"", lambda folder: checkpoint.load(folder), None, as_model, slow=20),
+    "model": Reader("model.pt", b"", lambda folder: trained.load(folder), None, as_model, slow=20),
     "params.yaml": Reader("params.yaml", (ROOT / "params.yaml").read_bytes(),
                           lambda folder: load_params(folder / "params.yaml"), yaml_tree(), as_yaml, slow=40),
     "metrics": Reader("cam.json", mutations.as_json(METRICS), rows, METRICS),

@@ -13,7 +13,7 @@ from comparing import assert_close
 from lightning_fabric import Fabric
 from torch import nn
 
-from wsss_core.training import distribution, loop, state_file
+from wsss_core.training import distribution, loop, state_file, trained
 from wsss_core.training.loop import Terms
 from wsss_core.training.optim import build_optimizer, poly_schedule
 
@@ -110,11 +110,11 @@ def test_a_model_written_on_the_device_answers_alike_on_the_cpu_and_back_on_the_
     from wsss_core.training import checkpoint
 
     images = torch.randn(2, 3, 64, 80, generator=torch.Generator().manual_seed(0))
-    model, description = checkpoint.load(on_device.folder / "models/deeplab")
+    model, description = trained.load(on_device.folder / "models/deeplab")
     here = model(images)["seg"]
     there = model.to(device)(images.to(device))["seg"]
     assert np.ptp(here.numpy()) > 0
     assert_close(there, here, share=NETWORK)
     checkpoint.save(tmp_path, model, description)  # its weights lie on the device
-    again, _ = checkpoint.load(tmp_path)
+    again, _ = trained.load(tmp_path)
     torch.testing.assert_close(again(images)["seg"], here, rtol=0, atol=0)

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from workspace import merge, tiny_params
 
-from wsss_core.methods.recipe import Recipe, recipe_of
+from wsss_core import registry
+from wsss_core.methods.recipe import Recipe
 from wsss_core.models.build import build_network
 from wsss_core.ops.images import normalise
 from wsss_core.params import Params, validate
@@ -53,10 +54,10 @@ def build() -> Callable[..., Method]:
 
     def make(name: str, *number: int, **changes) -> Method:
         params = validate(merge(tiny_params(), {name: merge(copy.deepcopy(SMALL[name]), changes)}), source="tiny")
-        recipe = recipe_of(name)(params, *number)
+        recipe = registry.part(name, "recipe").recipe(params, *number)
         torch.manual_seed(0)
         network = build_network(
-            recipe.network, num_classes=NUM_CLASSES, options=recipe.options,
+            registry.part(name, "network").NETWORK, num_classes=NUM_CLASSES, options=recipe.options,
             backbone=params.backbone.overridden(recipe.section.backbone).model_dump(),
         )  # fmt: skip
         return Method(params, recipe, network)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from wsss_core.losses.energy import dense_energy
 from wsss_core.losses.segmentation import balanced_segmentation_loss
-from wsss_core.methods import rrm
+from wsss_core.methods.rrm import recipe as rrm
 from wsss_core.methods.two_branch import Energy, Objective
 from wsss_core.ops.images import photograph
 from wsss_core.training.self_labelling import SelfLabels

@@ -11,6 +11,7 @@ from overfitting import OPTIMIZER, backward, train
 from workspace import tiny_params
 
 from wsss_core import layout
+from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.params import validate
 from wsss_core.training import checkpoint
 from wsss_core.training.checkpoint import Description
@@ -89,7 +90,7 @@ def test_a_start_from_the_trained_classifier_has_its_backbone_and_its_class_maps
     torch.manual_seed(5)
     values = {"classes": ("a", "b", "c"), "backbone": made.params.backbone.model_dump(), "options": {"dropout": 0.5}}
     described = Description(method="cam", network="cam", params={}, **values)
-    trained = checkpoint.build(described).eval()
+    trained = checkpoint.build(described, CamNetwork).eval()
     checkpoint.save(layout.MODELS / "cam", trained, described)
     head = copy.deepcopy(made.network.head.state_dict())
     made.recipe.start.initialise(made.network.eval())

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wsss_core.losses.affinity import affinity_loss
-from wsss_core.models.affinitynet import AffinityNet
+from wsss_core.methods.affinitynet.network import AffinityNet
 from wsss_core.models.backbones import Backbone, build_backbone
 from wsss_core.models.build import build_network
 from wsss_core.models.resnet38d import ResNet38d
@@ -84,11 +84,7 @@ def test_the_mixing_layer_starts_four_times_as_wide_as_xavier_s_rule():
     assert build(widths=(64, 128, 256)).f9.weight.abs().max().item() == pytest.approx(widest, rel=1e-3)
 
 
-def test_networks_are_built_by_name_and_unknown_ones_are_refused():
+def test_it_is_built_from_plain_values():
     backbone = {"name": "resnet10t", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
     options = {"taps": (-3, -2, -1), "widths": WIDTHS, "freeze_backbone": True}
-    built = build_network("affinity", num_classes=3, backbone=backbone, options=options)
-    assert isinstance(built, AffinityNet)
-    assert build_network("cam", num_classes=3, backbone=backbone, options={"dropout": 0.1}).fc8.out_channels == 3
-    with pytest.raises(ValueError, match="unknown network 'psa'; known are cam, affinity, deeplab"):
-        build_network("psa", num_classes=3, backbone=backbone, options={})
+    assert isinstance(build_network(AffinityNet, num_classes=3, backbone=backbone, options=options), AffinityNet)

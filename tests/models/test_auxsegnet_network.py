@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from wsss_core.models.affinity_inference import AFFINITIES, affinities_of_peak, refined_cams
+from wsss_core.methods.auxsegnet.inference import AFFINITIES, affinities_of_peak, refined_cams
+from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models.build import build_network
 from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
 
@@ -20,7 +21,7 @@ def build(*, num_classes: int = 20, **changes):
         "dropout": 0.0, "head_channels": 16, "atrous_rates": [1, 2, 3], "saliency": True, "affinity": "cross",
         "renormalise_rows": False,
     }  # fmt: skip
-    return build_network("auxsegnet", num_classes=num_classes, backbone=BACKBONE, options=options | changes).eval()
+    return build_network(AuxSegNet, num_classes=num_classes, backbone=BACKBONE, options=options | changes).eval()
 
 
 def outputs_of(network, size=(40, 48), num: int = 2) -> dict[str, torch.Tensor]:

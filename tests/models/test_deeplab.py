@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.models.backbones import Backbone, build_backbone
-from wsss_core.models.deeplab import DeepLab
 from wsss_core.models.heads import HEADS, build_head
 from wsss_core.models.resnet38d import ResNet38d
 

@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from wsss_core.artifacts import Scores
-from wsss_core.models import inference
+from wsss_core.inference.cam import class_activation_maps
+from wsss_core.inference.segmentation import segment, segmentation_probabilities
+from wsss_core.methods.affinitynet.walk import random_walk_scores
 from wsss_core.ops import cam, grids
 from wsss_core.ops.images import MEAN, STD
 
@@ -43,19 +45,19 @@ class Stub:
 
 
 def cams_of(model, image: np.ndarray, tags, **options) -> Scores:
-    return inference.class_activation_maps(model, [image], [tags], **options)[0]
+    return class_activation_maps(model, [image], [tags], **options)[0]
 
 
 def walk_of(model, image: np.ndarray, cams: Scores, **options) -> Scores:
-    return inference.random_walk_scores(model, [image], [cams], **options)[0]
+    return random_walk_scores(model, [image], [cams], **options)[0]
 
 
 def probabilities_of(model, image: np.ndarray, **options) -> np.ndarray:
-    return inference.segmentation_probabilities(model, [image], **options)[0]
+    return segmentation_probabilities(model, [image], **options)[0]
 
 
 def labels_of(model, image: np.ndarray, **options) -> np.ndarray:
-    return inference.segment(model, [image], **options)[0]
+    return segment(model, [image], **options)[0]
 
 
 def red_and_green(height=64, width=96) -> np.ndarray:
@@ -234,8 +236,8 @@ def colours_as_classes(c):
 @with_and_without_crf
 def test_tags_that_name_every_class_restrict_nothing(crf):
     images = [red_and_green(), green_and_blue()]
-    free = inference.segment(Stub(colours_as_classes), images, crf=crf, **OPTIONS)
-    tagged = inference.segment(Stub(colours_as_classes), images, crf=crf, tags=[(1, 2, 3)] * 2, **OPTIONS)
+    free = segment(Stub(colours_as_classes), images, crf=crf, **OPTIONS)
+    tagged = segment(Stub(colours_as_classes), images, crf=crf, tags=[(1, 2, 3)] * 2, **OPTIONS)
     assert {1, 2, 3} <= set(np.unique(free))
     np.testing.assert_array_equal(tagged, free)
 
@@ -263,7 +265,7 @@ def test_a_pixel_whose_class_is_no_tag_gets_the_best_of_the_others():
 @with_and_without_crf
 def test_each_image_of_a_batch_has_tags_of_its_own(crf):
     images, tags = [red_and_green()] * 4, [(1, 2), (), (2,), (1,)]
-    together = inference.segment(Stub(colours_as_classes), images, crf=crf, tags=tags, **OPTIONS)
+    together = segment(Stub(colours_as_classes), images, crf=crf, tags=tags, **OPTIONS)
     for own, labels in zip(tags, together, strict=True):
         np.testing.assert_array_equal(
             labels, labels_of(Stub(colours_as_classes), red_and_green(), crf=crf, tags=[own], **OPTIONS)
@@ -278,19 +280,19 @@ def green_and_blue() -> np.ndarray:
 def test_images_of_a_batch_get_what_each_gets_alone():
     images, tags = [red_and_green(), green_and_blue(), red_and_green()[:, ::-1]], [(1, 2), (3,), ()]
     options = CAM | {"scales": [1.0, 0.5], "flip": True}
-    together = inference.class_activation_maps(Stub(lambda c: c), images, tags, **options)
+    together = class_activation_maps(Stub(lambda c: c), images, tags, **options)
     alone = [cams_of(Stub(lambda c: c), image, own, **options) for image, own in zip(images, tags, strict=True)]
     for a, b in zip(together, alone, strict=True):
         assert a.classes.tolist() == b.classes.tolist()
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-6)
 
-    walked = inference.random_walk_scores(Stub(lambda c: c, stride=8), images, together, **WALK)
+    walked = random_walk_scores(Stub(lambda c: c, stride=8), images, together, **WALK)
     for one, cams, image in zip(walked, together, images, strict=True):
         expected = walk_of(Stub(lambda c: c, stride=8), image, cams, **WALK)
         assert one.classes.tolist() == expected.classes.tolist()
         np.testing.assert_allclose(one.scores, expected.scores, atol=1e-5)
 
-    probabilities = inference.segmentation_probabilities(Stub(logits_of_colours), images, **OPTIONS | {"flip": True})
+    probabilities = segmentation_probabilities(Stub(logits_of_colours), images, **OPTIONS | {"flip": True})
     for maps, image in zip(probabilities, images, strict=True):
         expected = probabilities_of(Stub(logits_of_colours), image, **OPTIONS | {"flip": True})
         np.testing.assert_allclose(maps, expected, atol=1e-6)

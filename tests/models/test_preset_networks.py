@@ -4,8 +4,7 @@ import pytest
 import torch
 from workspace import preset_params
 
-from wsss_core.methods import METHODS
-from wsss_core.methods.recipe import recipe_of
+from wsss_core import registry
 from wsss_core.models.build import build_network
 from wsss_core.params import Params, validate
 from wsss_core.sections import Training
@@ -16,7 +15,7 @@ NUM_CLASSES = {"voc12": 20, "voc12_resnet50": 20, "voc12_mini": 20, "coco14": 80
 """Of each data set whose preset has networks of its own."""
 
 
-NETWORKS = ("cam", "affinity", "deeplab", "rrm", "aalr", "ssnet 1", "ssnet 2", "auxsegnet 1")
+NETWORKS = ("cam", "affinitynet", "deeplab", "rrm", "aalr", "ssnet 1", "ssnet 2", "auxsegnet 1")
 
 
 def described(params: Params, network: str) -> tuple[str, Training, dict]:
@@ -24,18 +23,18 @@ def described(params: Params, network: str) -> tuple[str, Training, dict]:
     cam, affinity, deeplab = params.train_cam, params.train_affinity, params.train_deeplab
     of_stages = {
         "cam": (cam, {"dropout": cam.dropout}),
-        "affinity": (affinity, affinity.model_dump(include={"taps", "widths", "freeze_backbone"})),
+        "affinitynet": (affinity, affinity.model_dump(include={"taps", "widths", "freeze_backbone"})),
         "deeplab": (deeplab, deeplab.model_dump(include={"head", "atrous_rates"})),
     }
     if network in of_stages:
         return network, *of_stages[network]
     method, *number = network.split()
-    recipe = recipe_of(method)(params, *map(int, number))
-    return recipe.network, recipe.section, recipe.options
+    recipe = registry.part(method, "recipe").recipe(params, *map(int, number))
+    return method, recipe.section, recipe.options
 
 
 def test_every_method_is_here():
-    assert {network.split()[0] for network in NETWORKS} >= set(METHODS)
+    assert {network.split()[0] for network in NETWORKS} >= set(registry.names("recipe"))
 
 
 @pytest.mark.parametrize("preset", NUM_CLASSES)
@@ -44,7 +43,8 @@ def test_every_network_passes_a_crop_of_its_training(preset: str, network: str):
     params = validate(preset_params(preset), source=preset)
     kind, section, options = described(params, network)
     backbone = {**params.backbone.overridden(section.backbone).model_dump(), "weights": "none"}
-    model = build_network(kind, num_classes=NUM_CLASSES[preset], backbone=backbone, options=options).eval()
+    make = registry.part(kind, "network").NETWORK
+    model = build_network(make, num_classes=NUM_CLASSES[preset], backbone=backbone, options=options).eval()
     crop = section.augment.crop
     with torch.no_grad():
         outputs = model(torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0)))

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from wsss_core.methods.ssnet.network import SSNet
 from wsss_core.models.build import build_network
 from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated
 from wsss_core.models.upsampling import Upsampling, bilinear_kernel
@@ -17,7 +18,7 @@ BACKBONE = {
 def build(step: int, *, num_classes: int = 4, **changes):
     options = {"step": step, "aggregation_grid": 3, "atrous_rates": None}
     backbone = {**BACKBONE, **{name: changes.pop(name) for name in list(changes) if name in BACKBONE}}
-    return build_network("ssnet", num_classes=num_classes, backbone=backbone, options=options | changes)
+    return build_network(SSNet, num_classes=num_classes, backbone=backbone, options=options | changes)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from wsss_core.ops.saliency import METHODS, PATENT_NOTES, detect
+from wsss_core import registry
 from wsss_core.ops.saliency.canvas import content_box
-from wsss_core.ops.saliency.manifold_ranking import ranking_matrix
-from wsss_core.ops.saliency.mbd import barrier_distance, border_contrast
-from wsss_core.ops.saliency.rbd import (
+from wsss_core.ops.saliency.detection import detect, patent_note
+from wsss_core.ops.saliency.detectors.mbd_plus import barrier_distance, border_contrast
+from wsss_core.ops.saliency.detectors.mr import ranking_matrix
+from wsss_core.ops.saliency.detectors.rbd import (
     adaptive_scales,
     background_probability,
     background_weighted_contrast,
@@ -32,7 +33,7 @@ def disc(height=150, width=200, radius=35, noise=0.05):
     return (255 * np.clip(image, 0, 1)).astype(np.uint8), mask
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry.detectors())
 def test_a_disc_stands_out_from_the_corners(method):
     image, mask = disc()
     saliency = detect(image, method=method)
@@ -46,13 +47,13 @@ def test_a_disc_stands_out_from_the_corners(method):
             assert saliency[rows, columns].max() < 0.1
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry.detectors())
 @pytest.mark.parametrize("level", [0, 77, 255])
 def test_an_image_of_one_colour_has_no_salient_pixel(method, level):
     assert not detect(np.full((60, 80, 3), level, np.uint8), method=method).any()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry.detectors())
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3), (5, 7), (12, 12), (20, 3000)])
 def test_any_shape_gets_a_map_of_its_own_shape(method, shape):
     image = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
@@ -76,7 +77,7 @@ def test_a_large_image_gets_the_map_of_its_reduced_copy():
     assert large[::10, ::10][~mask].mean() < 0.1
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry.detectors())
 def test_detection_is_deterministic_and_leaves_the_image_alone(method):
     image, _ = disc()
     before = image.copy()
@@ -259,14 +260,14 @@ def test_further_passes_never_raise_the_barrier_distance():
 
 
 def test_methods_built_on_a_patented_one_carry_its_note():
-    assert set(PATENT_NOTES) == {"mr", "mbd_plus", "mean"}
-    assert set(PATENT_NOTES) < set(METHODS)
+    assert {name for name in registry.detectors() if patent_note(name)} == {"mr", "mbd_plus", "mean"}
+    assert registry.detectors() == ("mbd_plus", "mean", "mr", "rbd")
 
 
 @pytest.mark.parametrize(
     ("image", "method", "message"),
     [
-        (np.zeros((4, 4, 3), np.uint8), "drfi", "take one of rbd, mr"),
+        (np.zeros((4, 4, 3), np.uint8), "drfi", "take one of mbd_plus, mean, mr, rbd"),
         (np.zeros((4, 4), np.uint8), "rbd", "repeat a grey channel"),
         (np.zeros((4, 4, 3), np.float32), "mr", "expected \\(H, W, 3\\) uint8"),
         (np.zeros((0, 4, 3), np.uint8), "mbd_plus", "expected \\(H, W, 3\\) uint8"),

@@ -9,7 +9,8 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from skimage.color import rgb2lab
 from skimage.filters import threshold_otsu
 
-from wsss_core.ops.saliency import detect, mbd
+from wsss_core.ops.saliency.detection import detect
+from wsss_core.ops.saliency.detectors import mbd_plus as mbd
 from wsss_core.ops.saliency.superpixels import Superpixels
 
 SIDE, BLOCKS = 10, 5
@@ -34,8 +35,8 @@ def blocks() -> Superpixels:
 def regions(monkeypatch) -> Superpixels:
     """What both detectors take for the superpixels of any image."""
     made = blocks()
-    for name in ("rbd", "manifold_ranking"):
-        module = importlib.import_module(f"wsss_core.ops.saliency.{name}")
+    for name in ("rbd", "mr"):
+        module = importlib.import_module(f"wsss_core.ops.saliency.detectors.{name}")
         monkeypatch.setattr(module, "segment", lambda *_, **__: made)
     return made
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import mahalanobis
 
-from wsss_core.ops.saliency import mbd, rbd
 from wsss_core.ops.saliency.canvas import content_box, detect_on_canvas
-from wsss_core.ops.saliency.manifold_ranking import manifold_ranking
+from wsss_core.ops.saliency.detectors import mbd_plus as mbd
+from wsss_core.ops.saliency.detectors import rbd
+from wsss_core.ops.saliency.detectors.mr import manifold_ranking
 from wsss_core.ops.saliency.superpixels import Superpixels, min_max, segment
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from wsss_core import artifacts, layout
-from wsss_core.methods import METHODS
+from wsss_core import artifacts, layout, registry
 from wsss_core.report import contents, tables
 
 STAGES = ["infer_cam", "cam_crf", "affinity_labels", "random_walk", "fuse", "refine_crf"]
@@ -50,7 +49,7 @@ def test_the_page_of_aalr_shows_one_network():
     assert shown.moments == layout.PLOTS / "aalr_labels.csv"
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", registry.names("recipe"))
 def test_every_row_and_network_of_a_method_has_a_title_and_none_is_the_pipelines(name):
     shown = contents.of_method(name, num_rounds=2)
     assert all(tables.title(row) != row for row in (*shown.rows, *shown.networks, *shown.trainings))

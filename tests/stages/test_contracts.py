@@ -12,7 +12,7 @@ from workspace import Workspace
 
 from wsss_core import layout, voc
 from wsss_core.data.index import Index
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
 SCORE_FOLDERS = {layout.CAMS: False, layout.RANDOM_WALK: True, layout.FUSED: True}
 """Folder of score maps -> whether the background comes first."""
@@ -102,7 +102,7 @@ def test_models_load_without_pickle_and_say_what_they_are(finished, index, metho
     assert content["backbone"]["name"] == finished.params["backbone"]["name"]
     assert content["params"]["epochs"] == 1
     with contextlib.chdir(finished.folder):
-        model, _ = checkpoint.load(layout.MODELS / method)
+        model, _ = trained.load(layout.MODELS / method)
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, content["state"][name]), name
 

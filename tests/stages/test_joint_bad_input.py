@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from workspace import Workspace
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
-from wsss_core.methods import METHODS, two_branch
+from wsss_core.methods import two_branch
 from wsss_core.report.tables import read_columns
 from wsss_core.training import loop
 from wsss_core.voc import BACKGROUND
@@ -215,7 +215,7 @@ def test_labels_of_rounds_are_asked_of_auxsegnet_alone(pipeline, options):
 def test_a_method_that_nobody_knows(pipeline):
     message = pipeline.refusal("train_joint", "--method", "rmm", code=2)
     assert "'rmm'" in message
-    assert all(f"'{name}'" in message for name in METHODS)
+    assert all(f"'{name}'" in message for name in registry.names("recipe"))
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,13 @@ import torch
 from PIL import Image
 from workspace import Workspace, run_graph
 
-from wsss_core import artifacts, layout, voc
+from wsss_core import artifacts, layout, registry, voc
 from wsss_core.cli.main import main
 from wsss_core.data.index import Index
-from wsss_core.methods import METHODS
 from wsss_core.report.tables import read_columns
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
-NETWORKS = {"rrm": "two_branch", "rrm_two_step": "deeplab", "aalr": "two_branch"}
+NETWORKS = {"rrm": "rrm", "rrm_two_step": "deeplab", "aalr": "aalr"}
 MASKS = "data/raw/scenes_tiny/SegmentationClass"
 SHOWN = ("train_00001", "train_00004")
 """The two of six training images that are spread over all."""
@@ -64,7 +63,7 @@ def test_models_load_without_pickle_and_say_what_they_are(joint_finished, index,
     section = "train_deeplab" if method == "rrm_two_step" else method
     assert content["params"]["batch"] == joint_finished.params[section]["batch"]
     with contextlib.chdir(joint_finished.folder):
-        model, _ = checkpoint.load(layout.MODELS / method)
+        model, _ = trained.load(layout.MODELS / method)
     assert all(torch.equal(tensor, content["state"][name]) for name, tensor in model.state_dict().items())
 
 
@@ -164,7 +163,7 @@ def test_the_page_is_one_file_that_loads_nothing(joint_finished, method, picture
     text = page(joint_finished, method)
     assert text.lstrip().lower().startswith("<!doctype html>")
     outside = re.findall(r"""(?:src|href)=["'](?!data:|#)([^"']*)["']""", text)
-    assert set(outside) <= {f"{name}.html" for name in ("report", *METHODS)}
+    assert set(outside) <= {f"{name}.html" for name in ("report", *registry.names("recipe"))}
     assert text.count("<img") == pictures
     for title in ("Step 1", "Step 2", "Labels that the network made for itself"):
         assert title in text
@@ -212,7 +211,7 @@ def test_labels_may_come_from_pamr(joint_finished, joint, index):
 def test_running_centres_are_part_of_the_model_which_then_predicts(joint, variant):
     changes = {"label_reassign": {"variant": variant, "bank_momentum": 0.9, "ramp": {"start": 0.0, "length": 0.0}}}
     joint.set(aalr=changes).run_with("train_joint", "--method", "aalr").run_with("predict", "--method", "aalr")
-    model, _ = checkpoint.load(joint.folder / "models/aalr")
+    model, _ = trained.load(joint.folder / "models/aalr")
     lengths = model.centres.norm(dim=1)
     assert lengths[voc.BACKGROUND] == 0  # each image has its own
     assert lengths[1:].any()

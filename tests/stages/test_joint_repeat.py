@@ -5,11 +5,10 @@ import shutil
 import pytest
 from workspace import Killed, killer, run_graph
 
-from wsss_core import artifacts
-from wsss_core.methods import METHODS
+from wsss_core import artifacts, registry
 from wsss_core.training import loop
 
-every_method = pytest.mark.parametrize("method", METHODS)
+every_method = pytest.mark.parametrize("method", registry.names("recipe"))
 
 
 @every_method

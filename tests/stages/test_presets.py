@@ -13,9 +13,8 @@ from drawn_sets import NUM_TRAIN, NUM_VAL, draw_coco, draw_saliency, draw_voc
 from u2net_files import export, trained
 from workspace import ROOT, Workspace, graph_of, preset_params, steps_of
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
-from wsss_core.methods import METHODS
 from wsss_core.models import saliency_inference, u2net
 from wsss_core.models.backbones import build_backbone
 from wsss_core.models.resnet38d import ResNet38d
@@ -116,7 +115,7 @@ def test_the_default_graph_runs_from_its_own_data_set_to_its_figures(finished: W
 
 
 @pytest.mark.graphs
-@pytest.mark.parametrize("graph", [*METHODS, "full_supervision"])
+@pytest.mark.parametrize("graph", [*registry.names("recipe"), "full_supervision"])
 def test_every_other_graph_runs_after_it(finished: Workspace, graph: str):
     run(finished, graph_of(graph))
     times = [json.loads(path.read_text()) for path in (finished.folder / layout.TIMES).glob("*.json")]

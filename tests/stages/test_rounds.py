@@ -13,7 +13,7 @@ from workspace import Workspace, run_graph
 from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 from wsss_core.report import tables
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
 AUX_LABELS = layout.METHOD_LABELS / "auxsegnet"
 AUX_SALIENCY = layout.PREDICTED_SALIENCY / "auxsegnet"
@@ -56,9 +56,9 @@ def describe(folder: Path) -> None:
 def test_each_round_keeps_its_network_and_the_last_one_stands_for_the_method(joint_finished, method, rounds):
     folder = joint_finished.folder / layout.MODELS / method
     assert sorted(path.name for path in folder.iterdir()) == [f"round_{number}" for number in rounds]
-    last = checkpoint.load(folder / f"round_{rounds[-1]}")[0].state_dict()
-    assert all(torch.equal(value, last[name]) for name, value in checkpoint.load(folder)[0].state_dict().items())
-    first = checkpoint.load(folder / "round_1")[0].state_dict()
+    last = trained.load(folder / f"round_{rounds[-1]}")[0].state_dict()
+    assert all(torch.equal(value, last[name]) for name, value in trained.load(folder)[0].state_dict().items())
+    first = trained.load(folder / "round_1")[0].state_dict()
     assert first.keys() != last.keys() or any(not torch.equal(value, last[name]) for name, value in first.items())
 
 
@@ -66,7 +66,7 @@ def test_round_two_of_auxsegnet_goes_on_from_round_one(joint):
     joint.set(auxsegnet={"optimizer": {"lr": 1e-12, "weight_decay": 0.0}})
     joint.run_with("train_joint", "--method", "auxsegnet", "--round", "2")
     first, second = (
-        checkpoint.load(joint.folder / layout.MODELS / f"auxsegnet/round_{number}")[0] for number in (1, 2)
+        trained.load(joint.folder / layout.MODELS / f"auxsegnet/round_{number}")[0] for number in (1, 2)
     )
     for (name, before), after in zip(first.named_parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=0, atol=1e-9, msg=name)

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import import_graph
 import pytest
-from ruamel.yaml import YAML
-from stage_deps import GRAPHS, stages_of
-from workspace import LABEL_STAGES, STAGES
+from workspace import LABEL_STAGES, ROOT, STAGES
 
-from wsss_core import layout
-from wsss_core.methods import METHODS
+from wsss_core import graphs, layout, registry
 
 TRUTH = Path("wsss_core/cli/truth.py")
-ALLOWED = {"evaluate", "report", "train_deeplab", "truth"}
-"""train_deeplab for full supervision, on its flag --masks alone; `truth` for the digest on which these depend."""
+ALLOWED = {"evaluate", "report", "train_deeplab"}
+"""train_deeplab for full supervision, on its flag --masks alone."""
 
 
 def stage_file(stage: str) -> Path:
@@ -28,12 +25,11 @@ def test_only_these_stages_can_open_masks():
     assert able <= ALLOWED
 
 
-@pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("graph", graphs.files(ROOT), ids=lambda path: path.parent.name)
 def test_only_they_depend_on_the_digest_of_the_masks(graph):
-    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
-    for name, stage in stages_of({"stages": stages}).items():
+    for name, stage in graphs.stages(graph).items():
         opens = bool(re.search(r"stages\.(evaluate|report)\b|--masks", stage["cmd"]))
-        assert (layout.TRUTH.as_posix() in stage["deps"]) == opens, f"{graph}: {name}"
+        assert (layout.TRUTH.as_posix() in stage.get("deps", ())) == opens, f"{graph}: {name}"
 
 
 OF_METHODS = {"pseudo_labels", "first_labels", "update_saliency", "update_labels", "affinity_maps"}
@@ -44,9 +40,9 @@ def test_no_label_making_stage_knows_the_module_of_masks(stage):
     assert Path("wsss_core/data/masks.py") not in import_graph.reachable(stage_file(stage))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", registry.names("recipe"))
 def test_no_method_knows_the_module_of_masks(method):
-    known = import_graph.reachable(Path(f"wsss_core/methods/{method}.py")) | import_graph.reachable(
+    known = import_graph.reachable(Path(f"wsss_core/methods/{method}/recipe.py")) | import_graph.reachable(
         stage_file("train_joint")
     )
     assert Path("wsss_core/methods/recipe.py") in known

@@ -1,4 +1,4 @@
-"""The stage `weights`: digests of the weights files that the parameters name, by section."""
+"""The stage `digests`: of the weights files that the parameters name, by section."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ def digests(workspace) -> dict[str, dict]:
 
 
 def test_words_are_no_files(workspace):
-    workspace.set(backbone={"weights": "imagenet"}, saliency={"method": "u2net", "weights": "auto"}).run("weights")
+    workspace.set(backbone={"weights": "imagenet"}, saliency={"method": "u2net", "weights": "auto"}).run("digests")
     assert set(digests(workspace)) == {
         "train_cam", "train_affinity", "train_deeplab", "rrm", "aalr", "ssnet", "auxsegnet", "saliency",
     }  # fmt: skip
@@ -33,7 +33,7 @@ def test_each_section_names_its_own_files(workspace):
         aalr={"backbone": {"weights": "own.pth"}},
         ssnet={"second": {"backbone": {"weights": "own.pth"}}, "saliency_set": {"images": None, "masks": None}},
         saliency={"weights": "net.onnx"},
-    ).run("weights")
+    ).run("digests")
     found = {section: sorted(files) for section, files in digests(workspace).items()}
     assert found.pop("aalr") == ["own.pth"]
     assert found.pop("ssnet") == ["own.pth", "shared.pth"]
@@ -43,10 +43,10 @@ def test_each_section_names_its_own_files(workspace):
 
 def test_other_bytes_give_another_digest_of_what_names_them_alone(workspace):
     (workspace.folder / "net.onnx").write_bytes(b"one")
-    workspace.set(saliency={"weights": "net.onnx"}).run("weights")
+    workspace.set(saliency={"weights": "net.onnx"}).run("digests")
     before = digests(workspace)
     (workspace.folder / "net.onnx").write_bytes(b"two")
-    after = digests(workspace.run("weights"))
+    after = digests(workspace.run("digests"))
     assert {section for section in after if after[section] != before[section]} == {"saliency"}
 
 
@@ -58,12 +58,12 @@ def test_a_folder_of_maps_is_known_by_the_names_and_bytes_of_all_in_it(workspace
     found, a, b = [], folder / "a.png", folder / "b.png"
     for change in (lambda: None, lambda: a.write_bytes(b"two"), lambda: a.rename(b), lambda: a.touch()):
         change()
-        found.append(digests(workspace.run("weights"))["saliency"]["maps"])
+        found.append(digests(workspace.run("digests"))["saliency"]["maps"])
     assert len(set(found)) == 4
 
 
 def test_a_missing_file_is_left_to_the_stage_that_needs_it(workspace):
-    workspace.set(backbone={"weights": "later.pth"}).run("weights")
+    workspace.set(backbone={"weights": "later.pth"}).run("digests")
     assert digests(workspace)["train_cam"] == {"later.pth": None}
 
 
@@ -74,5 +74,5 @@ def test_every_stage_that_depends_on_the_shared_backbone_depends_on_the_bytes_of
     stages = YAML(typ="safe").load((ROOT / graph).read_text(encoding="utf-8"))["stages"]
     for name, stage in stages.items():
         stage = stage.get("do", stage)
-        if "backbone" in stage["params"] and name not in ("report", "weights"):
+        if "backbone" in stage.get("params", ()) and name != "report":
             assert any(dep.startswith(f"{layout.WEIGHTS}/") for dep in stage["deps"]), f"{graph}: {name}"

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from wsss_core.artifacts import ArtifactError
-from wsss_core.training import checkpoint
+from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.training import checkpoint, trained
 from wsss_core.training.checkpoint import Description
 
 BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
@@ -24,7 +25,7 @@ def description(**changes) -> Description:
 
 def saved(folder, **changes) -> torch.nn.Module:
     torch.manual_seed(0)
-    model = checkpoint.build(description(**changes))
+    model = checkpoint.build(description(**changes), CamNetwork)
     checkpoint.save(folder, model, description(**changes))
     return model
 
@@ -32,7 +33,7 @@ def saved(folder, **changes) -> torch.nn.Module:
 @pytest.mark.parametrize("name", ["cam", "cam/model.pt"])
 def test_a_network_comes_back_with_its_weights_and_description(tmp_path, name):
     model = saved(tmp_path / "cam")
-    loaded, told = checkpoint.load(tmp_path / name)
+    loaded, told = trained.load(tmp_path / name)
     assert told == description()
     assert not loaded.training
     assert loaded.state_dict().keys() == model.state_dict().keys()
@@ -49,10 +50,10 @@ def test_a_checkpoint_holds_no_code_and_lies_alone(tmp_path):
 
 
 def test_loading_needs_no_pretrained_weights(tmp_path):
-    model = checkpoint.build(description())
+    model = checkpoint.build(description(), CamNetwork)
     elsewhere = description(backbone={**BACKBONE, "weights": "nowhere/weights.pth"})
     checkpoint.save(tmp_path, model, elsewhere)
-    assert checkpoint.load(tmp_path)[1].backbone["weights"] == "nowhere/weights.pth"
+    assert trained.load(tmp_path)[1].backbone["weights"] == "nowhere/weights.pth"
 
 
 def test_the_same_weights_give_the_same_bytes(tmp_path):
@@ -63,7 +64,7 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
 
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(ArtifactError, match=r"model\.pt is missing; run the stage"):
-        checkpoint.load(tmp_path / "models" / "cam")
+        trained.load(tmp_path / "models" / "cam")
 
 
 def write_foreign(path, kind: str) -> None:
@@ -83,7 +84,7 @@ def test_a_file_that_is_no_model_of_ours_is_named_in_our_own_words(tmp_path, kin
     file.parent.mkdir(parents=True)
     write_foreign(file, kind)
     with pytest.raises(ArtifactError) as caught:
-        checkpoint.load(file)
+        trained.load(file)
     assert str(caught.value) == (
         f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
         f" anew{command}"
@@ -98,7 +99,7 @@ def test_a_flipped_byte_anywhere_is_refused_or_changes_no_weight(tmp_path):
     for place in np.linspace(0, len(whole) - 1, 60).astype(int):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 85]) + whole[place + 1 :])
         try:
-            loaded = checkpoint.load(file)[0].state_dict()
+            loaded = trained.load(file)[0].state_dict()
         except ArtifactError:
             refused += 1
         else:
@@ -109,12 +110,12 @@ def test_a_flipped_byte_anywhere_is_refused_or_changes_no_weight(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["fc8.weight", "running_var"])
 def test_weights_and_statistics_that_are_not_finite_are_refused(tmp_path, name, value):
-    model = checkpoint.build(description())
+    model = checkpoint.build(description(), CamNetwork)
     found = next(key for key in model.state_dict() if key.endswith(name))
     model.state_dict()[found].flatten()[0] = value
     checkpoint.save(tmp_path, model, description())
     with pytest.raises(ArtifactError, match=rf"weights that are not finite \(1 tensors, {found} first\)"):
-        checkpoint.load(tmp_path)
+        trained.load(tmp_path)
 
 
 def test_a_description_that_was_changed_is_refused(tmp_path):
@@ -122,7 +123,7 @@ def test_a_description_that_was_changed_is_refused(tmp_path):
     content = torch.load(tmp_path / "model.pt", weights_only=True)
     torch.save({**content, "classes": ["dog", "cat"]}, tmp_path / "model.pt")
     with pytest.raises(ArtifactError, match="no model of this project, or damaged"):
-        checkpoint.load(tmp_path)
+        trained.load(tmp_path)
 
 
 def test_a_model_of_an_earlier_version_is_told_from_a_foreign_one(tmp_path):
@@ -131,7 +132,7 @@ def test_a_model_of_an_earlier_version_is_told_from_a_foreign_one(tmp_path):
     del content["digest"]
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(ArtifactError, match=r"of an earlier version .* no digest of its weights; make it anew"):
-        checkpoint.load(tmp_path)
+        trained.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +147,14 @@ def test_a_damaged_model_names_who_makes_it(tmp_path, monkeypatch, folder, remed
     (tmp_path / "models" / folder).mkdir(parents=True)
     (tmp_path / "models" / folder / "model.pt").write_bytes(b"")
     with pytest.raises(ArtifactError, match=f"make it anew .`chmod -R u.w models/{folder} && dvc repro {remedy}`"):
-        checkpoint.load(Path("models") / folder)
+        trained.load(Path("models") / folder)
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
-    model = checkpoint.build(description(classes=("cat", "dog", "cow")))
+    model = checkpoint.build(description(classes=("cat", "dog", "cow")), CamNetwork)
     checkpoint.save(tmp_path, model, description())
     with pytest.raises(ArtifactError, match="no model of this project") as caught:
-        checkpoint.load(tmp_path)
+        trained.load(tmp_path)
     assert "fc8.weight" in str(caught.value.__cause__)
 
 

@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from wsss_core import artifacts
+from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
 from wsss_core.training import network_inference
 
@@ -42,7 +43,7 @@ def run(tmp_path: Path, index: Index, *, precision: str = "32-true", pixels: int
 
     network_inference.run(
         list(SIZES), results, write, index=index, fabric=Fabric(accelerator="cpu", devices=1, precision=precision),
-        stage="s", code=("wsss_core.voc",), out=tmp_path / "out", suffix=".txt", params={},
+        stage="s", code=Code("wsss_core.voc"), out=tmp_path / "out", suffix=".txt", params={},
         inputs=[tmp_path / "index.json"],
     )  # fmt: skip
     return seen

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from wsss_core.training.objectives import affinity, classification, pool_majority, segmentation
+from wsss_core.methods.affinitynet.objective import affinity, pool_majority
+from wsss_core.methods.cam.objective import classification
+from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.voc import IGNORE_INDEX
 
 

@@ -13,11 +13,12 @@ import pytest
 from per_image_work import write_name, write_name_but_of_bad
 
 from wsss_core import artifacts, layout
+from wsss_core.code_digest import Code
 from wsss_core.training import per_image
 from wsss_core.training.provenance import Provenance
 
 IDS = ("a", "sub/b c.d", "é", "bad", "e")
-CODE = ["wsss_core.artifacts"]
+CODE = Code("wsss_core.artifacts")
 SIZES = {"a": (3, 1), "sub/b c.d": (1, 5), "é": (1, 1), "bad": (1, 2), "e": (2, 2)}
 
 

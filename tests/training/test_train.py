@@ -9,11 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts, code_digest
+from wsss_core import artifacts
+from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
-from wsss_core.training import checkpoint, loop, objectives, provenance, train
+from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.methods.cam.objective import classification
+from wsss_core.training import checkpoint, loop, provenance, train, trained
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import DivergedError, Terms
 from wsss_core.training.optim import two_phase_schedule
@@ -64,15 +67,15 @@ def description(**changes) -> Description:
     return Description(**values | changes)
 
 
-def fit(index: Index, out: Path, *, losses=objectives.classification, seed=0, **changes) -> dict[str, torch.Tensor]:
+def fit(index: Index, out: Path, *, losses=classification, seed=0, **changes) -> dict[str, torch.Tensor]:
     """Train two epochs of two steps; returns the weights."""
     settings = {
         "batch": 2, "epochs": 2.0, "optimizer": OPTIMIZER, "seed": seed, "inputs": [Path(index.root) / "index.json"],
-        "code": ["wsss_core.training.objectives"], "out": out, "history": out.parent / f"{out.name}.tsv",
+        "code": Code("wsss_core.methods.cam.objective"), "out": out, "history": out.parent / f"{out.name}.tsv",
     }  # fmt: skip
     samples = TrainingSet(index, index.ids("train"), augmentation(**AUGMENT), seed=seed)
-    train.train(description(), samples, losses, **settings | changes)
-    return checkpoint.load(out)[0].state_dict()
+    train.train(description(), CamNetwork, samples, losses, **settings | changes)
+    return trained.load(out)[0].state_dict()
 
 
 def equal(first: dict, second: dict) -> bool:
@@ -83,7 +86,7 @@ def killed_at(step: int):
     def losses(model, batch, progress):
         if round(progress * STEPS) == step:
             raise KeyboardInterrupt
-        return objectives.classification(model, batch, progress)
+        return classification(model, batch, progress)
 
     return losses
 
@@ -91,7 +94,7 @@ def killed_at(step: int):
 def counting(seen: list):
     def losses(model, batch, progress):
         seen.append(round(progress * STEPS))
-        return objectives.classification(model, batch, progress)
+        return classification(model, batch, progress)
 
     return losses
 
@@ -103,7 +106,7 @@ def test_a_stage_leaves_its_model_and_its_history_and_nothing_else(tmp_path, ind
     table = (tmp_path / "models/cam.tsv").read_text().splitlines()
     assert table[0] == "step\tlr\ttags"
     assert len(table) == 1 + STEPS
-    assert checkpoint.load(tmp_path / "models/cam")[1] == description()
+    assert trained.load(tmp_path / "models/cam")[1] == description()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path, index):
@@ -128,10 +131,8 @@ def test_a_killed_training_ends_with_the_weights_of_one_never_stopped(tmp_path, 
 def test_a_killed_training_starts_anew_when_its_code_changed(tmp_path, index, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fit(index, tmp_path / "models/cam", losses=killed_at(2))
-    digests, seen = code_digest.digests, []
-    monkeypatch.setattr(
-        code_digest, "digests", lambda *modules: {**digests(*modules), "wsss_core/losses/classification.py": "other"}
-    )
+    digests, seen = Code.digests, []
+    monkeypatch.setattr(Code, "digests", lambda code: {**digests(code), "wsss_core/losses/classification.py": "other"})
     fit(index, tmp_path / "models/cam", losses=counting(seen))
     assert seen[0] == 0
 
@@ -139,7 +140,7 @@ def test_a_killed_training_starts_anew_when_its_code_changed(tmp_path, index, mo
 def test_what_made_a_model_is_recorded_with_the_digests_of_its_figures(tmp_path, index):
     fit(index, Path("models/cam"), history=Path("reports/history/cam.tsv"))
     record = artifacts.read_json(Path("reports/provenance/models/cam.json"))
-    assert {"wsss_core/losses/classification.py", "wsss_core/models/cam_network.py"} < set(record["code"]["files"])
+    assert {"wsss_core/losses/classification.py", "wsss_core/methods/cam/objective.py"} < set(record["code"]["files"])
     assert set(record["files"]) == {"reports/history/cam.tsv", "reports/times/cam.json"}
     provenance.check(Path("reports/history/cam.tsv"))
     with Path("reports/history/cam.tsv").open("a") as file:
@@ -165,7 +166,7 @@ def test_a_diverged_training_publishes_nothing_and_keeps_the_older_model(tmp_pat
     before = (out / "model.pt").read_bytes()
 
     def broken(model, batch, progress):
-        terms = objectives.classification(model, batch, progress)
+        terms = classification(model, batch, progress)
         return Terms({"tags": terms.losses["tags"] * float("nan")})
 
     with pytest.raises(DivergedError, match=r"loss tags is not finite at step 1, images [abcd], [abcd];"):
@@ -179,7 +180,7 @@ def test_a_full_disk_at_the_end_names_the_file_and_the_training_goes_on_from_its
         (folder,) = (tmp_path / "resume").glob("*/*/files")
         file = artifacts.temporary_path(folder / "model.pt")
         file.symlink_to("/dev/full") if not file.is_symlink() else None
-        return objectives.classification(model, batch, progress)
+        return classification(model, batch, progress)
 
     whole, seen = fit(index, tmp_path / "whole/cam"), []
     with pytest.raises(OSError, match="No space left on device") as caught:
@@ -193,7 +194,7 @@ def test_a_full_disk_at_the_end_names_the_file_and_the_training_goes_on_from_its
 def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
     trained = fit(index, tmp_path / "models/cam", epochs=0.5)
     torch.manual_seed(5)
-    fresh = checkpoint.build(description())
+    fresh = checkpoint.build(description(), CamNetwork)
     head = copy.deepcopy(fresh.fc8)
     train.start_of("cam", tmp_path / "models/cam").initialise(fresh)
     names = [name for name in trained if name.startswith("backbone.")]
@@ -205,7 +206,7 @@ def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
 def test_a_network_can_take_the_classifier_of_another_too(tmp_path, index):
     trained = fit(index, tmp_path / "models/cam", epochs=0.5)
     torch.manual_seed(5)
-    fresh = checkpoint.build(description())
+    fresh = checkpoint.build(description(), CamNetwork)
     start = train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "fc8"))
     start.initialise(fresh)
     assert start.inputs == (tmp_path / "models/cam/model.pt",)
@@ -255,7 +256,7 @@ def test_pictures_of_labels_can_be_made_in_every_precision(tmp_path, index, monk
 
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
-    other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}))
+    other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}), CamNetwork)
     with pytest.raises(ValueError, match=r"models/cam \(cam, resnet10t, 2 classes\) does not fit this stage's network"):
         train.start_of("cam", tmp_path / "models/cam").initialise(other)
 
@@ -274,5 +275,5 @@ def test_a_network_of_another_kind_is_refused_as_a_start(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
     with pytest.raises(ValueError, match="does not fit this stage's network"):
         train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "head")).initialise(
-            checkpoint.build(description())
+            checkpoint.build(description(), CamNetwork)
         )

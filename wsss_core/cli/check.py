@@ -7,7 +7,8 @@ import click
 
 from wsss_core import layout
 from wsss_core.cli.dvc_run import linked_outputs
-from wsss_core.cli.stage import PATH, ensure_scenes, source_of, telling_errors
+from wsss_core.cli.stage import PATH, source_of, telling_errors
+from wsss_core.data import scenes
 from wsss_core.data.check import check_dataset
 from wsss_core.data.problems import Problem
 from wsss_core.params import Params, load_params
@@ -22,7 +23,8 @@ def check(params_file: Path) -> None:
     """Check params.yaml, the files and the data set it names; exit code 1 if something is wrong."""
     params = load_params(params_file)
     click.echo(f"{params_file}: parameters are valid")
-    ensure_scenes(params)
+    if params.dataset.format == "scenes":
+        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
     report = check_dataset(source_of(params), prepared=layout.INDEX, workers=environment.workers())
     own = (*_linked_outputs(), *_unknown_backbones(params), *_missing_weights(params))
     report = replace(report, problems=(*own, *report.problems))

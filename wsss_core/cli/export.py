@@ -25,10 +25,10 @@ def export(model: Path, out: Path) -> None:
     """
     import torch
 
-    from wsss_core.training import checkpoint
+    from wsss_core.training import checkpoint, trained
 
     _refuse_to_replace(out, checkpoint.file_of(model))
-    network, description = checkpoint.load_segmenter(model)
+    network, description = trained.load_segmenter(model)
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:

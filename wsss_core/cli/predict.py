@@ -75,10 +75,10 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     import torch  # the other commands start without it
     from tqdm import tqdm
 
-    from wsss_core.models.inference import segment
-    from wsss_core.training import checkpoint, distribution
+    from wsss_core.inference.segmentation import segment
+    from wsss_core.training import distribution, trained
 
-    network, description = checkpoint.load_segmenter(model)
+    network, description = trained.load_segmenter(model)
     fabric = distribution.launch()
     network.to(fabric.device)
     _write_legend(out / LEGEND, ("background", *description.classes))  # first: it tells whose the label maps are

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import click
 
-from wsss_core import layout
+from wsss_core import layout, registry
 from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.cli.truth import open_truth
 from wsss_core.data.saliency_maps import SaliencyMaps
-from wsss_core.ops.saliency import PATENT_NOTES
+from wsss_core.ops.saliency.detection import patent_note
 from wsss_core.params import Params, load_params, validate
 from wsss_core.sections import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
 from wsss_core.training import environment
-
-DETECTORS = ("rbd", "mr", "mbd_plus", "mean")
 
 
 @click.command()
@@ -24,7 +22,7 @@ DETECTORS = ("rbd", "mr", "mbd_plus", "mean")
     "--detector",
     "methods",
     multiple=True,
-    type=click.Choice((*DETECTORS, *SALIENCY_NETWORKS)),
+    type=click.Choice((*registry.detectors(), *SALIENCY_NETWORKS)),
     help="A detector or a network to run and score too; may be repeated.",
 )
 @click.option("--weights", help="Of the network, as `saliency.weights`, which it replaces.")
@@ -50,8 +48,9 @@ def saliency(
     if not folders and not methods:
         raise click.UsageError("name folders of maps, or detectors with --detector")
     for method in methods:
-        if method in PATENT_NOTES and not acknowledge_patents:
-            raise click.UsageError(f"{PATENT_NOTES[method]}; add --acknowledge-patents to run {method}")
+        note = patent_note(method) if method in registry.detectors() else None
+        if note and not acknowledge_patents:
+            raise click.UsageError(f"{note}; add --acknowledge-patents to run {method}")
     params = load_params(params_file)
     networks = {method: _network(params, method, weights) for method in methods if method in SALIENCY_NETWORKS}
     index = open_index(params)

@@ -6,6 +6,8 @@ import errno
 import functools
 import logging
 import signal
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +17,6 @@ import click
 
 from wsss_core import artifacts, interruption, layout, manifests, shortage, worker
 from wsss_core.cli import dvc_run
-from wsss_core.data import scenes
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
 from wsss_core.params import Params, ParamsError, load_params
@@ -119,16 +120,16 @@ def source_of(params: Params) -> Source:
     return Source(**dataset.model_dump(exclude={"scenes", "root"}), root=Path(dataset.root))
 
 
-def ensure_scenes(params: Params) -> None:
-    """Make the generated images that are not there, if `params` ask for any."""
-    if params.dataset.format == "scenes":
-        scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
+def draw_scenes(params: Params) -> None:
+    """Have `prepare` draw the generated pictures that were cleaned away, or that this copy never had, if any."""
+    if params.dataset.format == "scenes" and not Path(params.dataset.root).exists():
+        subprocess.run([sys.executable, "-m", "stages.prepare", "--pictures"], check=True)
 
 
 def open_index(params: Params) -> Index:
     """The index that `prepare` wrote. Generated images that were cleaned away are made again."""
     index = Index.open(layout.INDEX)
-    ensure_scenes(params)
+    draw_scenes(params)
     return index
 
 

@@ -69,6 +69,15 @@ def mask_folder(source: Source) -> Path:
     return source.root / (source.masks or _FOLDERS[source.format])
 
 
+def mask_files(source: Source) -> list[Path]:
+    """Every file that may hold a mask, of whatever image, ascending; none where there are none."""
+    folder = label_image_folder(source)
+    if folder is not None:
+        return sorted(path for paths in list_images(folder).files.values() for path in paths) if folder.is_dir() else []
+    names = (source.train, source.val) if source.masks is None else (source.masks,)
+    return [path for name in names if name and (path := source.root / name).is_file()]
+
+
 def label_image_folder(source: Source) -> Path | None:
     """As `mask_folder`; None where the masks are outlines in JSON files."""
     in_json = source.format == "coco" if source.masks is None else source.masks.lower().endswith(".json")

@@ -1,10 +1,9 @@
-"""What every single-stage and joint method gives to `stages.train_joint`: one module, one function `recipe`."""
+"""What the part `recipe` of every single-stage and joint method gives to `stages.train_joint`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 
 from wsss_core import supervision
@@ -24,7 +23,6 @@ class Recipe:
     Attributes:
         section: how it trains: its own of params.yaml, or a part of that.
         settings: of params.yaml what the training depends on beside `section`; {} where that is all.
-        network: its kind in `models.build.NETWORKS`.
         options: keyword arguments of the network.
         losses: what the loop minimises.
         start: where the weights come from.
@@ -37,7 +35,6 @@ class Recipe:
     """
 
     section: Training
-    network: str
     options: dict
     losses: Losses
     start: Start
@@ -48,13 +45,3 @@ class Recipe:
     samples: Callable[[Index], Samples] | None = None
     inputs: tuple[Path, ...] = ()
     supervised_by: str = supervision.TAGS
-
-
-def recipe_of(method: str) -> Callable[..., Recipe]:
-    """The function `recipe` of a method's module: recipe(params), of a method in rounds recipe(params, number)."""
-    return import_module(module_of_method(method)).recipe
-
-
-def module_of_method(method: str) -> str:
-    """The module that holds a method."""
-    return f"wsss_core.methods.{method}"

@@ -41,7 +41,6 @@ def recipe(p: TwoBranch, losses: Losses, *, label: LabelBatch, **options) -> Rec
     )
     return Recipe(
         section=p,
-        network="two_branch",
         options={
             "dropout": p.dropout, "head_channels": p.head_channels, "atrous_rate": p.atrous_rate, **options,
         },

@@ -35,6 +35,10 @@ class TagClassifier(nn.Module):
         """(B, F, h, w) features to (B, C) logits."""
         return self.fc8(self.dropout(features).mean(dim=(2, 3), keepdim=True)).flatten(1)
 
+    def cams(self, images: torch.Tensor) -> torch.Tensor:
+        """Class maps before ReLU and normalisation: (B, C, h, w); their spatial mean is `logits` in eval mode."""
+        return self.fc8(self.backbone.forward_features(images))
+
     def class_maps(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F, h, w) features, without dropout, to (B, C, h, w) >= 0 without a gradient: CAMs for use in training."""
         return F.relu(F.conv2d(features.detach(), self.fc8.weight.detach()))

@@ -7,10 +7,11 @@ from torch import nn
 
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import LargeFov, scaled_rate
+from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
 
 
-class TwoBranchNetwork(TagClassifier):
+class TwoBranchNetwork(TagClassifier, Segmenter):
     """The CAM network's classifier beside a segmentation head, on the same features.
 
     The segmentation head is LargeFOV: two atrous 3x3 convolutions with biases.

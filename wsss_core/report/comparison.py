@@ -12,7 +12,7 @@ from wsss_core import layout
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.supervision import MEANING, TAGS
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
 NONE = "-"
 """What a cell shows where the method has no such figure."""
@@ -131,7 +131,7 @@ def in_blocks(lines: Sequence[Line]) -> list[Line]:
 
 def _line(method: Method, params: Params, figures: Figures) -> Line:
     val, bound = figures.figure(method.name, "miou"), figures.figure(tables.UPPER_BOUND, "miou")
-    network, _ = checkpoint.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
+    network, _ = trained.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
         title="AffinityNet + DeepLab" if method.name == "deeplab" else tables.title(method.name),
         labels=figures.figure(method.labels, "miou"),

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.data.pool import map_in_order
-from wsss_core.ops import saliency
+from wsss_core.ops.saliency.detection import detect
 from wsss_core.ops.saliency.evaluation import SaliencyScores
 from wsss_core.report.evaluation import add_saliency
 
@@ -49,4 +49,4 @@ def _one(image_id: str, *, read: Read, truth: Masks) -> SaliencyScores:
 
 
 def _detected(image_id: str, *, index: Index, method: str) -> np.ndarray:
-    return saliency.detect(index.image(image_id), method=method)
+    return detect(index.image(image_id), method=method)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter
 from torch import nn
 
 from wsss_core import artifacts, layout
-from wsss_core.models.build import SEGMENTING, build_network, module_of_network
+from wsss_core.models.build import build_network
 from wsss_core.models.weights import FOREIGN
 from wsss_core.training import state_file
 
 FILE = "model.pt"
+
+Make = type[nn.Module]
+
+FORMAT = 2
+"""Of the content. 1, which bore no number, called networks by other names: see `_names_of_now`."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Description:
 
     Attributes:
         method: who trained it (`cam`, `affinity`, `deeplab`, `full_supervision`, ...).
-        network: its kind in `models.build.NETWORKS`.
+        network: the method whose network it is (`cam`, `affinitynet`, `deeplab`, `rrm`, ...).
         classes: names of the classes; id i+1 is classes[i].
         backbone: keyword arguments of `build_backbone`.
         options: keyword arguments of the network.
@@ -39,24 +45,18 @@ class Description:
     options: dict
     params: dict
 
-    @property
-    def code(self) -> str:
-        """The module of the network, which `build` imports by name."""
-        return module_of_network(self.network)
-
-    @property
-    def finds_saliency(self) -> bool:
-        """Whether the network makes saliency maps: SSNet's do, AuxSegNet's where that task was not left out."""
-        return self.network == "ssnet" or bool(self.options.get("saliency"))
-
 
 _DESCRIPTION = TypeAdapter(Description)
 
 
-def build(description: Description) -> nn.Module:
-    """The network as it starts: pretrained backbone where one is named, new layers at random."""
+def build(description: Description, network: Make) -> Any:
+    """The network as it starts: pretrained backbone where one is named, new layers at random.
+
+    Args:
+        network: its class.
+    """
     return build_network(
-        description.network,
+        network,
         num_classes=len(description.classes),
         backbone=description.backbone,
         options=description.options,
@@ -65,39 +65,65 @@ def build(description: Description) -> nn.Module:
 
 def save(folder: Path, model: nn.Module, description: Description) -> None:
     """Write `folder`/model.pt; loads with `torch.load(weights_only=True)`."""
-    content = {**asdict(description), "classes": list(description.classes), "state": model.state_dict()}
+    content = {
+        "format": FORMAT, **asdict(description), "classes": list(description.classes), "state": model.state_dict()
+    }  # fmt: skip
     state_file.save(folder / FILE, content)
 
 
-def load(path: Path) -> tuple[Any, Description]:
+def load(path: Path, network: Make | Callable[[Description], Make]) -> tuple[Any, Description]:
     """The trained network in eval mode, on the CPU, and its description.
 
     Args:
         path: a model.pt, the folder that holds one, or of a method in rounds the folder of these: the last counts.
+        network: its class, or what finds that for a description.
 
     Raises:
         ArtifactError: there is none, or it is no checkpoint of ours.
     """
     file = file_of(path)
+    state, description = read(path)
+    with _expecting_ours(file):
+        model = _built(file, description, network)
+        model.load_state_dict(state)
+    return model.eval(), description
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], Description]:
+    """The weights of a trained network by name, and its description; `path` and errors as for `load`."""
+    file = file_of(path)
     with artifacts.reading(file), _expecting_ours(file):
         content = state_file.load(file)
+        _require_known(file, content.pop("format", 1))
         state = content.pop("state")
-        description = _DESCRIPTION.validate_python(content)
-    with _expecting_ours(file):
-        model = _built(file, description)
-        model.load_state_dict(state)
-    if broken := [name for name, values in state.items() if not values.isfinite().all()]:
+        description = _names_of_now(_DESCRIPTION.validate_python(content))
+        broken = [name for name, values in state.items() if not values.isfinite().all()]
+    if broken:
         raise artifacts.ArtifactError(
             f"{file} has weights that are not finite ({len(broken)} tensors, {broken[0]} first); train it anew with a"
             f" lower optimizer.lr{_command(file, layout.made_by(file))}"
         )
-    return model.eval(), description
+    return state, description
 
 
-def _built(file: Path, description: Description) -> nn.Module:
+def _require_known(file: Path, number: object) -> None:
+    if not isinstance(number, int) or number > FORMAT:
+        raise artifacts.ArtifactError(
+            f"{file} is of a later version of this software (format {number}, known are 1 to {FORMAT}); update it"
+        )
+
+
+def _names_of_now(description: Description) -> Description:
+    """Networks bear the names of their methods; in files of format 1 some had names of their own."""
+    names = {"affinity": "affinitynet", "two_branch": description.method}
+    return replace(description, network=names.get(description.network, description.network))
+
+
+def _built(file: Path, description: Description, network: Make | Callable[[Description], Make]) -> Any:
     """The network without its weights."""
     try:
-        return build(replace(description, backbone={**description.backbone, "weights": "none"}))
+        make = network if isinstance(network, type) else network(description)
+        return build(replace(description, backbone={**description.backbone, "weights": "none"}), make)
     except ValueError as error:  # which says what is missing here: timm may not know the name, or not at this stride
         raise artifacts.ArtifactError(f"{file} holds a network that cannot be built here: {error}") from error
 
@@ -139,16 +165,3 @@ def _not_ours(file: Path) -> artifacts.ArtifactError:
 def _command(file: Path, command: str) -> str:
     """The command that makes a model, in brackets; nothing where no stage writes it."""
     return f" (`{command}`)" if layout.is_made(file) else ""
-
-
-def load_segmenter(path: Path) -> tuple[Any, Description]:
-    """As `load`, for a network that segments.
-
-    Raises:
-        ArtifactError: as `load`.
-        ValueError: the network makes class maps or affinities, not label maps.
-    """
-    network, description = load(path)
-    if description.network not in SEGMENTING:
-        raise ValueError(f"{path} is a {description.method} network, which does not segment; take models/deeplab")
-    return network, description

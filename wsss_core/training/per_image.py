@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from wsss_core import manifests, supervision
+from wsss_core.code_digest import Code
 from wsss_core.data.pool import map_in_order
 from wsss_core.training.finished import Finished
 from wsss_core.training.journal import Journal, content_digest, whole
@@ -34,7 +35,7 @@ def run(
     work: Work,
     *,
     stage: str,
-    code: Sequence[str],
+    code: Code,
     out: Path,
     suffix: str,
     params: object,
@@ -53,7 +54,7 @@ def run(
         work: called as work(ids, folder), with one id unless `batch_pixels` says more; `each` makes one of a function
             of one id. Must pickle when workers > 1.
         stage: shown in the progress bar and written to the manifest.
-        code: the modules that hold the work: the stage's, and each that it imports by name.
+        code: of the stage.
         out: the folder that appears when the last result is there. Until then results gather in a journal, and a
             killed run goes on from it as long as the ids, `params`, `inputs` and all that `Provenance` names stay
             what they were.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wsss_core import artifacts, code_digest, layout
+from wsss_core.code_digest import Code
 from wsss_core.training.journal import runs
 from wsss_core.training.ranks import ALONE, Processes
 
@@ -37,17 +38,17 @@ class Provenance:
     precision: str
 
     @classmethod
-    def of(cls, modules: Sequence[str], processes: Processes = ALONE) -> Provenance:
-        """What these modules make in these processes.
+    def of(cls, code: Code, processes: Processes = ALONE) -> Provenance:
+        """What a stage makes in these processes.
 
         Args:
-            modules: the stage's own, and each that is imported by name: networks, methods.
+            code: of the stage.
             processes: a launched Fabric, or one process on the CPU.
         """
         fabric: Any = processes if hasattr(processes, "strategy") else None
         return cls(
-            code=code_digest.digests(*modules),
-            packages=code_digest.packages(*modules),
+            code=code.digests(),
+            packages=code.packages(),
             device=fabric.device.type if fabric else "cpu",
             precision=fabric.strategy.precision.precision if fabric else "32-true",
         )

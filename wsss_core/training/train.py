@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import nn, optim
 
 from wsss_core import artifacts, layout, manifests, supervision
+from wsss_core.code_digest import Code
 from wsss_core.data.training_set import Samples, batches
 from wsss_core.models.weights import weights_files
 from wsss_core.training import checkpoint, distribution, environment
@@ -31,6 +32,7 @@ Schedule = Callable[..., optim.lr_scheduler.LRScheduler]
 
 def train(
     description: Description,
+    network: type[nn.Module],
     samples: Samples,
     losses: Losses,
     *,
@@ -39,7 +41,7 @@ def train(
     optimizer: dict,
     seed: int,
     inputs: list[Path],
-    code: Sequence[str],
+    code: Code,
     out: Path,
     history: Path,
     initialise: Callable[[nn.Module], None] = lambda model: None,
@@ -51,6 +53,7 @@ def train(
 
     Args:
         description: what to build; stored beside the weights.
+        network: the class of what is built.
         samples: the training stream.
         losses: what to minimise.
         batch: images a step, over all devices.
@@ -58,7 +61,7 @@ def train(
         optimizer: keyword arguments of `build_optimizer`, with `poly_power` and `warmup` of the usual schedule.
         seed: of initial weights, dropout and order.
         inputs: files and folders that the samples come from; a change of theirs starts anew.
-        code: the stage's module, and each that it imports by name but the network's.
+        code: of the stage.
         out, history: where the results go.
         initialise: fills the fresh network with other weights, for example a trained backbone.
         schedule: makes another learning-rate schedule than the usual polynomial one.
@@ -69,12 +72,12 @@ def train(
     if fabric.device.type == "cpu":
         keep_freed_memory()
     steps = max(1, round(epochs * len(samples) / batch))
-    model = checkpoint.build(description)
+    model = checkpoint.build(description, network)
     initialise(model)
     options = dict(optimizer)
     usual = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
     descent = build_optimizer(model, **options)
-    made = Provenance.of([*code, description.code], fabric)
+    made = Provenance.of(code, fabric)
     recipe = {**asdict(description), "seed": seed}
     key = {**recipe, "steps": steps, "made": made.key,
            "inputs": content_digest(*inputs, *weights_files(description.backbone["weights"]))}
@@ -143,10 +146,12 @@ def start_from(model: Path, *, parts: Sequence[str]) -> Start:
 
 
 def _copy(path: Path, parts: Sequence[str], model: nn.Module) -> None:
-    trained, description = checkpoint.load(path)
+    trained, description = checkpoint.read(path)
     try:
         for part in parts:
-            model.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
+            prefix = f"{part}." if part else ""
+            weights = {name.removeprefix(prefix): value for name, value in trained.items() if name.startswith(prefix)}
+            model.get_submodule(part).load_state_dict(weights)
     except (RuntimeError, AttributeError) as error:
         raise ValueError(
             f"{path} ({description.method}, {description.backbone['name']}, {len(description.classes)} classes) does"

@@ -22,7 +22,7 @@ def manifold_ranking(
 ) -> np.ndarray:
     """Rank superpixels against each side of the image, then against what that found salient.
 
-    See PATENT_NOTES. An object that touches a side suppresses itself in that side's factor.
+    See PATENT_NOTE. An object that touches a side suppresses itself in that side's factor.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -84,3 +84,7 @@ def ranking_matrix(
     ranking = inv(np.diag(weights.sum(axis=1)) - alpha * weights)
     np.fill_diagonal(ranking, 0)
     return ranking
+
+
+PATENT_NOTE = "a public port of manifold ranking (Yang et al., CVPR 2013) says that OMRON holds a patent on it"
+detect = manifold_ranking

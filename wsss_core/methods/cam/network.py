@@ -21,8 +21,7 @@ class CamNetwork(TagClassifier):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Classify (B, 3, H, W) normalised images."""
-        return {"logits": self.classify(self.backbone.forward_features(images))}          # (B, C)
+        return {"logits": self.classify(self.backbone.forward_features(images))}  # (B, C)
 
-    def cams(self, images: torch.Tensor) -> torch.Tensor:
-        """Class maps before ReLU and normalisation: (B, C, h, w); their spatial mean is `logits` in eval mode."""
-        return self.fc8(self.backbone.forward_features(images))
+
+NETWORK = CamNetwork

@@ -154,3 +154,6 @@ def optimise(background: np.ndarray, foreground: np.ndarray, weights: np.ndarray
 def _gaussian(distance: np.ndarray, sigma: float) -> np.ndarray:
     """exp(-d^2 / 2 sigma^2), cut to 0 beyond 3 sigma."""
     return np.where(distance > 3 * sigma, 0, np.exp(-(distance**2) / (2 * sigma**2)))
+
+
+detect = robust_background

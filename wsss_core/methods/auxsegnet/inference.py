@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from wsss_core.artifacts import Scores
+from wsss_core.inference.views import views
 from wsss_core.models.cross_task_affinity import propagate
-from wsss_core.models.inference import views
 from wsss_core.ops import cam, grids
 from wsss_core.ops.network_cells import at_pixels, class_maps_at_pixels
 
@@ -71,7 +71,7 @@ def affinities_of_peak(
     size = (image.shape[0], image.shape[1])
     (view,) = views([image], scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
     outputs = model(view)
-    maps = outputs["cam"][0].float()                                                           # (C, h, w)
+    maps = outputs["cam"][0].float()  # (C, h, w)
     chosen = tags[0] if tags else int(maps.flatten(1).amax(dim=1).argmax()) + 1
     peak = int(maps[chosen - 1].argmax())
     chosen_cell = torch.zeros_like(maps[0]).flatten()

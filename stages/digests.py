@@ -1,11 +1,15 @@
-"""What the files hold that the parameters name, of weights and of saliency maps: DVC compares their bytes through this,
-and not their paths."""
+"""What lies outside the graphs but decides what they make: code, weights, saliency maps and true masks.
+
+DVC compares the parameters that name files, and the commands that name code, but neither these files nor that code.
+This stage digests them at every run, and who depends on a digest that is still the same does not run.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core import artifacts, layout, manifests
-from wsss_core.cli.stage import command, ensure_scenes
+from wsss_core import artifacts, graphs, layout, manifests
+from wsss_core.cli.stage import command, draw_scenes, source_of
+from wsss_core.data.masks import mask_files
 from wsss_core.params import Params
 from wsss_core.sections import BackboneOverride
 
@@ -15,10 +19,15 @@ WORDS = ("none", "imagenet", "auto")
 
 @command
 def main(params: Params) -> None:
-    """Write a digest of each file and folder, in one small JSON for each section that names some."""
-    ensure_scenes(params)  # whose saliency set lies in a folder too
+    """Write a small file of digests for each command, for each section that names weights, and for the true masks."""
+    for code in graphs.commands(params.model_dump()):
+        lines = [f"{digest}  {file}\n" for file, digest in code.digests().items()]
+        artifacts.write_text(layout.CODE / graphs.name_of(code), "".join(lines))
+    draw_scenes(params)  # whose masks and saliency set lie in folders too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
+    masks = [(path.name, artifacts.file_digest(path)) for path in mask_files(source_of(params))]
+    artifacts.write_json(layout.TRUTH, {"files": len(masks), "digest": artifacts.digest_of(masks)})
 
 
 def _named(params: Params) -> dict[str, list[str]]:

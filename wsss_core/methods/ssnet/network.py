@@ -10,6 +10,7 @@ from torch import nn
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import AsppV2, scaled_rate
 from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated, initialise
+from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.three_taps import ThreeTaps
 from wsss_core.models.upsampling import Upsampling
 
@@ -17,7 +18,7 @@ RATES = (6, 12, 18, 24)
 """Of the second step's head, at stride 8."""
 
 
-class SSNet(nn.Module):
+class SSNet(Segmenter):
     """Segmentation at full resolution, and the sum of its salient classes as a saliency map.
 
     Args:
@@ -29,6 +30,8 @@ class SSNet(nn.Module):
 
     Zeng et al., ICCV 2019, as released.
     """
+
+    finds_saliency = True
 
     def __init__(
         self,
@@ -58,11 +61,11 @@ class SSNet(nn.Module):
         masks = logits.float().softmax(dim=1)
         weights = torch.ones_like(masks[:, :, :1, :1]) if self.aggregation is None else self.aggregation(taps[-1])
         return {
-            "seg": logits,                               # (B, C+1, H, W)
-            "saliency": aggregated(weights, masks),      # (B, 1, H, W) in [0, 1]
-            "background": masks[:, :1],                  # (B, 1, H, W) in [0, 1], H_0
-            "weights": weights,                          # (B, C+1, 1, 1) in (0, 1), v; 1 without aggregation
-            **further,                                   # of the head
+            "seg": logits,  # (B, C+1, H, W)
+            "saliency": aggregated(weights, masks),  # (B, 1, H, W) in [0, 1]
+            "background": masks[:, :1],  # (B, 1, H, W) in [0, 1], H_0
+            "weights": weights,  # (B, C+1, 1, 1) in (0, 1), v; 1 without aggregation
+            **further,  # of the head
         }
 
 
@@ -127,3 +130,6 @@ def _upsampling(channels: int, factor: int) -> nn.Module:
 def _cut(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:
     """Without what sticks out at the bottom and the right, where a side does not divide by the stride."""
     return maps[..., : size[0], : size[1]]
+
+
+NETWORK = SSNet

@@ -1,4 +1,4 @@
-"""What the stages of the AffinityNet pipeline minimise: a model and a batch -> terms of the loss."""
+"""What AffinityNet minimises."""
 
 from __future__ import annotations
 
@@ -6,15 +6,8 @@ import torch
 from torch import nn
 
 from wsss_core.losses.affinity import affinity_loss
-from wsss_core.losses.classification import tag_loss
-from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.ops.grids import stride_of
 from wsss_core.training.loop import Terms
-
-
-def classification(model: nn.Module, batch: dict, progress: float) -> Terms:
-    """Image tags, for the CAM network."""
-    return Terms({"tags": tag_loss(model(batch["image"])["logits"], batch["tags"])})
 
 
 def affinity(model: nn.Module, batch: dict, progress: float, *, radius: int) -> Terms:
@@ -22,11 +15,6 @@ def affinity(model: nn.Module, batch: dict, progress: float, *, radius: int) -> 
     features = model(batch["image"])["affinity_features"]
     labels = pool_majority(batch["labels"], features.shape[-2:])
     return Terms(affinity_loss(features, labels, radius=radius))
-
-
-def segmentation(model: nn.Module, batch: dict, progress: float) -> Terms:
-    """Label maps, for DeepLab."""
-    return Terms({"segmentation": segmentation_loss(model(batch["image"])["seg"], batch["labels"])})
 
 
 def pool_majority(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import build_head
+from wsss_core.models.segmenter import Segmenter
 
 
-class DeepLab(nn.Module):
+class DeepLab(Segmenter):
     """Segmentation logits from the deepest tap of a backbone.
 
     Args:
@@ -42,3 +42,6 @@ class DeepLab(nn.Module):
         """Segment (B, 3, H, W) normalised images."""
         (features,) = self.backbone.forward_taps(images, [len(self.backbone.taps_channels) - 1])
         return {"seg": self.head(features)}  # (B, C+1, h, w)
+
+
+NETWORK = DeepLab

@@ -42,7 +42,6 @@ def recipe(params: Params, number: int) -> Recipe:
     parts = ("backbone", "fc8") if turn.before == 0 else ("",)
     return Recipe(
         section=p,
-        network=NAME,
         options={
             "dropout": p.dropout,
             "head_channels": p.head_channels,

@@ -39,7 +39,6 @@ def recipe(params: Params, number: int) -> Recipe:
     saliency = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     return Recipe(
         section=step,
-        network=NAME,
         options={"step": number, "aggregation_grid": step.aggregation_grid, "atrous_rates": step.atrous_rates},
         losses=partial(
             first_losses if number == 1 else partial(second_losses, bootstrap=p.bootstrap),

@@ -25,8 +25,15 @@ class AffinityNet(nn.Module):
     serves; in ResNet38d all are stride 8 and nothing is resized.
     """
 
-    def __init__(self, backbone: Backbone, *, taps: Sequence[int], widths: Sequence[int],
-                 freeze_backbone: bool, num_classes: int = 0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        taps: Sequence[int],
+        widths: Sequence[int],
+        freeze_backbone: bool,
+        num_classes: int = 0,
+    ) -> None:
         super().__init__()
         backbone.freeze_beyond_taps()
         self.backbone = backbone.requires_grad_(False) if freeze_backbone else backbone
@@ -47,7 +54,7 @@ class AffinityNet(nn.Module):
         reduced = [F.elu(reduce(tap)) for reduce, tap in zip(reductions, taps, strict=True)]
         size = reduced[0].shape[-2:]
         aligned = torch.cat([at_pixels(maps, size) for maps in reduced], dim=1)
-        return {"affinity_features": F.elu(self.f9(aligned))}                              # (B, sum widths, h, w)
+        return {"affinity_features": F.elu(self.f9(aligned))}  # (B, sum widths, h, w)
 
 
 def _ascending(taps: Sequence[int], count: int, name: str) -> list[int]:
@@ -56,3 +63,6 @@ def _ascending(taps: Sequence[int], count: int, name: str) -> list[int]:
     if len(indices) != 3 or indices != sorted(set(indices)):
         raise ValueError(f"taps {list(taps)} must be three ascending indices into the {count} taps of {name}")
     return indices
+
+
+NETWORK = AffinityNet

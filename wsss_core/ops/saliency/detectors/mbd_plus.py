@@ -25,7 +25,7 @@ def minimum_barrier_plus(
 ) -> np.ndarray:
     """Salient is what no path from the border reaches without a change of colour.
 
-    See PATENT_NOTES.
+    See PATENT_NOTE.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -152,3 +152,7 @@ def _lab_levels(image: np.ndarray) -> np.ndarray:
     """(3, H, W) float: CIE Lab with each channel on 0..255, as 8-bit Lab images store it."""
     lab = rgb2lab(image)
     return np.stack([lab[..., 0] * 2.55, lab[..., 1] + 128, lab[..., 2] + 128])
+
+
+PATENT_NOTE = "a public port of MB+ (Zhang et al., ICCV 2015) says that a patent on it is pending"
+detect = minimum_barrier_plus

@@ -12,6 +12,7 @@ from torch import nn
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.models.heads import scaled_rate
+from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
 
 RATES = (6, 12, 18)
@@ -50,7 +51,7 @@ class TaskBranch(nn.Module):
         return self.logits(F.relu(self.third(hidden))), affinity
 
 
-class AuxSegNet(TagClassifier):
+class AuxSegNet(TagClassifier, Segmenter):
     """Image tags, salient objects and classes of pixels, the last two refined by an affinity that they share.
 
     Args:
@@ -89,26 +90,27 @@ class AuxSegNet(TagClassifier):
         self.saliency = branch(1) if saliency else None
         cross = affinity == "cross" and saliency
         self.cross = CrossTaskAffinity(renormalise=renormalise_rows) if cross else None
+        self.finds_saliency = saliency
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Classify, find salient objects in and segment (B, 3, H, W) normalised images; n = h w cells.
 
         Keys of a head or an affinity that the network does not have are absent.
         """
-        features = self.backbone.forward_features(images)                                      # (B, F, h, w)
+        features = self.backbone.forward_features(images)  # (B, F, h, w)
         first, own = self.segmentation(features)
         outputs = {
-            "logits": self.classify(features),                                         # (B, C)
-            "cam": self.class_maps(features),                                          # (B, C, h, w), no gradient
-            "seg": first,                                                              # (B, C+1, h, w)
+            "logits": self.classify(features),  # (B, C)
+            "cam": self.class_maps(features),  # (B, C, h, w), no gradient
+            "seg": first,  # (B, C+1, h, w)
         }
         salient_first, salient_own = self.saliency(features) if self.saliency is not None else (None, None)
         if salient_first is not None:
-            outputs["saliency_logits"] = salient_first                                 # (B, 1, h, w)
+            outputs["saliency_logits"] = salient_first  # (B, 1, h, w)
         if own is not None:
             outputs |= self._refined(first, own, salient_first, salient_own)
         if salient_first is not None:
-            outputs["saliency"] = outputs["saliency_logits"].float().sigmoid()         # (B, 1, h, w) in [0, 1]
+            outputs["saliency"] = outputs["saliency_logits"].float().sigmoid()  # (B, 1, h, w) in [0, 1]
         return outputs
 
     def _refined(
@@ -121,18 +123,18 @@ class AuxSegNet(TagClassifier):
         """The predictions of both tasks after their affinity, under the plain names, and before it, `..._first`."""
         shared = own if self.cross is None or salient_own is None else self.cross(own, salient_own)
         outputs = {
-            "affinity": shared,                                                        # (B, n, n)
-            "seg_affinity": own,                                                       # (B, n, n)
-            "seg_first": first,                                                        # (B, C+1, h, w)
-            "seg": propagate(shared, first),                                           # (B, C+1, h, w)
+            "affinity": shared,  # (B, n, n)
+            "seg_affinity": own,  # (B, n, n)
+            "seg_first": first,  # (B, C+1, h, w)
+            "seg": propagate(shared, first),  # (B, C+1, h, w)
         }
         if salient_first is None or salient_own is None:
             return outputs
         theirs = salient_own if self.cross is None else shared
         return outputs | {
-            "saliency_affinity": salient_own,                                          # (B, n, n)
-            "saliency_first": salient_first,                                           # (B, 1, h, w), logits
-            "saliency_logits": propagate(theirs, salient_first),                       # (B, 1, h, w)
+            "saliency_affinity": salient_own,  # (B, n, n)
+            "saliency_first": salient_first,  # (B, 1, h, w), logits
+            "saliency_logits": propagate(theirs, salient_first),  # (B, 1, h, w)
         }
 
 
@@ -144,3 +146,6 @@ def _convolution(in_channels: int, out_channels: int, *, rate: int | None) -> nn
         layer = nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate)
     nn.init.xavier_uniform_(layer.weight)
     return layer
+
+
+NETWORK = AuxSegNet

@@ -1,0 +1,43 @@
+"""What the graphs say: which commands their dvc.yaml files run, and so which code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from wsss_core import layout
+from wsss_core.code_digest import Code
+
+
+def files(root: Path = Path()) -> list[Path]:
+    """The dvc.yaml of the default pipeline and of every graph in pipelines/, as far as they lie below `root`."""
+    return [*root.glob(layout.GRAPH.name), *sorted((root / layout.GRAPHS).glob("*/dvc.yaml"))]
+
+
+def stages(file: Path) -> dict[str, dict]:
+    """The stages of a graph by name; of those that are written once for many items, what is written."""
+    content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
+
+
+def commands(values: Mapping) -> list[Code]:
+    """The code of every command of the graphs in the working folder, once each; `values` of params.yaml."""
+    found = (code_of(stage["cmd"], values) for file in files() for stage in stages(file).values())
+    return list(dict.fromkeys(found))
+
+
+def code_of(cmd: str, values: Mapping) -> Code:
+    """What a command runs: its module, the method that it names, and the detector that `values` choose."""
+    module, method = re.search(r"-m (\S+)", cmd), re.search(r"--method (\S+)", cmd)
+    if module is None:
+        raise ValueError(f"{cmd!r} runs no module (`python -m stages.NAME`), so that its code is not known")
+    return Code(module[1], method=method[1] if method else None, detector=values["saliency"]["method"])
+
+
+def name_of(code: Code) -> Path:
+    """Of the file of its digests: STAGE, or STAGE/METHOD."""
+    stage = Path(code.module.removeprefix("stages."))
+    return stage / code.method if code.method else stage

@@ -1,0 +1,1 @@
+"""AuxSegNet (Xu et al., ICCV 2021; docs/auxsegnet.md)."""

@@ -1,0 +1,1 @@
+"""SSNet (Zeng et al., ICCV 2019; docs/ssnet.md)."""

@@ -1,0 +1,26 @@
+"""Weight-free saliency detectors behind one call: `detect(image, method="rbd")`."""
+
+import numpy as np
+
+from wsss_core import registry
+
+
+def detect(image: np.ndarray, *, method: str) -> np.ndarray:
+    """How salient each pixel is, by one of the detectors that need no trained weights.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        method: one of `registry.detectors()`. Those with a patent note are for users who accepted it.
+
+    Returns:
+        (H, W) float32 in [0, 1]; all zero where nothing stands out (one colour, or too few pixels).
+
+    Raises:
+        ValueError: the method is unknown, or the image is not (H, W, 3) uint8.
+    """
+    return registry.detector(method).detect(image)
+
+
+def patent_note(method: str) -> str | None:
+    """Why a detector needs `acknowledge_patents: true` in the parameters; None where it does not."""
+    return getattr(registry.detector(method), "PATENT_NOTE", None)

@@ -1,0 +1,75 @@
+"""Methods and saliency detectors by name: where their file lies is all that registers them.
+
+A folder of `wsss_core/methods` is a method. What it has lies in modules of fixed names, its parts. All are imported
+when somebody asks for them. These are the only imports by name in the project, and `code_digest` follows them, so that
+a stage depends on what it asks for and on nothing beside.
+
+    network.py    NETWORK: the class of its network
+    recipe.py     recipe(params[, number]) -> Recipe: how `stages.train_joint` trains it
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+FOLDER = Path(__file__).parent / "methods"
+DETECTORS = Path(__file__).parent / "ops" / "saliency" / "detectors"
+FINAL = "deeplab"
+"""The method of what bears no folder's name: a DeepLab on a method's labels (`rrm_two_step`) or on true masks."""
+
+
+def names(part: str) -> tuple[str, ...]:
+    """The methods that have a part, ascending."""
+    return tuple(sorted(path.parent.name for path in FOLDER.glob(f"*/{part}.py")))
+
+
+def folder_of(name: str) -> str:
+    """The method to which the model, the labels or the predictions of this name belong."""
+    return name if (FOLDER / name).is_dir() else FINAL
+
+
+def module_of(method: str, part: str) -> str:
+    """The module of a part.
+
+    Raises:
+        ValueError: no method of this name has it.
+    """
+    if method not in names(part):
+        raise ValueError(f"no method {method!r} has a {part}; known are {', '.join(names(part))}")
+    return f"wsss_core.methods.{method}.{part}"
+
+
+def part(method: str, name: str) -> ModuleType:
+    """A part of a method, imported now; `name` is written out where this is called, for `code_digest` to read.
+
+    Raises:
+        ValueError: as `module_of`.
+    """
+    return import_module(module_of(method, name))
+
+
+def detectors() -> tuple[str, ...]:
+    """The weight-free saliency detectors, ascending."""
+    return tuple(sorted(path.stem for path in DETECTORS.glob("[!_]*.py")))
+
+
+def module_of_detector(name: str) -> str:
+    """The module of a detector.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in detectors():
+        raise ValueError(f"saliency method {name!r} is unknown; take one of {', '.join(detectors())}")
+    return f"wsss_core.ops.saliency.detectors.{name}"
+
+
+def detector(name: str) -> ModuleType:
+    """A detector, imported now, for SciPy and scikit-image are nothing for networks' maps.
+
+    Raises:
+        ValueError: as `module_of_detector`.
+    """
+    return import_module(module_of_detector(name))

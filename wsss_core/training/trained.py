@@ -1,0 +1,36 @@
+"""Trained networks by their model file alone: which network it holds is looked up among the methods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from wsss_core import registry
+from wsss_core.models.segmenter import Segmenter
+from wsss_core.training import checkpoint
+from wsss_core.training.checkpoint import Description
+
+
+def network_of(description: Description) -> type[nn.Module]:
+    """The class of a network. Raises ValueError: no method here has such a network."""
+    return registry.part(description.network, "network").NETWORK
+
+
+def load(path: Path) -> tuple[Any, Description]:
+    """As `checkpoint.load`, for a network of any method."""
+    return checkpoint.load(path, network_of)
+
+
+def load_segmenter(path: Path) -> tuple[Any, Description]:
+    """As `load`, for a network that segments.
+
+    Raises:
+        ArtifactError: as `load`.
+        ValueError: the network makes class maps or affinities, not label maps.
+    """
+    network, description = load(path)
+    if not isinstance(network, Segmenter):
+        raise ValueError(f"{path} is a {description.method} network, which does not segment; take models/deeplab")
+    return network, description
