@@ -37,7 +37,7 @@ def code_of(cmd: str, values: Mapping) -> Code:
     return Code(module[1], method=method[1] if method else None, detector=values["saliency"]["method"])
 
 
-def name_of(code: Code) -> Path:
-    """Of the file of its digests: STAGE, or STAGE/METHOD."""
-    stage = Path(code.module.removeprefix("stages."))
-    return stage / code.method if code.method else stage
+def name_of(code: Code) -> str:
+    """Of the file of its digests: STAGE, or STAGE-METHOD."""
+    stage = code.module.removeprefix("stages.")
+    return f"{stage}-{code.method}" if code.method else stage
