@@ -7,34 +7,30 @@ from wsss_core.cli.report_page import write_page
 from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.data.index import Index
 from wsss_core.params import Params
-from wsss_core.report import contents, figures, strips
-from wsss_core.report.contents import Contents
+from wsss_core.report import figures, strips
 from wsss_core.report.strips import Strip
 
+DEFAULT = "affinitynet"
+"""The method of the default graph."""
 PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 
 
 @command
 @click.option(
     "--method",
-    type=click.Choice((*registry.names("recipe"), "full_supervision")),
-    help="Write this graph's page instead.",
+    type=click.Choice(registry.names("page")),
+    default=DEFAULT,
+    show_default=True,
+    help="Write the page of this method's graph.",
 )
-def main(params: Params, method: str | None) -> None:
+def main(params: Params, method: str) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
-    index, shown = open_index(params), _contents(params, method)
+    index, shown = open_index(params), registry.part(method, "page").page(params)
     for folder, stage in shown.needed.items():
         require_whole(folder, stage=stage)
     _, drawn = write_page(params, index, shown)
-    if method is None:
+    if method == DEFAULT:
         _write_picture(index, drawn)
-
-
-def _contents(params: Params, method: str | None) -> Contents:
-    if method in registry.names("recipe"):
-        rounds = getattr(getattr(params, method), "rounds", ())
-        return contents.of_method(method, num_rounds=len(rounds))
-    return contents.of_pipeline(*([method] if method else []))
 
 
 def _write_picture(index: Index, drawn: list[Strip]) -> None:

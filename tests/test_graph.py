@@ -15,8 +15,8 @@ VALUES = {"saliency": {"method": "rbd"}}
 
 LAYERS = [
     ("stages", "wsss_core.cli"),
-    ("wsss_core.report",),
     ("wsss_core.methods",),
+    ("wsss_core.report",),
     ("wsss_core.training",),
     ("wsss_core.inference",),
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data"),

@@ -4,7 +4,7 @@ A file's digest is that of its syntax tree without docstrings: what cannot chang
 that describe) changes no digest. It does not depend on the machine, nor on the folder in which the sources lie.
 
 The same digest is in DVC's dependencies (`stages.code` writes it), in the key of unfinished work and in the record of
-what made an artifact. Nobody lists modules: imports are followed wherever they stand, and so are the two lookups of
+what made an artifact. Nobody lists modules: imports are followed wherever they stand, and so are the lookups of
 `registry`, by the method or the detector that the stage's command names.
 """
 
@@ -78,16 +78,19 @@ class Code:
 
     def _looked_up(self, path: Path) -> set[Path]:
         """What a file asks the registry for."""
-        modules = set()
-        for lookup, part in _lookups(path):
-            chosen = self.method if lookup == "part" else self.detector
-            if chosen is None:
-                raise ValueError(f"{self.module} needs a method or a detector, for {path} looks one up by its name")
-            if lookup == "part":
-                modules.add(registry.module_of(registry.folder_of(chosen), part))
-            elif chosen in registry.detectors():
-                modules.add(registry.module_of_detector(chosen))
-        return {file for file in map(path_of, modules) if file is not None}
+        modules = {self._module(path, lookup, part) for lookup, part in _lookups(path)}
+        return {file for module in modules if module and (file := path_of(module))}
+
+    def _module(self, path: Path, lookup: str, part: str) -> str | None:
+        """The module that a lookup finds; None where it finds nothing that is this stage's."""
+        if lookup == "titles":
+            return registry.module_of(self.method, part) if self.method in registry.names(part) else None
+        chosen = self.method if lookup == "part" else self.detector
+        if chosen is None:
+            raise ValueError(f"{self.module} needs a method or a detector, for {path} looks one up by its name")
+        if lookup == "part":
+            return registry.module_of(registry.owner(chosen, part), part)
+        return registry.module_of_detector(chosen) if chosen in registry.detectors() else None
 
 
 def of_stage(file: str, *, method: str | None = None, detector: str | None = None) -> Code:
@@ -152,21 +155,22 @@ def _imports(path: Path) -> frozenset[str]:
 
 @cache
 def _lookups(path: Path) -> tuple[tuple[str, str], ...]:
-    """Calls of `registry.part(..., NAME)` and `registry.detector(...)` in a file: the function, and the part's name."""
-    calls = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call)]
-    found = []
-    for call in calls:
-        function = call.func
-        if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
-            continue
-        if (function.value.id, function.attr) == ("registry", "detector"):
-            found.append(("detector", ""))
-        elif (function.value.id, function.attr) == ("registry", "part"):
-            name = call.args[1] if len(call.args) == 2 else None
-            if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-                raise ValueError(f"{path}:{call.lineno} asks for a part that is not written out; write its name there")
-            found.append(("part", name.value))
-    return tuple(found)
+    """Calls of `registry.part(..., NAME)`, `registry.titles()` and `registry.detector(...)`: function, part's name."""
+    return tuple(found for node in ast.walk(_tree(path)) if (found := _lookup(node, path)))
+
+
+def _lookup(node: ast.AST, path: Path) -> tuple[str, str] | None:
+    function = node.func if isinstance(node, ast.Call) else None
+    if not (isinstance(node, ast.Call) and isinstance(function, ast.Attribute)):
+        return None
+    if not (isinstance(function.value, ast.Name) and function.value.id == "registry"):
+        return None
+    if function.attr != "part":
+        return (function.attr, function.attr) if function.attr in ("titles", "detector") else None
+    name = node.args[1] if len(node.args) == 2 else None
+    if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+        raise ValueError(f"{path}:{node.lineno} asks for a part that is not written out; write its name there")
+    return ("part", name.value)
 
 
 @cache

@@ -48,7 +48,7 @@ def graph_of(method: str) -> Path:
 
 def _of_graphs() -> tuple[str, ...]:
     """The methods that have a graph of their own in pipelines/."""
-    return (*registry.names("recipe"), "full_supervision")
+    return registry.names("page")
 
 
 def _method_of(name: str) -> str:

@@ -6,6 +6,8 @@ a stage depends on what it asks for and on nothing beside.
 
     network.py    NETWORK: the class of its network
     recipe.py     recipe(params[, number]) -> Recipe: how `stages.train_joint` trains it
+    titles.py     TITLES: what tables call its figures
+    page.py       page(params) -> Contents: its page of the report; compared(params): its lines in `wsss compare`
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ def names(part: str) -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in FOLDER.glob(f"*/{part}.py")))
 
 
-def folder_of(name: str) -> str:
-    """The method to which the model, the labels or the predictions of this name belong."""
-    return name if (FOLDER / name).is_dir() else FINAL
+def owner(name: str, part: str) -> str:
+    """The method whose part serves the model, the labels or the predictions of this name."""
+    return name if name in names(part) else FINAL
 
 
 def module_of(method: str, part: str) -> str:
@@ -48,6 +50,12 @@ def part(method: str, name: str) -> ModuleType:
         ValueError: as `module_of`.
     """
     return import_module(module_of(method, name))
+
+
+def titles() -> dict[str, str]:
+    """What tables call the figures of all methods. A stage depends on those of its own alone: it shows no others."""
+    modules = [import_module(module_of(method, "titles")) for method in names("titles")]
+    return {name: title for module in modules for name, title in module.TITLES.items()}
 
 
 def detectors() -> tuple[str, ...]:

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from workspace import tiny_params
 
 from wsss_core import artifacts, layout, registry
+from wsss_core.params import validate
 from wsss_core.report import contents, tables
+
+
+def page_of(method: str) -> contents.Contents:
+    return registry.part(method, "page").page(validate(tiny_params(), source="tiny"))
+
 
 STAGES = ["infer_cam", "cam_crf", "affinity_labels", "random_walk", "fuse", "refine_crf"]
 
@@ -31,7 +38,7 @@ def test_full_supervision_stands_beside_the_pipeline():
 
 
 def test_the_page_of_rrm_shows_its_second_step_too():
-    shown = contents.of_method("rrm", num_rounds=1)
+    shown = page_of("rrm")
     assert shown.page == "rrm"
     assert list(shown.rows) == ["rrm", "rrm_pseudo_labels", "rrm_two_step"]
     assert shown.trainings == shown.networks == {"rrm": "RRM", "rrm_two_step": "RRM, two steps"}
@@ -41,7 +48,7 @@ def test_the_page_of_rrm_shows_its_second_step_too():
 
 
 def test_the_page_of_aalr_shows_one_network():
-    shown = contents.of_method("aalr", num_rounds=1)
+    shown = page_of("aalr")
     assert (shown.page, list(shown.rows)) == ("aalr", ["aalr"])
     assert shown.trainings == shown.networks == {"aalr": "AA&LR"}
     assert list(shown.needed) == [layout.SNAPSHOTS / "aalr"]
@@ -51,7 +58,7 @@ def test_the_page_of_aalr_shows_one_network():
 
 @pytest.mark.parametrize("name", registry.names("recipe"))
 def test_every_row_and_network_of_a_method_has_a_title_and_none_is_the_pipelines(name):
-    shown = contents.of_method(name, num_rounds=2)
+    shown = page_of(name)
     assert all(tables.title(row) != row for row in (*shown.rows, *shown.networks, *shown.trainings))
     assert not set(shown.rows) & tables.PIPELINE.keys()
     assert set(shown.rows) >= shown.goals.keys() | set(shown.goals.values())
@@ -71,7 +78,7 @@ def keep(folder, *ids):
 
 
 def test_training_images_of_a_method_are_shown_at_its_moments_then_with_its_labels(inside):
-    shown = contents.of_method("rrm", num_rounds=1)
+    shown = page_of("rrm")
     for moment in ("step_2", "step_1"):
         keep(shown.snapshots / moment, "a")
     titles = [column.title for column in contents.training_columns(shown, oracle_threshold=None)]
@@ -79,6 +86,6 @@ def test_training_images_of_a_method_are_shown_at_its_moments_then_with_its_labe
 
 
 def test_of_a_method_only_images_with_snapshots_can_be_shown(inside):
-    shown = contents.of_method("aalr", num_rounds=1)
+    shown = page_of("aalr")
     keep(shown.snapshots / "step_1", "c", "a")
     assert contents.training_ids(shown, ("a", "b", "c", "d")) == ["a", "c"]

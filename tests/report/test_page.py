@@ -4,15 +4,21 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from workspace import tiny_params
 
-from wsss_core import layout
+from wsss_core import layout, registry
 from wsss_core.artifacts import ArtifactError
+from wsss_core.params import validate
 from wsss_core.report import contents, page, strips
 from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Column
 
 VOID = {"img", "meta", "br"}
 PIPELINE = contents.of_pipeline()
+
+
+def page_of(method: str) -> contents.Contents:
+    return registry.part(method, "page").page(validate(tiny_params(), source="tiny"))
 
 
 class Balance(HTMLParser):
@@ -216,7 +222,7 @@ def test_the_page_of_a_method_shows_its_own_figures_and_none_of_the_pipeline(rep
         "rrm": {"miou": 0.125, "split": "val"},
         "aalr": {"miou": 0.8, "split": "val"},
     }
-    page_of_rrm = contents.of_method("rrm", num_rounds=1)
+    page_of_rrm = page_of("rrm")
     text = report(val={"b": (1,)}, masked=["a", "b"], metrics=metrics, shown=page_of_rrm).text()
     assert "RRM val 12.5" in text
     assert "energy" in text
@@ -237,7 +243,7 @@ def moments_without_masks(tmp_path):
 @pytest.mark.usefixtures("moments_without_masks")
 @pytest.mark.parametrize("name", ["rrm", "aalr"])
 def test_the_page_of_a_method_renders_without_any_artifact_of_the_pipeline(report, name):
-    shown = report(shown=contents.of_method(name, num_rounds=1))
+    shown = report(shown=page_of(name))
     assert "No metrics have been written" in shown.text()
     assert "Labels that the network made for itself" not in shown.text()
     assert [image["alt"] for image in shown.images] == ["Photograph of a"]
@@ -246,13 +252,13 @@ def test_the_page_of_a_method_renders_without_any_artifact_of_the_pipeline(repor
 @pytest.mark.usefixtures("moments_without_masks")
 @pytest.mark.parametrize(("name", "counted"), [("rrm", True), ("aalr", False)])
 def test_pixels_are_counted_where_the_graph_keeps_label_maps(report, name, counted):
-    text = report(shown=contents.of_method(name, num_rounds=1)).text()
+    text = report(shown=page_of(name)).text()
     assert ("Pixels of the training labels" in text) == counted
 
 
 def test_moments_that_were_never_scored_are_asked_for(report):
     with pytest.raises(ArtifactError, match=r"aalr_labels\.csv is missing; "):
-        report(shown=contents.of_method("aalr", num_rounds=1))
+        report(shown=page_of("aalr"))
 
 
 def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):

@@ -16,7 +16,6 @@ from wsss_core.report import contents, page, strips, tables
 from wsss_core.report.contents import Contents
 from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
-from wsss_core.supervision import SALIENCY_NETWORKS
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +51,13 @@ def write_page(
         },
         settings=_settings(params),
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
-        notes=_notes(params, index, shown),
+        notes=_notes(index, shown),
         rows=shown.rows,
         trainings=shown.trainings,
         moments=shown.moments,
         saliency=shown.saliency,
         subject=shown.subject,
+        unfolded=shown.unfolded,
         comparison=comparison,
     )
     artifacts.write_text(page_file, page.render(index, truth, results))
@@ -79,13 +79,8 @@ def _settings(params: Params) -> dict[str, str]:
     return {"Backbone": built, "Seed": str(params.seed)}
 
 
-def _notes(params: Params, index: Index, shown: Contents) -> list[str]:
-    notes = []
-    if shown.page == "ssnet" and params.ssnet.saliency_set.images is None:
-        method = params.saliency.method
-        kind = "network" if method in SALIENCY_NETWORKS else "detector"
-        source = "a folder" if method == "folder" else f"the {kind} {method}"
-        notes.append(f"SSNet learnt saliency from maps of {source} instead of masks: no reproduction of the paper.")
+def _notes(index: Index, shown: Contents) -> list[str]:
+    notes = [*shown.notes]
     if tables.BASELINE in shown.rows and not strips.finished(layout.SALIENCY):
         notes.append(f"{layout.SALIENCY} holds no finished output, so saliency is not shown.")
     missing = [title for name, title in shown.networks.items() if not strips.finished(layout.PREDICTIONS / name)]

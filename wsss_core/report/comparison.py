@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss_core import layout
+from wsss_core import layout, registry
 from wsss_core.params import Params
 from wsss_core.report import tables
+from wsss_core.report.contents import Compared
 from wsss_core.supervision import MEANING, TAGS
 from wsss_core.training import trained
 
@@ -18,44 +19,10 @@ NONE = "-"
 """What a cell shows where the method has no such figure."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """Where a method's figures lie.
-
-    Attributes:
-        name: of its model, predictions and metrics.
-        labels: metrics file of the pseudo-labels of the training split that its network learns; None where it keeps
-            none: RRM and AA&LR make theirs anew at every step.
-        saliency: metrics file of saliency maps that it makes; None without.
-        trainings: histories of all trainings from photographs to network.
-    """
-
-    name: str
-    labels: str | None
-    saliency: str | None
-    trainings: tuple[str, ...]
-
-
-def methods(params: Params) -> list[Method]:
-    """All of them, the upper bound last."""
-    rounds = len(params.auxsegnet.rounds)
-    aux = tuple(layout.round_name("auxsegnet", number) for number in range(1, rounds + 1))
-    rrm, aalr = params.rrm.schedule == "cls", params.aalr.schedule == "cls"
-    deeplab = params.train_deeplab.init == "cam"
-    return [
-        Method("deeplab", "pseudo_labels", "saliency", ("train_cam", "train_affinity", "deeplab")),
-        Method("rrm", None, None, (*_cam(rrm), "rrm")),
-        Method("rrm_two_step", "rrm_pseudo_labels", None, (*_cam(rrm or deeplab), "rrm", "rrm_two_step")),
-        Method("aalr", None, None, (*_cam(aalr), "aalr")),
-        Method("ssnet", "ssnet_pseudo_labels", "ssnet_saliency", ("ssnet_round_1", "ssnet_round_2")),
-        Method("auxsegnet", f"auxsegnet_rounds/round_{rounds - 1}", "auxsegnet_saliency", ("train_cam", *aux)),
-        Method(tables.UPPER_BOUND, None, None, (*_cam(deeplab), tables.UPPER_BOUND)),
-    ]
-
-
-def _cam(used: bool) -> tuple[str, ...]:
-    """The training that others begin with, where one of a method's does."""
-    return ("train_cam",) if used else ()
+def methods(params: Params) -> list[Compared]:
+    """A line for each, in the order of their years, the upper bound last."""
+    pages = [registry.part(name, "page") for name in registry.names("page")]
+    return [line for page in sorted(pages, key=lambda page: page.YEAR) for line in page.compared(params)]
 
 
 @dataclass(frozen=True)
@@ -129,11 +96,11 @@ def in_blocks(lines: Sequence[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: list(MEANING).index(line.supervision))
 
 
-def _line(method: Method, params: Params, figures: Figures) -> Line:
+def _line(method: Compared, params: Params, figures: Figures) -> Line:
     val, bound = figures.figure(method.name, "miou"), figures.figure(tables.UPPER_BOUND, "miou")
     network, _ = trained.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
-        title="AffinityNet + DeepLab" if method.name == "deeplab" else tables.title(method.name),
+        title=method.title or tables.title(method.name),
         labels=figures.figure(method.labels, "miou"),
         val=val,
         share=val / bound if val is not None and bound else None,

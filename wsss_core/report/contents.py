@@ -10,9 +10,6 @@ from wsss_core import layout
 from wsss_core.report import strips, tables
 from wsss_core.report.strips import Column
 
-TWO_STEPS = ("rrm",)
-"""Methods whose graph trains a second network on the first one's labels."""
-
 
 @dataclass(frozen=True)
 class Contents:
@@ -31,6 +28,8 @@ class Contents:
         saliency: metrics file of the saliency maps that the page is about; empty without.
         subject: what the page's title names; empty on the pipeline's.
         goals: a row -> the row that it should score above; the page says where it does not.
+        unfolded: rows whose confusion matrix is open; the others' are folded away.
+        notes: sentences that the reader must know.
     """
 
     page: str
@@ -45,11 +44,38 @@ class Contents:
     saliency: str = ""
     subject: str = ""
     goals: Mapping[str, str] = field(default_factory=dict)
+    unfolded: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def moments(self) -> Path | None:
         """The CSV of how good the snapshots are."""
         return layout.PLOTS / f"{self.page}_labels.csv" if self.snapshots else None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Where the figures of one line of the table of all methods lie.
+
+    Attributes:
+        name: of its model, predictions and metrics.
+        labels: metrics file of the pseudo-labels of the training split that its network learns; None where it keeps
+            none: RRM and AA&LR make theirs anew at every step.
+        saliency: metrics file of saliency maps that it makes; None without.
+        trainings: histories of all trainings from photographs to network.
+        title: what the table calls it, where not as everywhere.
+    """
+
+    name: str
+    labels: str | None
+    saliency: str | None
+    trainings: tuple[str, ...]
+    title: str = ""
+
+
+def with_cam(used: bool, *trainings: str) -> tuple[str, ...]:
+    """The trainings, behind that of the CAM network where they begin with it."""
+    return (*(["train_cam"] if used else []), *trainings)
 
 
 def of_pipeline(*methods: str) -> Contents:
@@ -76,80 +102,8 @@ def of_pipeline(*methods: str) -> Contents:
         },
         networks={"deeplab": tables.title("deeplab"), **further},
         goals={"pseudo_labels": tables.ROW_TO_BEAT},
+        unfolded=("pseudo_labels", "deeplab"),
     )
-
-
-def of_method(name: str, *, num_rounds: int) -> Contents:
-    """The page of a method; `num_rounds` is AuxSegNet's."""
-    if name == "ssnet":
-        return of_ssnet()
-    return of_auxsegnet(num_rounds) if name == "auxsegnet" else of_two_branch(name)
-
-
-def of_two_branch(name: str) -> Contents:
-    """The page of RRM or AA&LR: one network that makes its own labels, and RRM's second step."""
-    pseudo, second = layout.METHOD_LABELS / name, f"{name}_two_step"
-    graph = layout.graph_of(name)
-    networks = [name, second] if name in TWO_STEPS else [name]
-    titles = {network: tables.title(network) for network in networks}
-    return Contents(
-        page=name,
-        subject=tables.title(name),
-        rows=(name, f"{name}_pseudo_labels", second) if name in TWO_STEPS else (name,),
-        trainings=titles,
-        needed=dict.fromkeys([layout.SNAPSHOTS / name, *([pseudo] if name in TWO_STEPS else [])], graph),
-        counted={"pseudo-labels": pseudo} if name in TWO_STEPS else {},
-        networks=titles,
-        snapshots=layout.SNAPSHOTS / name,
-        goals={second: name} if name in TWO_STEPS else {},
-    )
-
-
-def of_ssnet() -> Contents:
-    """The page of SSNet: two networks, the labels between them, and the last one's saliency maps."""
-    pseudo, maps = layout.METHOD_LABELS / "ssnet", layout.PREDICTED_SALIENCY / "ssnet" / "val"
-    titles = {network: tables.title(network) for network in ("ssnet_round_1", "ssnet")}
-    return Contents(
-        page="ssnet",
-        rows=("ssnet_round_1", "ssnet_pseudo_labels", "ssnet"),
-        trainings={"ssnet_round_1": titles["ssnet_round_1"], "ssnet_round_2": titles["ssnet"]},
-        needed=dict.fromkeys([pseudo, maps], layout.graph_of("ssnet")),
-        counted={"pseudo-labels": pseudo},
-        networks=titles,
-        train=[Column("Pseudo-labels", "labels", strips.labels_in(pseudo))],
-        val=strips.saliency_columns(maps),
-        saliency="ssnet_saliency",
-        subject=titles["ssnet"],
-        goals={"ssnet": "ssnet_round_1"},
-    )
-
-
-def of_auxsegnet(num_rounds: int) -> Contents:
-    """The page of AuxSegNet: labels and saliency maps of each round, and the affinities of a pixel."""
-    name, graph = "auxsegnet", layout.graph_of("auxsegnet")
-    labels = [layout.round_folder(layout.METHOD_LABELS / name, number) for number in range(num_rounds + 1)]
-    maps = [layout.SALIENCY]
-    maps += [layout.round_folder(layout.PREDICTED_SALIENCY / name, number) for number in range(1, num_rounds + 1)]
-    predicted = layout.PREDICTED_SALIENCY / name / "val"
-    rounds = [layout.round_name(name, number) for number in range(1, num_rounds + 1)]
-    columns = [Column("CAM", "heat", strips.scores_in(layout.CAMS))]
-    for number, (of_round, salient) in enumerate(zip(labels, maps, strict=True)):
-        columns.append(Column(f"Saliency {number}", "grey", strips.grey_in(salient)))
-        columns.append(Column(f"Labels {number}", "labels", strips.labels_in(of_round)))
-    return Contents(
-        page=name,
-        rows=(*(f"{name}_rounds/round_{number}" for number in range(num_rounds + 1)), name),
-        trainings={each: tables.title(each) for each in rounds},
-        needed={layout.CAMS: "infer_cam", layout.SALIENCY: "saliency",
-                **dict.fromkeys([*labels, *maps[1:], predicted, layout.AFFINITY_MAPS / name], graph)},
-        counted={f"labels {number}": folder for number, folder in enumerate(labels)},
-        networks={name: tables.title(name)},
-        train=[*columns, *strips.affinity_columns(layout.AFFINITY_MAPS / name)],
-        val=strips.saliency_columns(predicted),
-        saliency=f"{name}_saliency",
-        subject=tables.title(name),
-        goals={f"{name}_rounds/round_{num_rounds}": f"{name}_rounds/round_0"},
-    )  # fmt: skip
 
 
 def of_comparison(names: Sequence[str]) -> Contents:
@@ -158,6 +112,7 @@ def of_comparison(names: Sequence[str]) -> Contents:
     return Contents(
         page="compare", rows=tuple(names), trainings={}, needed={}, counted={}, networks=titles, train=(),
         subject="all methods",
+        unfolded=tuple(name for name in names if name != tables.UPPER_BOUND),
     )
 
 

@@ -20,8 +20,6 @@ from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
-_SHOWN_CONFUSIONS = ("pseudo_labels", "deeplab", "rrm", "rrm_two_step", "aalr", "ssnet", "auxsegnet")
-"""The others are folded away."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,7 @@ class Results:
         saliency: name of the metrics file of saliency maps; empty without.
         comparison: header and lines of a table of methods; empty on other pages.
         subject: the method that the page is about; empty on the pipeline's.
+        unfolded: rows whose confusion matrix is open; the others' are folded away.
     """
 
     metrics: Path
@@ -59,6 +58,7 @@ class Results:
     saliency: str = ""
     comparison: Sequence[Sequence[str]] = ()
     subject: str = ""
+    unfolded: Sequence[str] = ()
 
 
 def render(index: Index, truth: Masks, results: Results) -> str:
@@ -88,7 +88,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         trainings=results.trainings,
         sweep=_sweep(results),
         confusions=_confusions(results.confusions, results.rows),
-        shown_confusions=_SHOWN_CONFUSIONS,
+        shown_confusions=results.unfolded,
         links=[(path.stem, quote(path.name)) for path in results.links],
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from wsss_core import artifacts, supervision
+from wsss_core import artifacts, registry, supervision
 from wsss_core.training import provenance
 
 PIPELINE = {
@@ -25,19 +25,6 @@ PIPELINE = {
     "deeplab": "DeepLab",
 }
 """The metrics files of the default graph, in its order, and what a table calls them."""
-
-FURTHER = {
-    "full_supervision": "full supervision (true masks)",
-    "rrm": "RRM",
-    "rrm_pseudo_labels": "RRM's network, with tags",
-    "rrm_two_step": "RRM, two steps",
-    "aalr": "AA&LR",
-    "ssnet_round_1": "SSNet, step 1",
-    "ssnet_pseudo_labels": "SSNet's labels, step 1",
-    "ssnet": "SSNet",
-    "auxsegnet": "AuxSegNet",
-}
-"""Those of other graphs."""
 
 BASELINE = "cam"
 ROW_TO_BEAT = "cam_crf"
@@ -158,7 +145,7 @@ def read_seconds(path: Path) -> float:
 
 def title(name: str) -> str:
     """What a table, a curve and a strip call a metrics file or a method."""
-    known = PIPELINE | FURTHER
+    known = PIPELINE | registry.titles()
     of_labels, of_network = name.partition("_rounds/round_"), name.partition("_round_")
     if name in known or not (of_labels[1] or of_network[1]):
         return known.get(name, name)

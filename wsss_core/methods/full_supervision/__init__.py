@@ -1,0 +1,1 @@
+"""The upper bound: the pipeline's DeepLab on true masks."""
