@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.measure import Floor, Row, compare
 from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
 from wsss_core.inference.cam import class_activation_maps
-from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.build import build_network
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops import cam, grids
 from wsss_core.ops.images import resized
 from wsss_core.ops.network_cells import class_maps_on_grid

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from benchmarks.measure import Floor, Row, describe, seconds
-from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.build import build_network
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.training.memory import keep_freed_memory
 
 BATCH, CROP, STEPS, REPEATS = 16, 224, 5, 3

@@ -6,7 +6,7 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.cli.stage import command, open_index
 from wsss_core.inference.cam import class_activation_maps
-from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.params import Params
 from wsss_core.training import checkpoint, distribution, network_inference
 

@@ -32,7 +32,7 @@ from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import open_masks
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
-from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params

@@ -91,8 +91,8 @@ def test_class_maps_lie_on_the_grid_where_the_cpu_puts_them(device, mirrored):
 def test_class_activation_maps_of_a_batch_are_those_of_each_photograph_on_the_cpu(device):
     pytest.importorskip("timm")
     from wsss_core.inference.cam import class_activation_maps
-    from wsss_core.methods.cam.network import CamNetwork
     from wsss_core.models.backbones import Backbone
+    from wsss_core.models.cam_network import CamNetwork
 
     torch.manual_seed(0)
     backbone = Backbone(ResNet38d(width=4), name="narrow", output_stride=8, batch_norm="trained")

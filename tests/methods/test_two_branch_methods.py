@@ -11,7 +11,7 @@ from overfitting import OPTIMIZER, backward, train
 from workspace import tiny_params
 
 from wsss_core import layout
-from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.params import validate
 from wsss_core.training import checkpoint
 from wsss_core.training.checkpoint import Description

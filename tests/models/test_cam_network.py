@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.backbones import build_backbone
+from wsss_core.models.cam_network import CamNetwork
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.models.backbones import Backbone, build_backbone
 from wsss_core.models.build import build_network
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.two_branch import TwoBranchNetwork
 
 IMAGES = torch.randn(2, 3, 48, 70, generator=torch.Generator().manual_seed(0))

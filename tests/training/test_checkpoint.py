@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsss_core.artifacts import ArtifactError
-from wsss_core.methods.cam.network import CamNetwork
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.training import checkpoint, trained
 from wsss_core.training.checkpoint import Description
 

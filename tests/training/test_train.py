@@ -14,8 +14,8 @@ from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
-from wsss_core.methods.cam.network import CamNetwork
 from wsss_core.methods.cam.objective import classification
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.training import checkpoint, loop, provenance, train, trained
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import DivergedError, Terms

@@ -14,6 +14,7 @@ from torch import nn, optim
 from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.code_digest import Code
 from wsss_core.data.training_set import Samples, batches
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.weights import weights_files
 from wsss_core.training import checkpoint, distribution, environment
 from wsss_core.training.checkpoint import Description
@@ -137,21 +138,19 @@ class Start:
 
 def start_of(init: str, cam_network: Path, *, parts: Sequence[str] = ("backbone",)) -> Start:
     """`backbone`: as built, from the weights that its section names; `cam`: `parts` from the trained CAM network."""
-    return Start() if init == "backbone" else start_from(cam_network, parts=parts)
+    return Start() if init == "backbone" else start_from(cam_network, CamNetwork, parts=parts)
 
 
-def start_from(model: Path, *, parts: Sequence[str]) -> Start:
-    """The weights of `parts` of a trained network; an empty name is all of it."""
-    return Start(partial(_copy, model, parts), (model / checkpoint.FILE,))
+def start_from(model: Path, network: type[nn.Module], *, parts: Sequence[str]) -> Start:
+    """The weights of `parts` of a trained network of that class; an empty name is all of it."""
+    return Start(partial(_copy, model, network, parts), (model / checkpoint.FILE,))
 
 
-def _copy(path: Path, parts: Sequence[str], model: nn.Module) -> None:
-    trained, description = checkpoint.read(path)
+def _copy(path: Path, network: type[nn.Module], parts: Sequence[str], model: nn.Module) -> None:
+    trained, description = checkpoint.load(path, network)
     try:
         for part in parts:
-            prefix = f"{part}." if part else ""
-            weights = {name.removeprefix(prefix): value for name, value in trained.items() if name.startswith(prefix)}
-            model.get_submodule(part).load_state_dict(weights)
+            model.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
     except (RuntimeError, AttributeError) as error:
         raise ValueError(
             f"{path} ({description.method}, {description.backbone['name']}, {len(description.classes)} classes) does"

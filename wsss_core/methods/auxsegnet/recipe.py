@@ -22,7 +22,9 @@ from wsss_core.joint_sections import TaskWeights
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
 from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.methods.recipe import Recipe
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
@@ -39,7 +41,8 @@ def recipe(params: Params, number: int) -> Recipe:
     turn = p.rounds[number]
     labels = layout.round_folder(layout.METHOD_LABELS / NAME, turn.before)
     rule = p.first_saliency if turn.before == 0 else "half"
-    parts = ("backbone", "fc8") if turn.before == 0 else ("",)
+    first = turn.before == 0
+    network, parts = (CamNetwork, ("backbone", "fc8")) if first else (AuxSegNet, ("",))
     return Recipe(
         section=p,
         options={
@@ -51,7 +54,7 @@ def recipe(params: Params, number: int) -> Recipe:
             "renormalise_rows": p.renormalise_rows,
         },
         losses=partial(losses, weights=p.weights),
-        start=start_from(Path(turn.weights), parts=parts),
+        start=start_from(Path(turn.weights), network, parts=parts),
         samples=partial(_samples, params=params, labels=labels, saliency=Path(turn.saliency), rule=rule),
         inputs=(labels, Path(turn.saliency)),
     )
