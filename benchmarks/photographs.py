@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from wsss_core.data import scenes
+from wsss_core.scenes import generator as scenes
 
 HEIGHT, WIDTH = 375, 500
 """Of a photograph, where nothing else is said: VOC's usual size."""

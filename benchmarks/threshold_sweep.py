@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.measure import Floor, Row, compare
 from benchmarks.photographs import HEIGHT, WIDTH, evidence
-from wsss_core.ops.metrics import Confusion, ThresholdSweep
+from wsss_core.evaluation.confusion import Confusion, ThresholdSweep
 from wsss_core.voc import CLASSES
 
 NUM_IMAGES, NUM_THRESHOLDS = 4, 100

@@ -14,7 +14,7 @@ import torch
 from benchmarks.measure import Floor, Row, describe, seconds
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.training.memory import keep_freed_memory
+from wsss_core.runtime.memory import keep_freed_memory
 
 BATCH, CROP, STEPS, REPEATS = 16, 224, 5, 3
 BACKBONE = {"name": "mobilenetv2_100", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained",

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from wsss_core import worker
+from wsss_core.runtime import worker
 
 # Loader processes share the cores with the network's threads. Threads that spin while they wait starve them: a CAM
 # pass beside one busy process took 1.6 s on two cores, 0.4 s with sleeping threads. Read when torch is first imported.

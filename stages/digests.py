@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core import artifacts, graphs, layout, manifests
-from wsss_core.cli.stage import command, draw_scenes, source_of
 from wsss_core.data.masks import mask_files
+from wsss_core.frame.stage import command, draw_scenes, source_of
 from wsss_core.params import Params
 from wsss_core.sections import BackboneOverride
 

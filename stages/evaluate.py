@@ -10,17 +10,17 @@ import numpy as np
 from tqdm import tqdm
 
 from wsss_core import code_digest, layout, manifests, registry
-from wsss_core.cli.stage import command, open_index, require_whole
-from wsss_core.cli.truth import open_truth
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation import scorer as evaluation
+from wsss_core.evaluation.scorer import Scorer, require_agreement
+from wsss_core.frame.stage import command, open_index, require_whole
+from wsss_core.frame.truth import open_truth
 from wsss_core.params import Params
-from wsss_core.report import evaluation
-from wsss_core.report.evaluation import Scorer, require_agreement
 from wsss_core.report.tables import PIPELINE, quality_table
-from wsss_core.training.provenance import Provenance
+from wsss_core.runtime.provenance import Provenance
 
 logger = logging.getLogger(__name__)
 

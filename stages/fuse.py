@@ -4,13 +4,13 @@ from functools import partial
 from pathlib import Path
 
 from wsss_core import artifacts, code_digest, layout
-from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.maps import Maps
+from wsss_core.frame.stage import command, open_index, require
 from wsss_core.ops import walk_fusion
 from wsss_core.ops.fusion import reads_saliency
 from wsss_core.params import Params
+from wsss_core.runtime import environment, per_image
 from wsss_core.sections import Fuse
-from wsss_core.training import environment, per_image
 
 
 def fuse(image_id: str, folder: Path, *, walks: Maps, saliency: Maps, p: Fuse) -> None:

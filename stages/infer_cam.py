@@ -1,43 +1,36 @@
 """Class activation maps of every training photograph, from several scales and mirrors."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
-from wsss_core.cli.stage import command, open_index
+from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.cam import class_activation_maps
+from wsss_core.inference.run import Inference
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference
+from wsss_core.training import checkpoint
 
 
 @command
 def main(params: Params) -> None:
     """Infer class activation maps."""
     p, index = params.infer_cam, open_index(params)
-    fabric = distribution.launch()
-    weights = layout.MODELS / "cam" / checkpoint.FILE
-    network, _ = checkpoint.load(weights, CamNetwork)
-    model = network.to(fabric.device)
+    run = Inference.of(layout.MODELS / "cam" / checkpoint.FILE, partial(checkpoint.load, network=CamNetwork), index)
 
     def infer(ids: Sequence[str]) -> list[Scores]:
-        return class_activation_maps(
-            model, [index.image(i) for i in ids], [index[i].tags for i in ids], device=fabric.device,
-            **p.model_dump(exclude={"splits"}),
-        )  # fmt: skip
+        views = p.model_dump(exclude={"splits"})
+        return class_activation_maps(run.network, run.images(ids), run.tags(ids), device=run.device, **views)
 
-    network_inference.run(
+    run.write_each(
         index.ids(*p.splits),
         infer,
-        artifacts.write_scores,
+        artifacts.SCORES,
         stage="infer_cam",
         code=code_digest.of_stage(__file__),
         out=layout.CAMS,
-        suffix=".npz",
         params=p.model_dump(),
-        inputs=[layout.INDEX, weights],
-        index=index,
-        fabric=fabric,
     )
 
 

@@ -6,10 +6,11 @@ import click
 import numpy as np
 
 from wsss_core import artifacts, code_digest, layout
-from wsss_core.cli.stage import command, open_index
+from wsss_core.frame.stage import command, open_index
+from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import segment
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference, trained
+from wsss_core.training import checkpoint, trained
 
 
 @command
@@ -20,25 +21,19 @@ def main(params: Params, method: str, number: int | None) -> None:
     p, index = params.predict, open_index(params)
     last_or_named = params.last_round(method) if number is None else number
     weights = layout.round_folder(layout.MODELS / method, last_or_named) / checkpoint.FILE
-    fabric = distribution.launch()
-    network, _ = trained.load_segmenter(weights)
-    model = network.to(fabric.device)
+    run = Inference.of(weights, trained.load_segmenter, index)
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:
-        return segment(model, [index.image(i) for i in ids], device=fabric.device, **p.model_dump())
+        return segment(run.network, run.images(ids), device=run.device, **p.model_dump())
 
-    network_inference.run(
+    run.write_each(
         index.ids("val"),
         predict,
-        artifacts.write_labels,
+        artifacts.LABELS,
         stage=f"predict {method}",
         code=code_digest.of_stage(__file__, method=method),
         out=layout.PREDICTIONS / layout.round_name(method, number),
-        suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, weights],
-        index=index,
-        fabric=fabric,
     )
 
 

@@ -7,10 +7,11 @@ import click
 import numpy as np
 
 from wsss_core import artifacts, code_digest, layout
-from wsss_core.cli.stage import command, open_index
+from wsss_core.frame.stage import command, open_index
+from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import saliency_maps
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference, trained
+from wsss_core.training import checkpoint, trained
 
 logger = logging.getLogger(__name__)
 
@@ -21,28 +22,22 @@ def main(params: Params, method: str) -> None:
     """Predict saliency maps for the validation split."""
     p, index = params.predict, open_index(params)
     weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
-    fabric = distribution.launch()
-    network, _ = trained.load_segmenter(weights)
-    model = network.to(fabric.device)
-    if not network.finds_saliency:
+    run = Inference.of(weights, trained.load_segmenter, index)
+    if not run.network.finds_saliency:
         logger.warning("%s was trained without saliency: it makes no saliency maps", weights)
     views = {"scales": p.scales, "flip": p.flip, "max_pixels": p.max_pixels}
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:
-        return list(saliency_maps(model, [index.image(i) for i in ids], device=fabric.device, **views))
+        return list(saliency_maps(run.network, run.images(ids), device=run.device, **views))
 
-    network_inference.run(
-        index.ids("val") if network.finds_saliency else (),
+    run.write_each(
+        index.ids("val") if run.network.finds_saliency else (),
         predict,
-        artifacts.write_grey,
+        artifacts.GREY,
         stage=f"predict saliency {method}",
         code=code_digest.of_stage(__file__, method=method),
         out=layout.PREDICTED_SALIENCY / method / "val",
-        suffix=".png",
         params=views,
-        inputs=[layout.INDEX, weights],
-        index=index,
-        fabric=fabric,
     )
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from wsss_core import code_digest, layout, manifests, supervision
-from wsss_core.cli.stage import command, source_of
-from wsss_core.data import scenes
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
+from wsss_core.frame.stage import command, source_of
 from wsss_core.params import Params
-from wsss_core.training import environment
-from wsss_core.training.provenance import Provenance
+from wsss_core.runtime import environment
+from wsss_core.runtime.provenance import Provenance
+from wsss_core.scenes import generator as scenes
 
 
 @command

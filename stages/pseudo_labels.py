@@ -6,41 +6,35 @@ import click
 import numpy as np
 
 from wsss_core import artifacts, code_digest, layout
-from wsss_core.cli.stage import command, open_index
+from wsss_core.frame.stage import command, open_index
+from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import segment
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference, trained
+from wsss_core.training import checkpoint, trained
 
 
 @command
-@click.option("--method", type=click.Choice(["rrm", "ssnet"]), required=True, help="Whose network; names the folder.")
+@click.option("--method", required=True, help="Whose network; names the folder. It has a section METHOD_two_step.")
 def main(params: Params, method: str) -> None:
     """Make pseudo-labels of the training split with a method's first network."""
-    index = open_index(params)
-    p = getattr(params, f"{method}_two_step")
-    weights = (
-        layout.round_folder(layout.MODELS / method, None if params.last_round(method) is None else 1) / checkpoint.FILE
-    )
-    fabric = distribution.launch()
-    network, _ = trained.load_segmenter(weights)
-    model = network.to(fabric.device)
+    index, p = open_index(params), getattr(params, f"{method}_two_step", None)
+    if p is None:
+        raise click.UsageError(f"{method} has no second step: there is no section {method}_two_step")
+    first = None if params.last_round(method) is None else 1
+    weights = layout.round_folder(layout.MODELS / method, first) / checkpoint.FILE
+    run = Inference.of(weights, trained.load_segmenter, index)
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:
-        images, tags = [index.image(i) for i in ids], [index[i].tags for i in ids]
-        return segment(model, images, tags=tags, device=fabric.device, **p.model_dump())
+        return segment(run.network, run.images(ids), tags=run.tags(ids), device=run.device, **p.model_dump())
 
-    network_inference.run(
+    run.write_each(
         index.ids("train"),
         label,
-        artifacts.write_labels,
+        artifacts.LABELS,
         stage=f"pseudo-labels {method}",
         code=code_digest.of_stage(__file__, method=method),
         out=layout.METHOD_LABELS / method,
-        suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, weights],
-        index=index,
-        fabric=fabric,
     )
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
-from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
+from wsss_core.frame.stage import command, open_index, require
 from wsss_core.ops.refinement import refined_labels
 from wsss_core.params import Params
-from wsss_core.training import per_image
-from wsss_core.training.placement import place
+from wsss_core.runtime import per_image
+from wsss_core.runtime.placement import place
 
 
 def refine(ids: Sequence[str], folder: Path, *, index: Index, walks: Maps, fused: Maps, options: dict) -> None:

@@ -3,9 +3,9 @@
 import click
 
 from wsss_core import artifacts, layout, registry
-from wsss_core.cli.report_page import write_page
-from wsss_core.cli.stage import command, open_index, require_whole
 from wsss_core.data.index import Index
+from wsss_core.frame.report_page import write_page
+from wsss_core.frame.stage import command, open_index, require_whole
 from wsss_core.params import Params
 from wsss_core.report import figures, strips
 from wsss_core.report.strips import Strip

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from wsss_core import artifacts, code_digest, layout, supervision
-from wsss_core.cli.stage import command, open_index
 from wsss_core.data.index import Index
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps, log_failed
+from wsss_core.frame.stage import command, open_index
 from wsss_core.ops.saliency.detection import detect
 from wsss_core.params import Params
-from wsss_core.training import environment, per_image
+from wsss_core.runtime import environment, per_image
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +35,13 @@ def main(params: Params) -> None:
         logger.info("%s: what is made with these maps is supervised by %s (%s)", p.method, meaning, supervised_by)
     options: dict[str, Any] = {
         "stage": "saliency", "code": code_digest.of_stage(__file__, detector=p.method), "out": layout.SALIENCY,
-        "suffix": ".png", "params": p.model_dump(), "supervised_by": supervised_by,
+        "params": p.model_dump(), "supervised_by": supervised_by,
     }  # fmt: skip
     if p.method in supervision.SALIENCY_NETWORKS:
-        from wsss_core.training import network_saliency  # and torch: detectors start without
+        from wsss_core.inference import saliency_networks  # and torch: detectors start without
 
-        file = network_saliency.weights_file(p.method, p.weights or "")
-        network_saliency.run(
+        file = saliency_networks.weights_file(p.method, p.weights or "")
+        saliency_networks.write_maps(
             ids, index=index, method=p.method, file=file, normalise=p.normalise, onnx=p.onnx.model_dump(),
             inputs=[*inputs, file], **options,
         )  # fmt: skip
@@ -52,7 +52,15 @@ def main(params: Params) -> None:
         work, inputs = partial(adopt, maps=maps), [*inputs, *sorted(maps.paths.values())]
     else:
         work = partial(stand_out, index=index, method=p.method)
-    per_image.run(ids, per_image.each(work), inputs=inputs, sizes=index.size, workers=environment.workers(), **options)
+    per_image.run(
+        ids,
+        per_image.each(work),
+        suffix=artifacts.GREY.suffix,
+        inputs=inputs,
+        sizes=index.size,
+        workers=environment.workers(),
+        **options,
+    )
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from functools import partial
 
 from wsss_core import code_digest, layout
-from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.frame.stage import command, open_index, require
 from wsss_core.methods.affinitynet.network import AffinityNet
 from wsss_core.methods.affinitynet.objective import affinity
 from wsss_core.params import Params

@@ -1,9 +1,9 @@
 """Train the classifier whose class activation maps start everything."""
 
 from wsss_core import code_digest, layout
-from wsss_core.cli.stage import command, open_index
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.frame.stage import command, open_index
 from wsss_core.methods.cam.objective import classification
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.params import Params

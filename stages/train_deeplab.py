@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from wsss_core import code_digest, layout, supervision
-from wsss_core.cli.stage import PATH, command, open_index, require
-from wsss_core.cli.truth import open_truth
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.frame.stage import PATH, command, open_index, require
+from wsss_core.frame.truth import open_truth
 from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.params import Params

@@ -3,10 +3,10 @@
 import click
 
 from wsss_core import code_digest, layout, registry
-from wsss_core.cli.stage import command, open_index
 from wsss_core.data.index import Index, spread
 from wsss_core.data.training_set import Samples, TrainingSet
 from wsss_core.data.transforms import augmentation
+from wsss_core.frame.stage import command, open_index
 from wsss_core.methods.recipe import Recipe
 from wsss_core.params import Params
 from wsss_core.training.checkpoint import Description

@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import click
 import numpy as np
 
 from wsss_core import artifacts, code_digest, layout
-from wsss_core.cli.stage import command, open_index, require
 from wsss_core.data.maps import Maps
+from wsss_core.frame.stage import command, open_index, require
+from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import saliency_maps
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, distribution, network_inference
+from wsss_core.training import checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -27,32 +29,27 @@ def main(params: Params, number: int) -> None:
     p, index = params.auxsegnet, open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
     anchors = Maps(require(layout.SALIENCY, stage="saliency"), index)
-    fabric = distribution.launch()
-    network, _ = checkpoint.load(weights, AuxSegNet)
-    model = network.to(fabric.device)
-    if not network.finds_saliency:
+    run = Inference.of(weights, partial(checkpoint.load, network=AuxSegNet), index)
+    if not run.network.finds_saliency:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
     def update(ids: Sequence[str]) -> list[np.ndarray]:
         first = [anchors.grey(i) for i in ids]
-        if not network.finds_saliency:
+        if not run.network.finds_saliency:
             return first
-        images = [index.image(i) for i in ids]
-        predicted = saliency_maps(model, images, max_pixels=p.max_pixels, device=fabric.device, **ONE_VIEW)
-        return anchored(images, list(predicted), first, device=fabric.device, **p.update.model_dump())
+        images = run.images(ids)
+        found = saliency_maps(run.network, images, max_pixels=p.max_pixels, device=run.device, **ONE_VIEW)
+        return anchored(images, list(found), first, device=run.device, **p.update.model_dump())
 
-    network_inference.run(
+    run.write_each(
         index.ids("train"),
         update,
-        artifacts.write_grey,
+        artifacts.GREY,
         stage=f"saliency after round {number}",
         code=code_digest.of_stage(__file__),
         out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
-        suffix=".png",
         params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},
-        inputs=[layout.INDEX, anchors.folder, weights],
-        index=index,
-        fabric=fabric,
+        inputs=[anchors.folder],
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from wsss_core import voc
-from wsss_core.data.scenes import Scene, scene
+from wsss_core.scenes.generator import Scene, scene
 
 NUM_TRAIN, NUM_VAL, NUM_SALIENCY = 4, 2, 3
 SIZES = ((66, 97), (125, 64), (65, 80), (64, 128), (77, 65), (64, 70))

@@ -8,7 +8,7 @@ from import_graph import reachable
 
 from wsss_core import code_digest, registry
 from wsss_core.code_digest import Code, of_stage
-from wsss_core.training.provenance import Provenance
+from wsss_core.runtime.provenance import Provenance
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_stage_s_code_is_the_same_wherever_it_lies(sources):
 def test_all_that_is_imported_counts_directly_or_not_and_nothing_else():
     files = Code("stages.refine_crf").digests()
     assert {"stages/refine_crf.py", "wsss_core/ops/lattice.py", "wsss_core/artifacts.py"} < set(files)
-    assert "wsss_core/training/distribution.py" in files, "imported inside a function"
+    assert "wsss_core/runtime/devices.py" in files, "imported inside a function"
     assert not [name for name in files if name.startswith(("wsss_core/losses", "wsss_core/report", "stages/fuse"))]
 
 

@@ -19,7 +19,7 @@ from workspace import ROOT
 from benchmarks.gpu import bundle, origin, report, sample, wheels
 from benchmarks.gpu.parts import BESIDE, PARTS
 from benchmarks.gpu.setting import BUNDLE
-from wsss_core.data import scenes
+from wsss_core.scenes import generator as scenes
 
 
 def test_wheels_are_unpacked_where_their_distribution_is_missing_and_nowhere_else(tmp_path, monkeypatch):

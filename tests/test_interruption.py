@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from wsss_core import interruption, worker
-from wsss_core.interruption import Interrupted
+from wsss_core.runtime import interruption, worker
+from wsss_core.runtime.interruption import Interrupted
 
 
 def interrupt(work) -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from wsss_core import shortage
-from wsss_core.data.pool import LostWorkerError
-from wsss_core.shortage import CRASHED, FILES, GPU_MEMORY, KILLED, MEMORY, PROCESSES, SHARED_MEMORY
+from wsss_core.runtime import shortage
+from wsss_core.runtime.pool import LostWorkerError
+from wsss_core.runtime.shortage import CRASHED, FILES, GPU_MEMORY, KILLED, MEMORY, PROCESSES, SHARED_MEMORY
 
 
 def raised(function, *arguments) -> Exception:

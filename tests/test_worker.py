@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from wsss_core import interruption, worker
+from wsss_core.runtime import interruption, worker
 
 FORK = multiprocessing.get_context("fork")
 PARENT = r"""
 import multiprocessing, os, sys, time
-from wsss_core import worker
+from wsss_core.runtime import worker
 
 def work():
     if sys.argv[2] == "thread":
@@ -93,7 +93,7 @@ def test_all_that_are_left_can_be_ended_even_the_deaf():
 
 HOLDS_ON = r"""
 import multiprocessing, os, time
-from wsss_core import worker
+from wsss_core.runtime import worker
 
 def work():
     worker.begin()

@@ -13,11 +13,12 @@ import math
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -209,6 +210,17 @@ def write_grey(folder: Path, image_id: str, values: np.ndarray) -> None:
     """Write an (H, W) float map in [0, 1] as 8 bit grey."""
     with atomic(png_path(folder, image_id)) as temporary:
         Image.fromarray(np.round(values * 255).astype(np.uint8)).save(temporary, format="PNG")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that an image has in an artifact: how it is written, write(folder, id, value), and its suffix."""
+
+    write: Callable[[Path, str, Any], None]
+    suffix: str
+
+
+SCORES, LABELS, GREY = Kind(write_scores, ".npz"), Kind(write_labels, ".png"), Kind(write_grey, ".png")
 
 
 def read_labels(

@@ -20,8 +20,9 @@ from benchmarks.gpu import origin, sample, wheels
 from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.report import REPORT
 from benchmarks.gpu.setting import BUNDLE, Setting
-from wsss_core import artifacts, interruption
+from wsss_core import artifacts
 from wsss_core.data.source import Source
+from wsss_core.runtime import interruption
 
 LARGEST = 60 * 10**6  # bytes
 NEVER = ("torch", "torchvision", "numpy")

@@ -25,7 +25,6 @@ from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
 from benchmarks.measure import seconds
 from wsss_core import artifacts, layout
-from wsss_core.data import scenes
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
 from wsss_core.data.training_set import TrainingSet, batches
@@ -33,7 +32,8 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.inference.segmentation import segment
 from wsss_core.inference.views import views
-from wsss_core.training import distribution, environment
+from wsss_core.runtime import devices, environment
+from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Watch, fit
 
 WARM, STEPS = 3, 12
@@ -70,7 +70,7 @@ def _measure(network: Network, precision: str, setting: Setting, index: Index, r
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    fabric = distribution.launch(seed=0)
+    fabric = devices.launch(seed=0)
     model = network.build(setting.weights, num_classes=len(index.classes))
     title = f"{network.name}, {precision}"
     warm, steps = (1, 1) if setting.rehearse else (WARM, STEPS)

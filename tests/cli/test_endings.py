@@ -11,10 +11,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from wsss_core import artifacts, interruption
-from wsss_core.cli.stage import telling_errors
-from wsss_core.data.pool import map_in_order
+from wsss_core import artifacts
+from wsss_core.frame.stage import telling_errors
 from wsss_core.params import ParamsError
+from wsss_core.runtime import interruption
+from wsss_core.runtime.pool import map_in_order
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import pytest
 from wsss_core import voc
 from wsss_core.data.agreement import Seen, contradicts, disagreements, seen
 from wsss_core.data.check import check_dataset
-from wsss_core.data.problems import Problem
 from wsss_core.data.source import Source
+from wsss_core.problems import Problem
 
 CLASSES = ("cat", "dog", "emu")
 TAGS = ({1}, {2}, {3}, {1, 2}, {1}, {2}, {3}, {2, 3}, {1}, {2}, {3}, set())

@@ -12,7 +12,7 @@ from wsss_core.data import artifact_names
 from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.check import check_dataset
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError
+from wsss_core.problems import DatasetError
 
 
 def told(folder: Path, *ids: str) -> list[str]:

@@ -9,8 +9,8 @@ from wsss_core.data.check import Report, check_dataset
 from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem
 
 
 def problems_of(report: Report) -> list[Problem]:

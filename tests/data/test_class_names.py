@@ -8,8 +8,8 @@ import pytest
 
 from wsss_core.data.check import check_dataset
 from wsss_core.data.listing import read_listing, scan_listing
-from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem
 
 
 @pytest.fixture

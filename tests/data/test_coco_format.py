@@ -10,8 +10,8 @@ import pytest
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.masks import open_masks
-from wsss_core.data.problems import DatasetError
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError
 
 
 def test_coco_closes_the_gaps_of_category_numbers(coco_set):

@@ -8,7 +8,7 @@ import pytest
 
 from wsss_core import voc
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError
+from wsss_core.problems import DatasetError
 
 
 def test_folder_reads_splits_ids_and_sorted_classes(folder_set):

@@ -11,7 +11,7 @@ from PIL import Image
 from wsss_core.data import image_folder
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import SUFFIXES, ImageError, read_image
-from wsss_core.data.problems import DatasetError
+from wsss_core.problems import DatasetError
 
 
 def test_found_ids_are_paths_without_suffix(tmp_path):

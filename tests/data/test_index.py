@@ -11,8 +11,8 @@ from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem
 
 
 def index_of(source: Source, **options) -> Index:

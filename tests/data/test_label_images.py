@@ -10,7 +10,7 @@ from PIL import Image
 
 from wsss_core import voc
 from wsss_core.data.label_images import read_labels
-from wsss_core.data.problems import DatasetError
+from wsss_core.problems import DatasetError
 
 MAP = np.array([[0, 1, 2], [15, 20, 255]], dtype=np.uint8)  # (2, 3)
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss_core.data import coco_masks
+from wsss_core.data.formats import coco_masks
 from wsss_core.data.index import Index
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.masks import Masks, open_masks
-from wsss_core.data.problems import DatasetError
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError
 
 # A 7 x 11 mask and its compressed run lengths, written by pycocotools 2.0.
 COCO_ROWS = (

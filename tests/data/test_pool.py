@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from wsss_core import interruption, shortage
-from wsss_core.data.pool import LostWorkerError, map_in_order
-from wsss_core.interruption import Interrupted
+from wsss_core.runtime import interruption, shortage
+from wsss_core.runtime.interruption import Interrupted
+from wsss_core.runtime.pool import LostWorkerError, map_in_order
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])

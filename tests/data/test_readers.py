@@ -10,8 +10,8 @@ from PIL import Image
 from wsss_core import voc
 from wsss_core.data.check import check_dataset
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError, Problem
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem
 
 VOC12_MINI = Path(__file__).parents[3] / "shared" / "voc12-mini"
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from wsss_core import voc
-from wsss_core.data import scenes
+from wsss_core.scenes import generator as scenes
 
 SIZE = {"height": 128, "width": 160, "seed": 0}
 TINY = {"num_train": 6, "num_val": 3, "num_saliency": 2, "height": 64, "width": 80, "seed": 1}

@@ -9,8 +9,8 @@ import pytest
 
 from wsss_core import voc
 from wsss_core.data.listing import read_listing
-from wsss_core.data.problems import DatasetError
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError
 
 
 def test_voc_reads_splits_images_and_tags(voc_set):

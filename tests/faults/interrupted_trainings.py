@@ -19,8 +19,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from wsss_core.cli.stage import telling_errors
 from wsss_core.data.training_set import Shuffled, batches
+from wsss_core.frame.stage import telling_errors
 from wsss_core.training.loop import Terms, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
 

@@ -9,8 +9,8 @@ import time
 
 import click
 
-from wsss_core.cli.stage import telling_errors
-from wsss_core.data.pool import map_in_order
+from wsss_core.frame.stage import telling_errors
+from wsss_core.runtime.pool import map_in_order
 
 
 @click.command()

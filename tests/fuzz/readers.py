@@ -21,7 +21,6 @@ from ruamel.yaml import YAML
 from safetensors.torch import save
 
 from wsss_core import artifacts, manifests, voc
-from wsss_core.data import scenes
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
@@ -37,7 +36,9 @@ from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
 from wsss_core.report import tables
-from wsss_core.training import checkpoint, provenance, state_file, trained
+from wsss_core.runtime import provenance
+from wsss_core.scenes import generator as scenes
+from wsss_core.training import checkpoint, state_file, trained
 
 ROOT = Path(__file__).parents[2]
 

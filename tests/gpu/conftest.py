@@ -13,7 +13,7 @@ from workspace import LABEL_STAGES, Workspace
 from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 
-# As `distribution.launch` does before it touches a GPU; here a test may touch it first.
+# As `devices.launch` does before it touches a GPU; here a test may touch it first.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 SMALLEST = {

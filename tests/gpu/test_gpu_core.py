@@ -7,8 +7,8 @@ from comparing import KERNELS, LATTICE, SIZES, SUMS, agreement, assert_close, ph
 
 from wsss_core.artifacts import Scores
 from wsss_core.losses.energy import dense_energy
+from wsss_core.methods.affinitynet.labels import confident_labels
 from wsss_core.ops import lattice, pairs, random_walk
-from wsss_core.ops.affinity_labels import confident_labels
 from wsss_core.ops.crf import dense_crf
 from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.pamr import pamr

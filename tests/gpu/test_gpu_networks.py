@@ -6,9 +6,9 @@ import torch
 from comparing import SIZES, SUMS, assert_close, photographs
 from torch import nn
 
-from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
+from wsss_core.inference.saliency import SaliencyNetwork, saliency_maps
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.models.resnet38d import ResNet38d
-from wsss_core.models.saliency_inference import SaliencyNetwork, saliency_maps
 from wsss_core.models.u2net import U2Net
 from wsss_core.ops import network_cells
 

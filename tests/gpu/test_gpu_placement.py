@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.training import distribution, loop, placement
+from wsss_core.runtime import devices, placement
+from wsss_core.training import loop
 from wsss_core.training.loop import Terms
 from wsss_core.training.optim import build_optimizer, poly_schedule
 
@@ -36,7 +37,7 @@ def test_a_training_has_network_and_batches_on_the_device(device, tmp_path):
     history = loop.fit(
         model, lambda first: itertools.repeat(batch), losses=losses, optimizer=descent, steps=3, name="test",
         scheduler=poly_schedule(descent, steps=3, power=0.9, warmup=0), checkpoint=tmp_path / "c.pt",
-        fabric=distribution.launch(seed=0),
+        fabric=devices.launch(seed=0),
     )  # fmt: skip
     assert seen == {(device.type, device.type, "a")}
     assert len(history.rows) == 3 and all(np.isfinite(row["mean"]) for row in history.rows)
@@ -44,11 +45,11 @@ def test_a_training_has_network_and_batches_on_the_device(device, tmp_path):
 
 def test_inference_has_half_the_bits_where_the_device_can_and_trainings_have_all(device):
     expected = {None: half_bits(device), 0: "32-true"}
-    assert {seed: distribution.launch(seed=seed)._precision.precision for seed in expected} == expected
+    assert {seed: devices.launch(seed=seed)._precision.precision for seed in expected} == expected
 
 
 def test_products_of_inference_are_made_in_that_precision(device):
-    fabric = distribution.launch()
+    fabric = devices.launch()
     with fabric.autocast(), torch.inference_mode():
         made = nn.Linear(4, 4).to(fabric.device)(torch.ones(1, 4, device=fabric.device))
     kind = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}[half_bits(device)]
@@ -58,7 +59,7 @@ def test_products_of_inference_are_made_in_that_precision(device):
 def test_only_trainings_ask_for_deterministic_operators():
     asked = []
     for seed in (0, None):
-        distribution.launch(seed=seed)
+        devices.launch(seed=seed)
         asked.append(torch.are_deterministic_algorithms_enabled())
     assert asked == [True, False]
 

@@ -13,7 +13,8 @@ from comparing import assert_close
 from lightning_fabric import Fabric
 from torch import nn
 
-from wsss_core.training import distribution, loop, state_file, trained
+from wsss_core.runtime import devices
+from wsss_core.training import loop, state_file, trained
 from wsss_core.training.loop import Terms
 from wsss_core.training.optim import build_optimizer, poly_schedule
 
@@ -59,7 +60,7 @@ def killed(model: nn.Module, batch: dict, progress: float) -> Terms:
 
 def train(checkpoint: Path, *, losses=squares, dropout: float = 0.5, fabric: Fabric | None = None) -> nn.Module:
     """The network, on the CPU, of a training by a launched fabric, or by one that is launched here on the device."""
-    fabric = fabric or distribution.launch(seed=0)
+    fabric = fabric or devices.launch(seed=0)
     torch.manual_seed(0)
     model = Network(dropout=dropout)
     descent = build_optimizer(

@@ -9,9 +9,9 @@ import pytest
 import torch
 from comparing import KERNELS, photographs, probabilities
 
-from wsss_core import shortage
 from wsss_core.ops import mean_field
 from wsss_core.ops.crf import dense_crf
+from wsss_core.runtime import shortage
 
 pytestmark = pytest.mark.gpu
 

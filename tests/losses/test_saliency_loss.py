@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wsss_core.losses.saliency import FORMS, aggregated_saliency_loss, saliency_loss
-from wsss_core.models.saliency_aggregation import aggregated
+from wsss_core.methods.ssnet.aggregation import aggregated
 
 
 def maps(*values: float) -> torch.Tensor:

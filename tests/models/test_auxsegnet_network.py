@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.methods.auxsegnet.inference import AFFINITIES, affinities_of_peak, refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models.build import build_network
-from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
 
 BACKBONE = {
     "name": "test_resnet", "output_stride": 8, "weights": "none", "dilate": True, "batch_norm": "trained",

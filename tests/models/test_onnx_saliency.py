@@ -9,8 +9,8 @@ import torch
 from onnx_bytes import model, node
 from u2net_files import SMALL_ONNX, needs_weights
 
-from wsss_core.models.onnx_saliency import open_onnx
-from wsss_core.models.saliency_inference import saliency_maps, u2net
+from wsss_core.inference.onnx_saliency import open_onnx
+from wsss_core.inference.saliency import saliency_maps, u2net
 from wsss_core.ops.images import MEAN, STD
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))

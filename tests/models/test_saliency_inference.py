@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.models.saliency_inference import SaliencyNetwork, saliency_maps
+from wsss_core.inference.saliency import SaliencyNetwork, saliency_maps
 
 CPU = torch.device("cpu")
 

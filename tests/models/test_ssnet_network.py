@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from wsss_core.methods.ssnet.aggregation import SaliencyAggregation, aggregated
 from wsss_core.methods.ssnet.network import SSNet
+from wsss_core.methods.ssnet.upsampling import Upsampling, bilinear_kernel
 from wsss_core.models.build import build_network
-from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated
-from wsss_core.models.upsampling import Upsampling, bilinear_kernel
 
 BACKBONE = {
     "name": "test_resnet", "output_stride": 8, "weights": "none", "dilate": True, "batch_norm": "trained",

@@ -5,7 +5,7 @@ import pytest
 import torch
 from u2net_files import SMALL_ONNX, needs_weights, trained
 
-from wsss_core.models.saliency_inference import saliency_maps, u2net
+from wsss_core.inference.saliency import saliency_maps, u2net
 from wsss_core.models.u2net import BlockSize, ResidualUBlock, U2Net
 from wsss_core.models.u2net_weights import load_u2net
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_core.artifacts import Scores
-from wsss_core.ops.affinity_labels import combine, confident_labels
+from wsss_core.methods.affinitynet.labels import combine, confident_labels
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 NO_CRF = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsss_core.ops.metrics import Confusion, ThresholdSweep, iou
+from wsss_core.evaluation.confusion import Confusion, ThresholdSweep, iou
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 NUM_CLASSES = 4

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsss_core.ops.saliency.evaluation import THRESHOLDS, SaliencyScores
+from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
 
 MASK = np.array([[True, True, False, False], [False, False, False, False]])
 

@@ -3,7 +3,7 @@ import pytest
 
 from wsss_core import artifacts
 from wsss_core.data.maps import Maps
-from wsss_core.report.label_shares import LabelShares, label_shares
+from wsss_core.evaluation.label_shares import LabelShares, label_shares
 from wsss_core.voc import IGNORE_INDEX
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wsss_core.data.index import Index, Record
-from wsss_core.report.measured import measured_on, truth_digest
+from wsss_core.evaluation.measured import measured_on, truth_digest
 
 
 class Truth:

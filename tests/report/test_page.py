@@ -8,9 +8,9 @@ from workspace import tiny_params
 
 from wsss_core import layout, registry
 from wsss_core.artifacts import ArtifactError
+from wsss_core.evaluation.label_shares import LabelShares
 from wsss_core.params import validate
 from wsss_core.report import contents, page, strips
-from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Column
 
 VOID = {"img", "meta", "br"}

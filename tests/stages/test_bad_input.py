@@ -12,9 +12,9 @@ from PIL import Image
 from workspace import STAGES
 
 from wsss_core import layout
-from wsss_core.cli.stage import telling_errors
 from wsss_core.data.index import Index
-from wsss_core.data.pool import map_in_order
+from wsss_core.frame.stage import telling_errors
+from wsss_core.runtime.pool import map_in_order
 
 ROOT = "data/raw/scenes_tiny"
 

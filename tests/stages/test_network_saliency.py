@@ -11,7 +11,8 @@ from u2net_files import trained
 from workspace import ROOT, Killed, killer
 
 from wsss_core import artifacts, layout
-from wsss_core.models import published_weights, saliency_inference
+from wsss_core.inference import saliency as saliency_inference
+from wsss_core.models import published_weights
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from workspace import LABEL_STAGES, ROOT, STAGES
 
 from wsss_core import graphs, layout, registry
 
-TRUTH = Path("wsss_core/cli/truth.py")
+TRUTH = Path("wsss_core/frame/truth.py")
 ALLOWED = {"evaluate", "report", "train_deeplab"}
 """train_deeplab for full supervision, on its flag --masks alone."""
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from wsss_core.training import distribution, environment
+from wsss_core.runtime import devices, environment
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_workers_must_not_be_negative(monkeypatch):
 def test_devices_and_precisions_that_cannot_be_had_stop_the_run(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=rf"{name}={value}.* cannot be used here"):
-        distribution.launch(seed=0)
+        devices.launch(seed=0)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_devices_and_precisions_that_cannot_be_had_stop_the_run(monkeypatch, nam
 def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, inference, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
-    assert distribution._usual_precision(inference=inference) == expected
+    assert devices._usual_precision(inference=inference) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_several_gpus_train_networks_of_which_phases_leave_out_parts(monkeypatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert distribution._accelerator(devices) == expected
+    assert devices._accelerator(devices) == expected
 
 
 def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch):
@@ -128,7 +128,7 @@ def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    fabric = distribution.launch()
+    fabric = devices.launch()
     assert torch.equal(torch.get_rng_state(), state)
     assert (fabric.device.type, fabric._precision.precision) == ("cpu", "32-true")
 
@@ -139,10 +139,10 @@ def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch
 def test_a_cpu_that_emulates_bf16_is_warned_of_once(monkeypatch, caplog, precision, native, warned):
     for name, value in {"WSSS_DEVICES": "cpu", "WSSS_PRECISION": precision}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(distribution, "cpu_has_bf16", lambda: native)
-    distribution._warn_of_emulation.cache_clear()
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: native)
+    devices._warn_of_emulation.cache_clear()
     for _ in range(2):
-        distribution.launch()
+        devices.launch()
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == warned
     assert all("ten times as long; set WSSS_PRECISION=32-true" in message for message in told)
@@ -150,8 +150,8 @@ def test_a_cpu_that_emulates_bf16_is_warned_of_once(monkeypatch, caplog, precisi
 
 def test_inference_asks_for_no_slower_operators_even_after_a_training(monkeypatch):
     monkeypatch.setenv("WSSS_DEVICES", "cpu")
-    distribution.launch(seed=0)
-    distribution.launch()
+    devices.launch(seed=0)
+    devices.launch()
     assert not torch.are_deterministic_algorithms_enabled()
 
 
@@ -164,15 +164,15 @@ def test_what_cublas_reads_once_is_set_before_a_gpu_can_be_touched(monkeypatch):
         found.append(os.environ["CUBLAS_WORKSPACE_CONFIG"])
         return Mock()
 
-    monkeypatch.setattr(distribution, "Fabric", fabric)
-    distribution.launch()
+    monkeypatch.setattr(devices, "Fabric", fabric)
+    devices.launch()
     assert found == [":4096:8"]
 
 
 def test_a_workspace_that_the_user_chose_for_cublas_stays(monkeypatch):
     monkeypatch.setenv("WSSS_DEVICES", "cpu")
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
-    distribution.launch()
+    devices.launch()
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
 
 
@@ -180,7 +180,7 @@ def test_a_workspace_that_the_user_chose_for_cublas_stays(monkeypatch):
 def test_a_training_is_launched_with_its_seed_and_deterministic(monkeypatch, seed):
     monkeypatch.setenv("WSSS_DEVICES", "cpu")
     try:
-        distribution.launch(seed=seed)
+        devices.launch(seed=seed)
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
@@ -194,9 +194,9 @@ def test_on_a_gpu_only_inference_is_launched_with_half_the_bits(monkeypatch, see
     monkeypatch.setenv("WSSS_DEVICES", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
-    monkeypatch.setattr(distribution, "Fabric", lambda **options: asked.append(options["precision"]) or Mock())
+    monkeypatch.setattr(devices, "Fabric", lambda **options: asked.append(options["precision"]) or Mock())
     try:
-        distribution.launch(seed=seed)
+        devices.launch(seed=seed)
     finally:
         torch.use_deterministic_algorithms(False)
     assert asked == [precision]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from wsss_core import artifacts, manifests
-from wsss_core.training.journal import KEPT, InUseError, Journal, content_digest, whole
+from wsss_core.runtime.journal import KEPT, InUseError, Journal, content_digest, whole
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_journal_is_free_again_after_the_run_whichever_way_it_ended(tmp_path):
     with pytest.raises(KeyboardInterrupt), Journal.open(out, key=1):
         raise KeyboardInterrupt
     killed = """import os, sys, pathlib
-from wsss_core.training.journal import Journal
+from wsss_core.runtime.journal import Journal
 with Journal.open(pathlib.Path(sys.argv[1]), key=1) as journal:
     (journal.folder / "a.txt").write_text("done")
     os._exit(9)"""

@@ -10,8 +10,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from wsss_core import artifacts, interruption, shortage
-from wsss_core.interruption import Interrupted
+from wsss_core import artifacts
+from wsss_core.runtime import interruption, shortage
+from wsss_core.runtime.interruption import Interrupted
 from wsss_core.training import loop
 from wsss_core.training.loop import DivergedError, History, Terms, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule

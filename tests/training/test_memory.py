@@ -26,12 +26,12 @@ def resident_pages(*before: str) -> int:
 @pytest.mark.skipif(not HAS_MALLOPT, reason="glibc only")
 def test_what_is_freed_is_kept():
     given_back = resident_pages()
-    kept = resident_pages("from wsss_core.training.memory import keep_freed_memory", "keep_freed_memory()")
+    kept = resident_pages("from wsss_core.runtime.memory import keep_freed_memory", "keep_freed_memory()")
     assert kept - given_back > 0.8 * BLOCK_MB * 2**20 / resource.getpagesize()
 
 
 def test_another_system_is_left_alone(monkeypatch):
-    from wsss_core.training import memory
+    from wsss_core.runtime import memory
 
     monkeypatch.setattr(memory.sys, "platform", "darwin")
     opened: list[object] = []

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from wsss_core import artifacts
 from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
-from wsss_core.training import network_inference
+from wsss_core.inference import run as module
 
 SIZES = {"a": (20, 30), "sub/b": (30, 20), "c": (20, 30), "d": (20, 30)}
 
@@ -31,7 +31,7 @@ def run(tmp_path: Path, index: Index, *, precision: str = "32-true", pixels: int
     """The batches that the network saw, and what it computed with."""
     seen, network = [], torch.nn.Linear(3, 3)
     if monkeypatch:
-        monkeypatch.setattr(network_inference, "network_pixels", lambda device: pixels)
+        monkeypatch.setattr(module, "network_pixels", lambda device: pixels)
 
     def results(ids):
         value = network(torch.ones(1, 3))
@@ -41,10 +41,10 @@ def run(tmp_path: Path, index: Index, *, precision: str = "32-true", pixels: int
     def write(folder, image_id, result):
         artifacts.write_text(folder / f"{image_id}.txt", result)
 
-    network_inference.run(
-        list(SIZES), results, write, index=index, fabric=Fabric(accelerator="cpu", devices=1, precision=precision),
-        stage="s", code=Code("wsss_core.voc"), out=tmp_path / "out", suffix=".txt", params={},
-        inputs=[tmp_path / "index.json"],
+    module.write_each(
+        list(SIZES), results, artifacts.Kind(write, ".txt"), index=index,
+        fabric=Fabric(accelerator="cpu", devices=1, precision=precision), stage="s", code=Code("wsss_core.voc"),
+        out=tmp_path / "out", params={}, inputs=[tmp_path / "index.json"],
     )  # fmt: skip
     return seen
 

@@ -14,8 +14,8 @@ from per_image_work import write_name, write_name_but_of_bad
 
 from wsss_core import artifacts, layout
 from wsss_core.code_digest import Code
-from wsss_core.training import per_image
-from wsss_core.training.provenance import Provenance
+from wsss_core.runtime import per_image
+from wsss_core.runtime.provenance import Provenance
 
 IDS = ("a", "sub/b c.d", "é", "bad", "e")
 CODE = Code("wsss_core.artifacts")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from wsss_core.training import placement
-from wsss_core.training.ranks import ALONE
+from wsss_core.runtime import placement
+from wsss_core.runtime.ranks import ALONE
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
 

@@ -11,8 +11,8 @@ from torch import nn
 from wsss_core import artifacts
 from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
+from wsss_core.runtime.journal import Journal
 from wsss_core.training import snapshots as module
-from wsss_core.training.journal import Journal
 from wsss_core.training.snapshots import Album, Snapshots
 from wsss_core.voc import IGNORE_INDEX
 

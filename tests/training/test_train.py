@@ -16,7 +16,8 @@ from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods.cam.objective import classification
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.training import checkpoint, loop, provenance, train, trained
+from wsss_core.runtime import provenance
+from wsss_core.training import checkpoint, loop, train, trained
 from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import DivergedError, Terms
 from wsss_core.training.optim import two_phase_schedule

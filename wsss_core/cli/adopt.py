@@ -6,9 +6,9 @@ import click
 
 from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.artifacts import ArtifactError
-from wsss_core.cli.stage import PATH, open_index, telling_errors
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
+from wsss_core.frame.stage import PATH, open_index, telling_errors
 from wsss_core.params import load_params
 
 BY_HAND = ", changed by hand"

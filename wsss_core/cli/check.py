@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from wsss_core import layout
-from wsss_core.cli.dvc_run import linked_outputs
-from wsss_core.cli.stage import PATH, source_of, telling_errors
-from wsss_core.data import scenes
 from wsss_core.data.check import check_dataset
-from wsss_core.data.problems import Problem
+from wsss_core.frame.dvc_run import linked_outputs
+from wsss_core.frame.stage import PATH, source_of, telling_errors
 from wsss_core.params import Params, load_params
+from wsss_core.problems import Problem
+from wsss_core.runtime import environment
+from wsss_core.scenes import generator as scenes
 from wsss_core.sections import Backbone, BackboneOverride, Training
-from wsss_core.training import environment
 
 
 @click.command()

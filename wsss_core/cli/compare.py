@@ -7,7 +7,7 @@ import click
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.outputs import refuse_input
-from wsss_core.cli.stage import PATH, open_index, telling_errors
+from wsss_core.frame.stage import PATH, open_index, telling_errors
 from wsss_core.params import load_params
 
 CSV = layout.REPORTS / "compare.csv"
@@ -24,10 +24,10 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     Rows stand in blocks by supervision: image tags (I), also saliency learnt from masks of other pictures (I+S), true
     masks (F).
     """
-    from wsss_core.cli.report_page import write_page  # and torch: the other commands start without
-    from wsss_core.cli.truth import open_truth
+    from wsss_core.evaluation.measured import measured_on
+    from wsss_core.frame.report_page import write_page  # and torch: the other commands start without
+    from wsss_core.frame.truth import open_truth
     from wsss_core.report import comparison, contents, tables
-    from wsss_core.report.measured import measured_on
 
     refuse_input(CSV, others, remedy="copy it elsewhere and give the copy to --beside")
     params = load_params(params_file)

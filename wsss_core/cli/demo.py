@@ -17,7 +17,7 @@ import click
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.preset import find_preset, merge, read_preset
-from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.frame.stage import PATH, telling_errors
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
 DVC_CONFIG = """[core]

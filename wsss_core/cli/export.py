@@ -7,7 +7,7 @@ import click
 
 from wsss_core import artifacts
 from wsss_core.cli.outputs import refuse_input
-from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.frame.stage import PATH, telling_errors
 
 INPUTS, OUTPUTS = ["image"], ["seg"]
 """Names by which this command also knows the files that it wrote."""

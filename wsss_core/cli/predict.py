@@ -10,12 +10,12 @@ import click
 
 from wsss_core import artifacts
 from wsss_core.cli.outputs import refuse_input
-from wsss_core.cli.stage import PATH, telling_errors
 from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
-from wsss_core.data.problems import named
+from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import load_predict
+from wsss_core.problems import named
 from wsss_core.sections import Crf, Predict
 
 _log = logging.getLogger(__name__)
@@ -76,10 +76,11 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     from tqdm import tqdm
 
     from wsss_core.inference.segmentation import segment
-    from wsss_core.training import distribution, trained
+    from wsss_core.runtime import devices
+    from wsss_core.training import trained
 
     network, description = trained.load_segmenter(model)
-    fabric = distribution.launch()
+    fabric = devices.launch()
     network.to(fabric.device)
     _write_legend(out / LEGEND, ("background", *description.classes))  # first: it tells whose the label maps are
     unreadable = []

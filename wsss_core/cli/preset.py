@@ -13,7 +13,7 @@ from ruamel.yaml.scalarstring import PlainScalarString
 
 from wsss_core import artifacts, layout
 from wsss_core.cli.outputs import refuse_input
-from wsss_core.cli.stage import PATH, telling_errors
+from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import ParamsError, validate
 
 PRESETS = Path("presets")

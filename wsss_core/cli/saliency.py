@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from wsss_core import layout, registry
-from wsss_core.cli.stage import PATH, open_index, telling_errors
-from wsss_core.cli.truth import open_truth
 from wsss_core.data.saliency_maps import SaliencyMaps
+from wsss_core.frame.stage import PATH, open_index, telling_errors
+from wsss_core.frame.truth import open_truth
 from wsss_core.ops.saliency.detection import patent_note
 from wsss_core.params import Params, load_params, validate
+from wsss_core.runtime import environment
 from wsss_core.sections import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
-from wsss_core.training import environment
 
 
 @click.command()
@@ -65,9 +65,9 @@ def saliency(
     workers = environment.workers()
     rows = {name: saliency_table.summary(name, ids, read, truth, workers=workers) for name, read in reads.items()}
     for method, p in networks.items():
-        from wsss_core.training import network_saliency  # and torch: detectors do without
+        from wsss_core.inference import saliency_networks  # and torch: detectors do without
 
-        read = network_saliency.reader(
+        read = saliency_networks.reader(
             index, method=method, weights=p.weights or "", normalise=p.normalise, onnx=p.onnx.model_dump()
         )
         rows[method] = saliency_table.summary(method, ids, read, truth, workers=0)  # it stays in this process

@@ -13,7 +13,7 @@ from math import comb
 
 import numpy as np
 
-from wsss_core.data.problems import Problem, named
+from wsss_core.problems import Problem, named
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 HONEST = 0.1

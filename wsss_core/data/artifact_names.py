@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from wsss_core import artifacts
-from wsss_core.data.problems import Problem, named
+from wsss_core.problems import Problem, named
 
 SUFFIXES = (".png", ".npz")
 """Of what stages write for each image, as id + suffix."""

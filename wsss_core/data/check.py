@@ -16,9 +16,9 @@ from wsss_core.data.index import Index, Record
 from wsss_core.data.indexing import examine_images, make_index
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import Masks, open_masks
-from wsss_core.data.pool import map_in_order
-from wsss_core.data.problems import DatasetError, Problem, printable
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem, printable
+from wsss_core.runtime.pool import map_in_order
 
 _SHOWN = 20  # problems of one kind that the text spells out
 

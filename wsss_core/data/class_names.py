@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from wsss_core.data.contents import Contents
-from wsss_core.data.problems import Problem, named
 from wsss_core.data.source import Source
+from wsss_core.problems import Problem, named
 
 _SHOWN = 20  # classes that a message spells out for the parameters
 

@@ -11,7 +11,7 @@ from typing import Literal
 from wsss_core import voc
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.names import bare
-from wsss_core.data.problems import Problem, layout_error, named, suggestion
+from wsss_core.problems import Problem, layout_error, named, suggestion
 
 SPLITS = ("train", "val")
 

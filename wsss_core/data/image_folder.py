@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wsss_core.data.images import SUFFIXES, why_foreign
 from wsss_core.data.names import Names, as_id, normalise
-from wsss_core.data.problems import Problem, layout_error, named
+from wsss_core.problems import Problem, layout_error, named
 
 COMPANIONS = (".txt", ".csv", ".tsv", ".xml", ".json", ".jsonl", ".yaml", ".yml", ".md", ".html")
 """Suffixes of texts and tables, which nobody takes for photographs."""

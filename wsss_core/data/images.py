@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from wsss_core.data import bit_depths
-from wsss_core.data.problems import printable
+from wsss_core.problems import printable
 
 with suppress(ImportError):  # Apple's photographs; Pillow itself does not open them
     import pillow_heif

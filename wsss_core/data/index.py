@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from wsss_core import artifacts
 from wsss_core.data.fields import Side, Text
 from wsss_core.data.images import MAX_PIXELS, ImageError, decode_image, read_bytes
-from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
 
 VERSION = 2

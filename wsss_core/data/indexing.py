@@ -13,9 +13,9 @@ from wsss_core import artifacts
 from wsss_core.data.images import ImageError, decode_with_bits, read_bytes
 from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
-from wsss_core.data.pool import map_in_order
-from wsss_core.data.problems import DatasetError, Problem, named
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem, named
+from wsss_core.runtime.pool import map_in_order
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from wsss_core import voc
 from wsss_core.data.images import ImageError, opened, read_bytes
-from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.problems import DatasetError, Problem
 
 _COLOURS = np.asarray(voc.palette(), dtype=np.uint32).reshape(256, 3)
 _FEW_BITS = re.compile(r"L;([24])")

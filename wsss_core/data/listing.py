@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core import layout
-from wsss_core.data import coco_format, folder_format, voc_format
 from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.class_names import class_problems
 from wsss_core.data.contents import Contents, Supervision, check_classes, contradictions
+from wsss_core.data.formats import coco as coco_format
+from wsss_core.data.formats import folder as folder_format
+from wsss_core.data.formats import voc as voc_format
 from wsss_core.data.masks import mask_folder
-from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
 from wsss_core.data.stray_masks import stray_masks
+from wsss_core.problems import DatasetError, Problem, layout_error
 
 _log = logging.getLogger(__name__)
 

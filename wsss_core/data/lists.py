@@ -9,8 +9,8 @@ from pathlib import Path
 from wsss_core.data.image_folder import ImageFolder
 from wsss_core.data.images import SUFFIXES
 from wsss_core.data.names import guesses, normalise
-from wsss_core.data.problems import Problem
 from wsss_core.data.tables import read_text
+from wsss_core.problems import Problem
 
 _SUFFIX = "|".join(suffix[1:] for suffix in SUFFIXES)
 # A line of the lists of PSA and DeepLab: image path, blanks, mask path.

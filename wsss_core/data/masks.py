@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from wsss_core.data import coco_masks
-from wsss_core.data.coco_format import Instances, read_instances
+from wsss_core.data.formats import coco_masks
+from wsss_core.data.formats.coco import Instances, read_instances
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import why_exchanged
 from wsss_core.data.label_images import read_labels
 from wsss_core.data.names import Match, Names, guesses
-from wsss_core.data.problems import DatasetError, Problem, layout_error
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem, layout_error
 
 if TYPE_CHECKING:  # the readers of tags, on which the index builds, import this module
     from wsss_core.data.index import Index

@@ -17,7 +17,7 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from wsss_core.data.images import FOREIGN_SUFFIXES, SUFFIXES
-from wsss_core.data.problems import Problem, named
+from wsss_core.problems import Problem, named
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What Label Studio puts in front of an uploaded file's name."""

@@ -13,8 +13,8 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.images import read_grey, why_exchanged
 from wsss_core.data.index import Index
 from wsss_core.data.names import guesses
-from wsss_core.data.problems import named
 from wsss_core.ops.fusion import MISSING_ABOVE, MISSING_BELOW
+from wsss_core.problems import named
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from wsss_core.data.images import read_grey, read_image
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.names import Names, guesses
-from wsss_core.data.problems import named
 from wsss_core.data.saliency_maps import border_mean
 from wsss_core.data.training_set import Shuffled, augmented
 from wsss_core.ops.saliency.binary import centred
+from wsss_core.problems import named
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from wsss_core.data.coco_format import read_instances
+from wsss_core.data.formats.coco import read_instances
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.masks import label_image_folder
-from wsss_core.data.problems import DatasetError, Problem, named
 from wsss_core.data.source import Source
+from wsss_core.problems import DatasetError, Problem, named
 
 _KINDS = "label images are grey or palette PNG"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsss_core.data.image_folder import ImageFolder
 from wsss_core.data.names import guesses, normalise
-from wsss_core.data.problems import Problem, layout_error
+from wsss_core.problems import Problem, layout_error
 
 _COLUMNS = ("image", "labels", "split")
 _SEPARATORS = (";", "|", ",")  # of tags within a cell

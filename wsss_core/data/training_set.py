@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from wsss_core import interruption, shortage, worker
 from wsss_core.data.index import Index
+from wsss_core.runtime import interruption, shortage, worker
 from wsss_core.voc import IGNORE_INDEX
 
 logger = logging.getLogger(__name__)

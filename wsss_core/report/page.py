@@ -15,8 +15,8 @@ import jinja2
 from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation.label_shares import LabelShares
 from wsss_core.report import figures, overlays, tables
-from wsss_core.report.label_shares import LabelShares
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")

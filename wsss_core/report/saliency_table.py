@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
-from wsss_core.data.pool import map_in_order
+from wsss_core.evaluation.saliency import SaliencyScores
+from wsss_core.evaluation.scorer import add_saliency
 from wsss_core.ops.saliency.detection import detect
-from wsss_core.ops.saliency.evaluation import SaliencyScores
-from wsss_core.report.evaluation import add_saliency
+from wsss_core.runtime.pool import map_in_order
 
 COLUMNS = {"max_f": "max F", "adaptive_f": "adaptive F", "mae": "MAE", "mae_normalised": "MAE, stretched"}
 """Keys of a summary, and what the table calls them."""

@@ -16,8 +16,8 @@ from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
-from wsss_core.ops.metrics import Confusion
-from wsss_core.report import evaluation
+from wsss_core.evaluation import scorer as evaluation
+from wsss_core.evaluation.confusion import Confusion
 from wsss_core.report.overlays import Canvas
 from wsss_core.voc import IGNORE_INDEX
 

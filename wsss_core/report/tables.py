@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from wsss_core import artifacts, registry, supervision
-from wsss_core.training import provenance
+from wsss_core.runtime import provenance
 
 PIPELINE = {
     "cam": "CAM (oracle threshold)",

@@ -14,8 +14,9 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from wsss_core import artifacts, interruption, shortage
-from wsss_core.interruption import Interrupted
+from wsss_core import artifacts
+from wsss_core.runtime import interruption, shortage
+from wsss_core.runtime.interruption import Interrupted
 from wsss_core.training import state_file
 
 

@@ -15,7 +15,7 @@ from wsss_core import artifacts, manifests
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import tag_vector
 from wsss_core.ops.images import limited_size, resized
-from wsss_core.training.journal import Journal, publish, whole
+from wsss_core.runtime.journal import Journal, publish, whole
 
 MAX_PIXELS = 500_000
 """Larger photographs are labelled at this size: VOC's have 190,000."""

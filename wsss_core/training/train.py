@@ -16,13 +16,14 @@ from wsss_core.code_digest import Code
 from wsss_core.data.training_set import Samples, batches
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.weights import weights_files
-from wsss_core.training import checkpoint, distribution, environment
+from wsss_core.runtime import devices, environment
+from wsss_core.runtime.journal import Journal, content_digest
+from wsss_core.runtime.memory import keep_freed_memory
+from wsss_core.runtime.provenance import Provenance
+from wsss_core.training import checkpoint
 from wsss_core.training.checkpoint import Description
-from wsss_core.training.journal import Journal, content_digest
 from wsss_core.training.loop import History, Losses, fit
-from wsss_core.training.memory import keep_freed_memory
 from wsss_core.training.optim import build_optimizer, poly_schedule
-from wsss_core.training.provenance import Provenance
 from wsss_core.training.snapshots import Snapshots
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def train(
         snapshots: labels to make and keep on the way.
         supervised_by: what the samples are supervised by beside what `inputs` are; a key of `supervision.MEANING`.
     """
-    fabric = distribution.launch(seed=seed)
+    fabric = devices.launch(seed=seed)
     if fabric.device.type == "cpu":
         keep_freed_memory()
     steps = max(1, round(epochs * len(samples) / batch))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from wsss_core.artifacts import Scores
 from wsss_core.inference.views import views
-from wsss_core.models.cross_task_affinity import propagate
+from wsss_core.methods.auxsegnet.affinity import propagate
 from wsss_core.ops import cam, grids
 from wsss_core.ops.network_cells import at_pixels, class_maps_at_pixels
 

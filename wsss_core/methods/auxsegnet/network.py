@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.models.backbones import Backbone
-from wsss_core.models.cross_task_affinity import CrossTaskAffinity, PixelAffinity, propagate
 from wsss_core.models.heads import scaled_rate
 from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
@@ -90,7 +90,7 @@ class AuxSegNet(TagClassifier, Segmenter):
         self.saliency = branch(1) if saliency else None
         cross = affinity == "cross" and saliency
         self.cross = CrossTaskAffinity(renormalise=renormalise_rows) if cross else None
-        self.finds_saliency = saliency
+        self.finds_saliency, self.has_affinity = saliency, affinity != "none"
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Classify, find salient objects in and segment (B, 3, H, W) normalised images; n = h w cells.

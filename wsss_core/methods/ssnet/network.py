@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from wsss_core.methods.ssnet.aggregation import SaliencyAggregation, aggregated, initialise
+from wsss_core.methods.ssnet.three_taps import ThreeTaps
+from wsss_core.methods.ssnet.upsampling import Upsampling
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import AsppV2, scaled_rate
-from wsss_core.models.saliency_aggregation import SaliencyAggregation, aggregated, initialise
 from wsss_core.models.segmenter import Segmenter
-from wsss_core.models.three_taps import ThreeTaps
-from wsss_core.models.upsampling import Upsampling
 
 RATES = (6, 12, 18, 24)
 """Of the second step's head, at stride 8."""

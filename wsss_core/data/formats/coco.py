@@ -15,9 +15,9 @@ from wsss_core.data.contents import Contents
 from wsss_core.data.fields import Key, Side, Text, Whole
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.names import HERE, Sought, as_id, guesses, normalise
-from wsss_core.data.problems import Problem, layout_error, named, suggestion
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_text, repeated_entries
+from wsss_core.problems import Problem, layout_error, named, suggestion
 
 
 class _Image(TypedDict):

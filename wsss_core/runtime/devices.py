@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from lightning_fabric import Fabric
 
-from wsss_core.training import environment
+from wsss_core.runtime import environment
 
 logger = logging.getLogger(__name__)
 

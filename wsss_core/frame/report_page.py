@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core import artifacts, layout, manifests
-from wsss_core.cli.truth import open_truth
 from wsss_core.data.index import Index, spread
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation.label_shares import label_shares
+from wsss_core.frame.truth import open_truth
 from wsss_core.params import Params
 from wsss_core.report import contents, page, strips, tables
 from wsss_core.report.contents import Contents
-from wsss_core.report.label_shares import label_shares
 from wsss_core.report.strips import Strip
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from wsss_core.data.coco_format import Instances
 from wsss_core.data.fields import Number, Side, Whole
+from wsss_core.data.formats.coco import Instances
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 _FAR = 1_000_000

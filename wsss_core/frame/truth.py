@@ -1,8 +1,8 @@
 """Opens the true masks: for what measures or shows, and for full supervision."""
 
-from wsss_core.cli.stage import source_of
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks, open_masks
+from wsss_core.frame.stage import source_of
 from wsss_core.params import Params
 
 

@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from wsss_core import manifests, supervision
 from wsss_core.code_digest import Code
-from wsss_core.data.pool import map_in_order
-from wsss_core.training.finished import Finished
-from wsss_core.training.journal import Journal, content_digest, whole
-from wsss_core.training.provenance import Provenance
-from wsss_core.training.ranks import ALONE, Processes
+from wsss_core.runtime.finished import Finished
+from wsss_core.runtime.journal import Journal, content_digest, whole
+from wsss_core.runtime.pool import map_in_order
+from wsss_core.runtime.provenance import Provenance
+from wsss_core.runtime.ranks import ALONE, Processes
 
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""

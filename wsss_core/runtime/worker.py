@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from wsss_core import interruption
+from wsss_core.runtime import interruption
 
 _PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that the system sends when the thread that started this process ends."""

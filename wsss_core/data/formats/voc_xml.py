@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from wsss_core.data.names import normalise
-from wsss_core.data.problems import DatasetError, Problem
+from wsss_core.problems import DatasetError, Problem
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.-]*)[\"']")
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}

@@ -20,9 +20,10 @@ import numpy as np
 from PIL import Image
 
 from wsss_core import voc
-from wsss_core.data import scene_objects, scene_textures
-from wsss_core.data.scene_objects import Body, Kind
-from wsss_core.data.scene_textures import between, pick, smooth_noise
+from wsss_core.scenes import objects as scene_objects
+from wsss_core.scenes import textures as scene_textures
+from wsss_core.scenes.objects import Body, Kind
+from wsss_core.scenes.textures import between, pick, smooth_noise
 
 CLASSES = tuple(kind.name for kind in scene_objects.KINDS)
 SALIENCY = tuple(kind.name for kind in scene_objects.SALIENCY_KINDS)
@@ -30,7 +31,7 @@ SALIENCY = tuple(kind.name for kind in scene_objects.SALIENCY_KINDS)
 _SPLITS = ("train", "val", "saliency")  # the position is part of each picture's seed: append only
 _RECIPE = "recipe.json"
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation", "Saliency/Image", "Saliency/Mask")
-_GENERATOR = "wsss_core.data.scenes"
+_GENERATOR = "wsss_core.scenes.generator"
 _VERSION = 1  # raise with every change of the pictures, so that `ensure` makes old sets anew
 
 _EMPTY_SHARE = 0.03  # of the pictures: nothing but background

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wsss_core.training import environment
-from wsss_core.training.ranks import ALONE, Processes
+from wsss_core.runtime import environment
+from wsss_core.runtime.ranks import ALONE, Processes
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +35,9 @@ def place(*, gpu: bool) -> Placement:
         ValueError: the environment names devices that are not there.
     """
     if gpu and _wants_gpu():
-        from wsss_core.training import distribution
+        from wsss_core.runtime import devices
 
-        fabric = distribution.launch()
+        fabric = devices.launch()
         return Placement(0, ARRAY_PIXELS, fabric, fabric.device)
     return Placement(environment.workers(), 0, ALONE, "cpu")
 

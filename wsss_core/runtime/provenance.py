@@ -17,8 +17,8 @@ from typing import Any
 
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.code_digest import Code
-from wsss_core.training.journal import runs
-from wsss_core.training.ranks import ALONE, Processes
+from wsss_core.runtime.journal import runs
+from wsss_core.runtime.ranks import ALONE, Processes
 
 
 @dataclass(frozen=True)

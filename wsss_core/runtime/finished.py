@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wsss_core import artifacts
 from wsss_core.artifacts import ArtifactError
-from wsss_core.data.problems import named
+from wsss_core.problems import named
 
 
 class Finished:

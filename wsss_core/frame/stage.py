@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, interruption, layout, manifests, shortage, worker
-from wsss_core.cli import dvc_run
+from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 from wsss_core.data.source import Source
+from wsss_core.frame import dvc_run
 from wsss_core.params import Params, ParamsError, load_params
-from wsss_core.training import environment
+from wsss_core.runtime import environment, interruption, shortage, worker
 
 PATH = click.Path(path_type=Path)
 

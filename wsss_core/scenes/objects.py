@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsss_core.data import scene_textures as textures
-from wsss_core.data.scene_textures import between, pick
+from wsss_core.scenes import textures
+from wsss_core.scenes.textures import between, pick
 
 _VIVID = {
     "white": (246, 244, 238),

@@ -19,12 +19,12 @@ from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
-from wsss_core.data.problems import DatasetError
+from wsss_core.evaluation.confusion import Confusion, ThresholdSweep
+from wsss_core.evaluation.measured import measured_on
+from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
 from wsss_core.ops import grids
-from wsss_core.ops.metrics import Confusion, ThresholdSweep
 from wsss_core.ops.refinement import ids_of
-from wsss_core.ops.saliency.evaluation import THRESHOLDS, SaliencyScores
-from wsss_core.report.measured import measured_on
+from wsss_core.problems import DatasetError
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from wsss_core import shortage, worker
+from wsss_core.runtime import shortage, worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsss_core import artifacts, interruption, manifests
-from wsss_core.data.problems import named
-from wsss_core.training import environment
-from wsss_core.training.ranks import ALONE, Processes
+from wsss_core import artifacts, manifests
+from wsss_core.problems import named
+from wsss_core.runtime import environment, interruption
+from wsss_core.runtime.ranks import ALONE, Processes
 
 KEPT = 2
 """Journals of other keys that stay, those used last: whoever goes back to a parameter or to the code before finds the

@@ -9,9 +9,9 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.names import normalise
-from wsss_core.data.problems import Problem, layout_error
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_tag_table
+from wsss_core.problems import Problem, layout_error
 
 TAG_TABLES = ("labels.csv", "image_labels.csv")
 

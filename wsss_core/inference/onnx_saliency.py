@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import torch
 
+from wsss_core.inference.saliency import Rgb, SaliencyNetwork
 from wsss_core.models.onnx_file import check_onnx
-from wsss_core.models.saliency_inference import Rgb, SaliencyNetwork
 
 logger = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from wsss_core import voc
 from wsss_core.data.contents import Contents
+from wsss_core.data.formats.voc_xml import read_objects
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.label_images import read_labels
 from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import find_masks, mask_folder
 from wsss_core.data.names import Names, normalise
-from wsss_core.data.problems import DatasetError, Problem, layout_error, named
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_tag_table, read_text
-from wsss_core.data.voc_xml import read_objects
+from wsss_core.problems import DatasetError, Problem, layout_error, named
 
 LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 """Where the lists of splits lie, relative to the root; the first that has one of the name counts."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from wsss_core.training import environment
+from wsss_core.runtime import environment
 
 WORKERS, PRECISION, BACKBONE = "WSSS_WORKERS", "WSSS_PRECISION", "backbone.name"
 NETWORK = ("batch", "augment.crop", "scales", "max_pixels")

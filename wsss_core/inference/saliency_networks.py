@@ -1,4 +1,4 @@
-"""The saliency maps of a network for every photograph of a stage."""
+"""Saliency networks by the name of `saliency.method`, and their maps of photographs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import torch
 
 from wsss_core import artifacts
 from wsss_core.data.index import Index
-from wsss_core.models import onnx_saliency, published_weights, saliency_inference
-from wsss_core.models.saliency_inference import SaliencyNetwork, saliency_maps
-from wsss_core.training import distribution, network_inference
+from wsss_core.inference import onnx_saliency, saliency
+from wsss_core.inference.run import write_each
+from wsss_core.inference.saliency import SaliencyNetwork, saliency_maps
+from wsss_core.models import published_weights
+from wsss_core.runtime import devices
 
 AUTO = "auto"
 
@@ -27,10 +29,12 @@ def open_network(method: str, file: Path, *, onnx: dict, device: torch.device) -
     """The network of `saliency.method`; `onnx` holds further keyword arguments of `open_onnx`."""
     if method == "onnx":
         return onnx_saliency.open_onnx(file, device=device, **onnx)
-    return saliency_inference.u2net(file, variant=method, device=device)
+    return saliency.u2net(file, variant=method, device=device)
 
 
-def run(ids: Sequence[str], *, index: Index, method: str, file: Path, normalise: bool, onnx: dict, **options) -> None:
+def write_maps(
+    ids: Sequence[str], *, index: Index, method: str, file: Path, normalise: bool, onnx: dict, **options
+) -> None:
     """Write the map of each image as 8 bit grey.
 
     Args:
@@ -40,17 +44,17 @@ def run(ids: Sequence[str], *, index: Index, method: str, file: Path, normalise:
         file: its weights.
         normalise: as for `saliency_maps`.
         onnx: as for `open_network`.
-        options: `stage`, `code`, `out`, `suffix`, `params` and `inputs` of `per_image.run`.
+        options: `stage`, `code`, `out`, `params` and `inputs` of `per_image.run`.
     """
-    fabric = distribution.launch()
+    fabric = devices.launch()
     network = open_network(method, file, onnx=onnx, device=fabric.device)
     made = partial(_maps, network=network, index=index, normalise=normalise)
-    network_inference.run(ids, made, artifacts.write_grey, index=index, fabric=fabric, equal_sizes=False, **options)
+    write_each(ids, made, artifacts.GREY, index=index, fabric=fabric, equal_sizes=False, **options)
 
 
 def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: dict) -> Callable[[str], np.ndarray]:
     """read(id) -> (H, W) float32 in [0, 1]: the map of an image, made anew by the network; arguments as above."""
-    fabric = distribution.launch()
+    fabric = devices.launch()
     network = open_network(method, weights_file(method, weights), onnx=onnx, device=fabric.device)
 
     @torch.inference_mode()

@@ -1,0 +1,113 @@
+"""A trained network over photographs: what every stage that looks at images with one shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from wsss_core import layout
+from wsss_core.artifacts import Kind
+from wsss_core.code_digest import Code
+from wsss_core.data.index import Index
+from wsss_core.runtime import devices, per_image, shortage
+from wsss_core.runtime.placement import network_pixels
+
+Make = Callable[[Sequence[str]], Sequence[Any]]
+"""make(ids) -> their results."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A network where it computes, and the photographs that it is shown.
+
+    Attributes:
+        network: in eval mode on the fabric's device.
+        weights: its file.
+        index: the photographs.
+        fabric: launched.
+    """
+
+    network: Any
+    weights: Path
+    index: Index
+    fabric: Fabric
+
+    @classmethod
+    def of(cls, weights: Path, load: Callable[[Path], tuple[Any, Any]], index: Index) -> Inference:
+        """Of a model file, by `load`, on the device that the environment allows."""
+        fabric = devices.launch()
+        network, _ = load(weights)
+        return cls(network.to(fabric.device), weights, index, fabric)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.fabric.device
+
+    def images(self, ids: Sequence[str]) -> list[np.ndarray]:
+        """(H, W, 3) uint8 RGB each."""
+        return [self.index.image(image_id) for image_id in ids]
+
+    def tags(self, ids: Sequence[str]) -> list[tuple[int, ...]]:
+        """The class ids of each image."""
+        return [self.index[image_id].tags for image_id in ids]
+
+    def write_each(
+        self,
+        ids: Sequence[str],
+        make: Make,
+        kind: Kind,
+        *,
+        stage: str,
+        code: Code,
+        out: Path,
+        params: dict,
+        inputs: Sequence[Path] = (),
+    ) -> None:
+        """Write each id's result as `write_each` of this module does; `inputs` are those beside index and weights."""
+        write_each(
+            ids, make, kind, index=self.index, fabric=self.fabric, stage=stage, code=code, out=out, params=params,
+            inputs=[layout.INDEX, *inputs, self.weights],
+        )  # fmt: skip
+
+
+def write_each(
+    ids: Sequence[str],
+    make: Make,
+    kind: Kind,
+    *,
+    index: Index,
+    fabric: Fabric,
+    equal_sizes: bool = True,
+    **options,
+) -> None:
+    """Write each id's result, made without gradients, in the fabric's precision and in batches.
+
+    Args:
+        ids: the images.
+        make: makes the results of some ids.
+        kind: of file that a result becomes.
+        index: knows the images' sizes.
+        fabric: launched; where and how the network computes.
+        equal_sizes: whether only images of one size go into a batch.
+        options: `stage`, `code`, `out`, `params` and `inputs` of `per_image.run`.
+    """
+
+    @torch.inference_mode()
+    def work(batch: Sequence[str], folder: Path) -> None:
+        with fabric.autocast():
+            made = make(batch)
+        for image_id, result in zip(batch, made, strict=True):
+            kind.write(folder, image_id, result)
+
+    with shortage.eased_by(*options["params"]):
+        per_image.run(
+            ids, work, suffix=kind.suffix, sizes=index.size, batch_pixels=network_pixels(fabric.device),
+            equal_sizes=equal_sizes, processes=fabric, **options,
+        )  # fmt: skip
