@@ -7,10 +7,11 @@ This stage digests them at every run, and who depends on a digest that is still 
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsss_core import artifacts, graphs, layout, manifests
+from wsss_core import artifacts, code_digest, graphs, layout, manifests
 from wsss_core.data.masks import mask_files
 from wsss_core.frame.stage import command, draw_scenes, source_of
 from wsss_core.params import Params
+from wsss_core.runtime import environment
 from wsss_core.sections import BackboneOverride
 
 WORDS = ("none", "imagenet", "auto")
@@ -20,9 +21,10 @@ WORDS = ("none", "imagenet", "auto")
 @command
 def main(params: Params) -> None:
     """Write a small file of digests for each command, for each section that names weights, and for the true masks."""
-    for code in graphs.commands(params.model_dump()):
-        lines = [f"{digest}  {file}\n" for file, digest in code.digests().items()]
-        artifacts.write_text(layout.CODE / graphs.name_of(code), "".join(lines))
+    with code_digest.remembering(environment.resume_folder() / "sources.json"):
+        for code in graphs.commands(params.model_dump()):
+            lines = [f"{digest}  {file}\n" for file, digest in code.digests().items()]
+            artifacts.write_text(layout.CODE / graphs.name_of(code), "".join(lines))
     draw_scenes(params)  # whose masks and saliency set lie in folders too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})

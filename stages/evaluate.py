@@ -9,7 +9,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import code_digest, layout, manifests, registry
+from wsss_core import code_digest, layout, manifests, registry, remedies
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
@@ -55,7 +55,7 @@ def main(
     if method and labels_of_rounds:
         made = _rounds(method, len(getattr(params, method).rounds))
     maps = [layout.PREDICTED_SALIENCY / name / "val"] if saliency else []
-    graph: str | Path = layout.graph_of(method) if method else "predict"
+    graph: str | Path = remedies.graph_of(method) if method else "predict"
     made_by = {
         "val": dict.fromkeys([layout.PREDICTIONS / name, *maps], graph),
         "train": dict.fromkeys([*snapshots, *made.values()], graph) if method else _MADE_BY,

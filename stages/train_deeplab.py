@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wsss_core import code_digest, layout, supervision
+from wsss_core import code_digest, layout, remedies, supervision
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
@@ -34,7 +34,7 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
             )
         read, inputs = truth.read, [layout.INDEX, *truth.files]
     else:
-        require(labels, stage="refine_crf" if labels == layout.PSEUDO_LABELS else layout.graph_of(method))
+        require(labels, stage="refine_crf" if labels == layout.PSEUDO_LABELS else remedies.graph_of(method))
         ids, read, inputs = list(index.ids("train")), Maps(labels, index).labels, [layout.INDEX, labels]
     start = start_of(p.init, layout.MODELS / "cam")
     train(

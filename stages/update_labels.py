@@ -7,7 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from wsss_core import artifacts, code_digest, layout
+from wsss_core import artifacts, code_digest, layout, remedies
 from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
@@ -25,7 +25,7 @@ def main(params: Params, number: int) -> None:
     p, index = params.auxsegnet, open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
     folder = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
-    saliency = Maps(require(folder, stage=layout.graph_of("auxsegnet")), index)
+    saliency = Maps(require(folder, stage=remedies.graph_of("auxsegnet")), index)
     run = Inference.of(weights, partial(checkpoint.load, network=AuxSegNet), index)
     options: dict[str, Any] = {"renormalise": p.renormalise_cams, "max_pixels": p.max_pixels}
 

@@ -24,7 +24,7 @@ def sources(tmp_path, monkeypatch) -> Path:
 
 
 def forget() -> None:
-    for cached in (code_digest._tree, code_digest._imports, code_digest._lookups, code_digest._digest):
+    for cached in (code_digest._facts, code_digest.direct, code_digest.path_of):
         cached.cache_clear()
 
 

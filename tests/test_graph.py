@@ -35,6 +35,7 @@ LAYERS = [
         "wsss_core.code_digest",
         "wsss_core.graphs",
         "wsss_core.problems",
+        "wsss_core.remedies",
     ),
 ]
 """Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from workspace import ROOT, steps_of
 
-from wsss_core import layout, registry
+from wsss_core import registry, remedies
 
 PIPELINES = ROOT / "pipelines"
 
@@ -28,8 +28,8 @@ PIPELINES = ROOT / "pipelines"
 )
 @pytest.mark.parametrize("root", ["", "/somewhere/project/"])
 def test_an_artifact_names_the_command_that_makes_it(root, path, command):
-    assert layout.made_by(Path(root + path)) == command
-    assert layout.is_made(Path(root + path))
+    assert remedies.made_by(Path(root + path)) == command
+    assert remedies.is_made(Path(root + path))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_artifact_names_the_command_that_makes_it(root, path, command):
 )  # fmt: skip
 @pytest.mark.parametrize("root", ["", "/somewhere/project/"])
 def test_what_no_stage_writes_is_told_by_its_place(root, path):
-    assert not layout.is_made(Path(root + path))
+    assert not remedies.is_made(Path(root + path))
 
 
 def test_every_graph_is_known():
@@ -49,7 +49,7 @@ def test_every_graph_is_known():
 def test_everything_that_the_graphs_make_lies_in_a_known_place():
     graphs = [Path(PIPELINES.parent / "dvc.yaml"), *PIPELINES.glob("*/dvc.yaml")]
     made = {name for graph in graphs for step in steps_of(graph, rounds=["1"]) for name in step.makes}
-    assert [name for name in sorted(made) if not layout.is_made(Path(name))] == []
+    assert [name for name in sorted(made) if not remedies.is_made(Path(name))] == []
     assert len(made) > 100
 
 
@@ -62,4 +62,4 @@ def test_everything_that_the_graphs_make_lies_in_a_known_place():
     ],
 )
 def test_what_is_damaged_is_made_writable_first_so_that_dvc_reads_it(path, command):
-    assert layout.made_anew(Path(path)) == command
+    assert remedies.made_anew(Path(path)) == command

@@ -24,7 +24,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from PIL import Image
 
-from wsss_core import layout, voc
+from wsss_core import remedies, voc
 
 MANIFEST = "manifest.json"
 MAX_CELLS = 100_000_000
@@ -276,9 +276,9 @@ def _of_another_size(path: Path, found: Size, size: Size) -> ArtifactError:
 
 
 def _anew(path: Path) -> str:
-    if not layout.is_made(path):
+    if not remedies.is_made(path):
         return "put a sound one there or give another path"
-    return f"make it anew: `{layout.made_anew(path)}`"
+    return f"make it anew: `{remedies.made_anew(path)}`"
 
 
 @contextmanager
@@ -287,9 +287,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        command = layout.made_by(path)
+        command = remedies.made_by(path)
         remedy = f"run the stage that writes {path.parent} (`{command}`)"
-        if not layout.is_made(path):
+        if not remedies.is_made(path):
             remedy = "put it there or correct the path"
         raise ArtifactError(f"{path} is missing; {remedy}") from None
     except ArtifactError:

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -24,9 +28,11 @@ from wsss_core import registry
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
-_CHANGES_NO_RESULT = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
-"""Files that no digest holds, with what they import for themselves. They declare and check values, which are tracked as
-params: a new section must not change what a stage depends on."""
+_DECLARES = re.compile(r"wsss_core/((params|sections|joint_sections)|sections/\w+|methods/\w+/section)\.py")
+"""Files that declare and check parameters, whose values DVC tracks: neither they count nor what they import."""
+
+_TELLS = re.compile(r"wsss_core/(frame/.*|problems|remedies|runtime/(environment|interruption|shortage|worker))\.py")
+"""Files that start and end a command, or tell what went wrong: what they import counts, and they do not."""
 
 _COMPUTES_NOTHING = {"click", "filelock", "jinja2", "pydantic", "ruamel", "tqdm"}
 """Foreign packages on which no result depends; every other one that a module imports counts."""
@@ -58,19 +64,19 @@ class Code:
         seen, waiting = {path}, [path]
         while waiting:
             file = waiting.pop()
-            if file not in _CHANGES_NO_RESULT:
+            if not _DECLARES.fullmatch(file.as_posix()):
                 new = (direct(file) | self._looked_up(file)) - seen
                 seen |= new
                 waiting += new
-        return sorted(seen - _CHANGES_NO_RESULT)
+        return sorted(file for file in seen if not any(kind.fullmatch(file.as_posix()) for kind in (_DECLARES, _TELLS)))
 
     def digests(self) -> dict[str, str]:
         """File -> digest of its code, for the whole closure."""
-        return {path.as_posix(): _digest(path) for path in self.closure()}
+        return {path.as_posix(): _facts(path).digest for path in self.closure()}
 
     def packages(self) -> dict[str, str]:
         """Foreign packages with which the stage computes -> version; `absent` for an optional one that is not there."""
-        names = {name.split(".")[0] for path in self.closure() for name in _imports(path)}
+        names = {name.split(".")[0] for path in self.closure() for name in _facts(path).imports}
         foreign = names - {*PACKAGES, *_COMPUTES_NOTHING, *sys.stdlib_module_names, "__future__", ""}
         distributions = metadata.packages_distributions()
         found = {distribution for name in foreign for distribution in distributions.get(name, [name])}
@@ -78,7 +84,7 @@ class Code:
 
     def _looked_up(self, path: Path) -> set[Path]:
         """What a file asks the registry for."""
-        modules = {self._module(path, lookup, part) for lookup, part in _lookups(path)}
+        modules = {self._module(path, lookup, part) for lookup, part in _facts(path).lookups}
         return {file for module in modules if module and (file := path_of(module))}
 
     def _module(self, path: Path, lookup: str, part: str) -> str | None:
@@ -99,6 +105,7 @@ def of_stage(file: str, *, method: str | None = None, detector: str | None = Non
     return Code(module, method, detector)
 
 
+@cache
 def path_of(module: str) -> Path | None:
     """The file of a project module, relative to the repository; None for anything else."""
     base = Path(*module.split("."))
@@ -108,22 +115,13 @@ def path_of(module: str) -> Path | None:
     return None
 
 
+@cache
 def direct(path: Path) -> frozenset[Path]:
     """The project files that a file imports itself, the packages that lie on the way included."""
-    names = _imports(path)
+    names = _facts(path).imports
     parents = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
     found = {path_of(name) for name in parents}
     return frozenset(file for file in found if file is not None and (ROOT / file).stat().st_size > 0)
-
-
-def reachable(path: Path) -> set[Path]:
-    """All project files that a file imports, directly or not, itself included. Empty files are left out."""
-    seen, waiting = {path}, [path]
-    while waiting:
-        for file in direct(waiting.pop()) - seen:
-            seen.add(file)
-            waiting.append(file)
-    return seen
 
 
 def _version(distribution: str) -> str:
@@ -133,16 +131,67 @@ def _version(distribution: str) -> str:
         return "absent"
 
 
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class Facts:
+    """What a file of sources says of itself.
+
+    Attributes:
+        digest: of its code.
+        imports: names of what it imports anywhere: modules, and what may be modules in packages.
+        lookups: its calls of the registry, each with the name of the part that it asks for.
+    """
+
+    digest: str
+    imports: tuple[str, ...]
+    lookups: tuple[tuple[str, str], ...]
+
+
+@contextmanager
+def remembering(file: Path) -> Iterator[None]:
+    """Keep in a file what sources of the same bytes said before: parsing all of them takes a second or two.
+
+    It tells nothing that the bytes of the sources, this module and the version of Python do not; it may be deleted.
+    """
+    known = json.dumps([sys.version, Path(__file__).read_text(encoding="utf-8")])
+    version = hashlib.sha256(known.encode()).hexdigest()
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["version"] == version:
+            _remembered.update({
+                name: Facts(digest, tuple(imports), tuple((a, b) for a, b in lookups))
+                for name, (digest, imports, lookups) in kept["facts"].items()
+            })  # fmt: skip
+    before = set(_remembered)
+    yield
+    if set(_remembered) - before:
+        facts = {name: [facts.digest, facts.imports, facts.lookups] for name, facts in _remembered.items()}
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f".{file.name}.{os.getpid()}")
+            temporary.write_text(json.dumps({"version": version, "facts": facts}), encoding="utf-8")
+            temporary.replace(file)
+
+
+_remembered: dict[str, Facts] = {}
+"""By the digest of a source's path and bytes."""
 
 
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    """Names of what a file imports anywhere: modules, and what may be modules in packages."""
+def _facts(path: Path) -> Facts:
+    source = (ROOT / path).read_bytes()
+    key = hashlib.sha256(path.as_posix().encode() + b"\0" + source).hexdigest()
+    if key not in _remembered:
+        tree = ast.parse(source)
+        nodes = list(ast.walk(tree))
+        lookups = tuple(found for node in nodes if (found := _lookup(node, path)))
+        digest = hashlib.sha256("".join(_written(tree)).encode()).hexdigest()[:16]
+        _remembered[key] = Facts(digest, tuple(sorted(_imported(nodes, path))), lookups)
+    return _remembered[key]
+
+
+def _imported(nodes: Sequence[ast.AST], path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(_tree(path)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -150,16 +199,11 @@ def _imports(path: Path) -> frozenset[str]:
                 raise ValueError(f"{path} imports relatively; write the full name")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(names)
-
-
-@cache
-def _lookups(path: Path) -> tuple[tuple[str, str], ...]:
-    """Calls of `registry.part(..., NAME)`, `registry.titles()` and `registry.detector(...)`: function, part's name."""
-    return tuple(found for node in ast.walk(_tree(path)) if (found := _lookup(node, path)))
+    return names
 
 
 def _lookup(node: ast.AST, path: Path) -> tuple[str, str] | None:
+    """The registry's function that a call asks, and the part's name; None for anything else."""
     function = node.func if isinstance(node, ast.Call) else None
     if not (isinstance(node, ast.Call) and isinstance(function, ast.Attribute)):
         return None
@@ -171,11 +215,6 @@ def _lookup(node: ast.AST, path: Path) -> tuple[str, str] | None:
     if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
         raise ValueError(f"{path}:{node.lineno} asks for a part that is not written out; write its name there")
     return ("part", name.value)
-
-
-@cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256("".join(_written(_tree(path))).encode()).hexdigest()[:16]
 
 
 def _written(value: object) -> Iterator[str]:

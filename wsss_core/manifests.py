@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsss_core import artifacts, layout, supervision
+from wsss_core import artifacts, remedies, supervision
 from wsss_core.artifacts import MANIFEST, ArtifactError
 
 _NAMED = 3
@@ -48,10 +48,10 @@ def read(folder: Path) -> dict:
     if not isinstance(manifest, dict) or "digest" not in manifest:
         raise ArtifactError(
             f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
-            f" `{layout.made_anew(path)}` makes {folder} anew"
+            f" `{remedies.made_anew(path)}` makes {folder} anew"
         )
     if manifest.pop("digest") != artifacts.digest_of(manifest) or not _is_sound(manifest):
-        remedy = layout.made_anew(path)
+        remedy = remedies.made_anew(path)
         raise ArtifactError(f"{path} is damaged, or was changed by hand; `{remedy}` makes {folder} anew")
     return manifest
 
@@ -87,8 +87,8 @@ def _supervision_in(folder: Path) -> str:
     kind = read(folder).get("supervision")
     if kind not in (*supervision.MEANING,):  # a tuple, since a list has no hash
         raise ArtifactError(
-            f"{folder / MANIFEST} does not say by what it was supervised; `{layout.made_anew(folder / MANIFEST)}` makes"
-            f" {folder} anew"
+            f"{folder / MANIFEST} does not say by what it was supervised;"
+            f" `{remedies.made_anew(folder / MANIFEST)}` makes {folder} anew"
         )
     return kind
 
@@ -116,7 +116,7 @@ def check(folder: Path) -> str:
         adopt = "" if wrong["missing"] else _way_to_adopt(folder, found)
         raise ArtifactError(
             f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(told)}, by damage or by"
-            f" hand; `{layout.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
+            f" hand; `{remedies.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
         )
     return manifest["content"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsss_core import layout, registry
+from wsss_core import layout, registry, remedies
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared
@@ -70,7 +70,7 @@ def compare(params: Params, measured_on: Mapping[str, str]) -> tuple[list[Line],
     """
     known, figures = methods(params), Figures(measured_on)
     ran = [method for method in known if figures.of(method.name)]
-    missing = [layout.graph_of(m.name) if m.name != "deeplab" else Path("dvc.yaml") for m in known if m not in ran]
+    missing = [remedies.graph_of(m.name) if m.name != "deeplab" else Path("dvc.yaml") for m in known if m not in ran]
     return in_blocks([_line(method, params, figures) for method in ran]), list(dict.fromkeys(missing))
 
 

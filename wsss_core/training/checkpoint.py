@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from wsss_core import artifacts, layout
+from wsss_core import artifacts, remedies
 from wsss_core.models.build import build_network
 from wsss_core.models.weights import FOREIGN
 from wsss_core.training import state_file
@@ -101,7 +101,7 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], Description]:
     if broken:
         raise artifacts.ArtifactError(
             f"{file} has weights that are not finite ({len(broken)} tensors, {broken[0]} first); train it anew with a"
-            f" lower optimizer.lr{_command(file, layout.made_by(file))}"
+            f" lower optimizer.lr{_command(file, remedies.made_by(file))}"
         )
     return state, description
 
@@ -146,7 +146,7 @@ def _expecting_ours(file: Path) -> Iterator[None]:
         if error.names >= {"network", "backbone", "state"}:
             raise artifacts.ArtifactError(
                 f"{file} is of an earlier version of this software, which kept no digest of its weights; make it anew"
-                f"{_command(file, layout.made_by(file))}"
+                f"{_command(file, remedies.made_by(file))}"
             ) from error
         raise _not_ours(file) from error
     except artifacts.ArtifactError:
@@ -158,10 +158,10 @@ def _expecting_ours(file: Path) -> Iterator[None]:
 def _not_ours(file: Path) -> artifacts.ArtifactError:
     return artifacts.ArtifactError(
         f"{file} is no model of this project, or damaged; give the model.pt that a training stage wrote, or make it"
-        f" anew{_command(file, layout.made_anew(file))}"
+        f" anew{_command(file, remedies.made_anew(file))}"
     )
 
 
 def _command(file: Path, command: str) -> str:
     """The command that makes a model, in brackets; nothing where no stage writes it."""
-    return f" (`{command}`)" if layout.is_made(file) else ""
+    return f" (`{command}`)" if remedies.is_made(file) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsss_core import layout
+from wsss_core import layout, remedies
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared, Contents, with_cam
@@ -19,7 +19,7 @@ def page(params: Params) -> Contents:
         subject=titles[NAME],
         rows=(NAME,),
         trainings=titles,
-        needed={layout.SNAPSHOTS / NAME: layout.graph_of(NAME)},
+        needed={layout.SNAPSHOTS / NAME: remedies.graph_of(NAME)},
         counted={},
         networks=titles,
         snapshots=layout.SNAPSHOTS / NAME,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsss_core import layout
+from wsss_core import layout, remedies
 from wsss_core.params import Params
 from wsss_core.report import strips, tables
 from wsss_core.report.contents import Compared, Contents
@@ -14,7 +14,7 @@ NAME = "auxsegnet"
 
 def page(params: Params) -> Contents:
     """Labels and saliency maps of each round, and the affinities of a pixel."""
-    name, graph, last = NAME, layout.graph_of(NAME), params.auxsegnet.last_round
+    name, graph, last = NAME, remedies.graph_of(NAME), params.auxsegnet.last_round
     labels = [layout.round_folder(layout.METHOD_LABELS / name, number) for number in range(last + 1)]
     maps = [layout.SALIENCY]
     maps += [layout.round_folder(layout.PREDICTED_SALIENCY / name, number) for number in range(1, last + 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsss_core import layout
+from wsss_core import layout, remedies
 from wsss_core.params import Params
 from wsss_core.report import strips, tables
 from wsss_core.report.contents import Compared, Contents
@@ -21,7 +21,7 @@ def page(params: Params) -> Contents:
         page=NAME,
         rows=("ssnet_round_1", "ssnet_pseudo_labels", NAME),
         trainings={"ssnet_round_1": titles["ssnet_round_1"], "ssnet_round_2": titles[NAME]},
-        needed=dict.fromkeys([pseudo, maps], layout.graph_of(NAME)),
+        needed=dict.fromkeys([pseudo, maps], remedies.graph_of(NAME)),
         counted={"pseudo-labels": pseudo},
         networks=titles,
         train=[Column("Pseudo-labels", "labels", strips.labels_in(pseudo))],
