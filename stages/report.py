@@ -4,7 +4,7 @@ import click
 
 from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
-from wsss_core.frame.report_page import write_page
+from wsss_core.frame import page
 from wsss_core.frame.stage import command, open_index, require_whole
 from wsss_core.params import Params
 from wsss_core.report import figures, strips
@@ -28,7 +28,7 @@ def main(params: Params, method: str) -> None:
     index, shown = open_index(params), registry.part(method, "page").page(params)
     for folder, stage in shown.needed.items():
         require_whole(folder, stage=stage)
-    _, drawn = write_page(params, index, shown)
+    _, drawn = page.write(params, index, shown)
     if method == DEFAULT:
         _write_picture(index, drawn)
 

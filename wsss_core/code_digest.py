@@ -31,8 +31,12 @@ PACKAGES = ("wsss_core", "stages")
 _DECLARES = re.compile(r"wsss_core/((params|sections|joint_sections)|sections/\w+|methods/\w+/section)\.py")
 """Files that declare and check parameters, whose values DVC tracks: neither they count nor what they import."""
 
-_TELLS = re.compile(r"wsss_core/(frame/.*|problems|remedies|runtime/(environment|interruption|shortage|worker))\.py")
-"""Files that start and end a command, or tell what went wrong: what they import counts, and they do not."""
+_TELLS = re.compile(
+    r"wsss_core/(code_digest|graphs|problems|remedies|frame/(dvc_run|stage|truth)"
+    r"|runtime/(environment|interruption|provenance|shortage|worker))\.py"
+)
+"""Files that start and end a command, say what it runs, or tell what went wrong: what they import counts, and they do
+not."""
 
 _COMPUTES_NOTHING = {"click", "filelock", "jinja2", "pydantic", "ruamel", "tqdm"}
 """Foreign packages on which no result depends; every other one that a module imports counts."""

@@ -25,7 +25,7 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     masks (F).
     """
     from wsss_core.evaluation.measured import measured_on
-    from wsss_core.frame.report_page import write_page  # and torch: the other commands start without
+    from wsss_core.frame import page  # and torch: the other commands start without
     from wsss_core.frame.truth import open_truth
     from wsss_core.report import comparison, contents, tables
 
@@ -47,5 +47,5 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     figures, names = comparison.Figures(measured), [method.name for method in comparison.methods(params)]
     shown = contents.of_comparison([name for name in names if figures.of(name)])
     table = [comparison.HEADER, *map(comparison.cells, lines)]
-    page, _ = write_page(params, index, shown, comparison=table)
-    click.echo(f"wrote {CSV} and {page}")
+    written, _ = page.write(params, index, shown, comparison=table)
+    click.echo(f"wrote {CSV} and {written}")

@@ -1,9 +1,9 @@
-"""A page of the report, from its contents to its file: what `stages.report` and `wsss compare` share."""
+"""A page of the report, from its contents to its file: what `stages.report` and `wsss compare` write."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsss_core import artifacts, layout, manifests
@@ -11,8 +11,6 @@ from wsss_core.data.index import Index, spread
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import label_shares
-from wsss_core.frame.truth import open_truth
-from wsss_core.params import Params
 from wsss_core.report import contents, page, strips, tables
 from wsss_core.report.contents import Contents
 from wsss_core.report.strips import Strip
@@ -21,21 +19,30 @@ logger = logging.getLogger(__name__)
 
 
 def write_page(
-    params: Params, index: Index, shown: Contents, *, comparison: Sequence[Sequence[str]] = ()
+    index: Index,
+    truth: Masks,
+    shown: Contents,
+    *,
+    settings: Mapping[str, str],
+    num_images: int,
+    comparison: Sequence[Sequence[str]] = (),
 ) -> tuple[Path, list[Strip]]:
     """Write the page and tell where, and the strips of training images on it.
 
     Args:
+        index, truth: the photographs and their true masks.
+        shown: what the page holds.
+        settings: name -> value of what its head states.
+        num_images: of each split that are shown.
         comparison: header and lines of a table of methods, for a page that has one.
     """
-    truth = open_truth(params, index)
     for folder in [layout.SALIENCY, *(layout.PREDICTIONS / network for network in shown.networks)]:
         if strips.finished(folder) and folder not in shown.needed:
             manifests.check(folder)
     drawn = {
-        "train": _draw_training(params, index, truth, shown),
+        "train": _draw_training(index, truth, shown, num_images=num_images),
         "val": strips.draw(
-            index, truth, ids=spread(index.ids("val"), params.report.num_images),
+            index, truth, ids=spread(index.ids("val"), num_images),
             columns=[*strips.prediction_columns(shown.networks), *shown.val],
         ),
     }  # fmt: skip
@@ -49,7 +56,7 @@ def write_page(
         label_shares={
             name: label_shares(Maps(folder, index), index.ids("train")) for name, folder in shown.counted.items()
         },
-        settings=_settings(params),
+        settings=settings,
         links=[path for path in sorted(layout.REPORTS.glob("*.html")) if path != page_file],
         notes=_notes(index, shown),
         rows=shown.rows,
@@ -64,19 +71,13 @@ def write_page(
     return page_file, drawn["train"]
 
 
-def _draw_training(params: Params, index: Index, truth: Masks, shown: Contents) -> list[Strip]:
+def _draw_training(index: Index, truth: Masks, shown: Contents, *, num_images: int) -> list[Strip]:
     oracle = None
     if tables.BASELINE in shown.rows:
         oracle = tables.figure(tables.read_metrics(layout.METRICS / "cam.json"), "oracle_threshold")
     columns = contents.training_columns(shown, oracle_threshold=oracle)
     ids = contents.training_ids(shown, index.ids("train")) if columns else []
-    return strips.draw(index, truth, ids=spread(ids, params.report.num_images), columns=columns)
-
-
-def _settings(params: Params) -> dict[str, str]:
-    backbone = params.backbone
-    built = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
-    return {"Backbone": built, "Seed": str(params.seed)}
+    return strips.draw(index, truth, ids=spread(ids, num_images), columns=columns)
 
 
 def _notes(index: Index, shown: Contents) -> list[str]:
