@@ -86,7 +86,7 @@ def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) ->
                 maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), centre=model.centre, store_stride=4,
                 mirrored=mirrored,
             )[0]
-    return cam.normalise(total.cpu().numpy())
+    return cam.rectified_over_maximum(total.cpu().numpy())
 
 
 def _jpeg(image: np.ndarray) -> bytes:

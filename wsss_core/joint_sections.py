@@ -51,7 +51,7 @@ class Energy(Section):
     grad: Literal["released", "exact"]
 
 
-class Moments(Section):
+class SnapshotTimes(Section):
     at: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
     num_images: Count
 
@@ -68,7 +68,7 @@ class TwoBranch(Training):
     labels: ReliableLabels
     foreground_weight: NonNegative
     energy: Energy
-    moments: Moments
+    moments: SnapshotTimes
 
 
 class PamrLabels(Section):
@@ -114,7 +114,7 @@ class Aalr(TwoBranch):
     label_reassign: LabelReassign
 
 
-class Turn(Section):
+class Round(Section):
     """A round: what it starts from, as paths below the repository's root."""
 
     before: Annotated[int, Field(ge=0)]
@@ -140,7 +140,7 @@ class SaliencyUpdate(MeanField):
 
 
 class AuxSegNet(Training):
-    rounds: dict[Annotated[int, Field(ge=1)], Turn]
+    rounds: dict[Annotated[int, Field(ge=1)], Round]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     head_channels: Count
     atrous_rates: tuple[Count, Count, Count] | None
@@ -168,10 +168,10 @@ class AuxSegNet(Training):
 
     @field_validator("rounds")
     @classmethod
-    def _one_after_the_other(cls, rounds: dict[int, Turn]) -> dict[int, Turn]:
+    def _one_after_the_other(cls, rounds: dict[int, Round]) -> dict[int, Round]:
         if list(rounds) != list(range(1, len(rounds) + 1)) or not rounds:
             raise ValueError(f"must be numbered 1, 2, ..., not {list(rounds)}")
-        if any(turn.before != number - 1 for number, turn in rounds.items()):
+        if any(each.before != number - 1 for number, each in rounds.items()):
             raise ValueError("each round's `before` is the number of the round before it")
         return rounds
 

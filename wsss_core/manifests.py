@@ -112,11 +112,11 @@ def check(folder: Path) -> str:
         "changed": sorted(name for name in known.keys() & found.keys() if _differs(found[name], known[name])),
     }
     if any(wrong.values()):
-        told = [f"{len(names)} {kind} ({_few(folder, names)})" for kind, names in wrong.items() if names]
+        differing = [f"{len(names)} {kind} ({_few(folder, names)})" for kind, names in wrong.items() if names]
         adopt = "" if wrong["missing"] else _way_to_adopt(folder, found)
         raise ArtifactError(
-            f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(told)}, by damage or by"
-            f" hand; `{remedies.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
+            f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(differing)}, by damage or"
+            f" by hand; `{remedies.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
         )
     return manifest["content"]
 

@@ -138,24 +138,24 @@ def _seconds_of_fit(
     """The project's own loop, from the end of step `warm` on."""
     marks: list[float] = []
 
-    def watch(_: nn.Module, done: int) -> None:
+    def after_step(_: nn.Module, done: int) -> None:
         if done in (warm, warm + steps):
             if fabric.device.type == "cuda":
                 torch.cuda.synchronize(fabric.device)
             marks.append(time.perf_counter())
 
-    _fit(network, model, stream, fabric, steps=warm + steps, watch=watch)
+    _fit(network, model, stream, fabric, steps=warm + steps, after_step=after_step)
     return marks[1] - marks[0]
 
 
 def _fit(
-    network: Network, model: nn.Module, stream: Stream, fabric: Fabric, *, steps: int, watch: Watch | None = None
+    network: Network, model: nn.Module, stream: Stream, fabric: Fabric, *, steps: int, after_step: Watch | None = None
 ) -> None:
     optimizer = _optimizer(model)
     constant = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     with TemporaryDirectory() as folder:
         fit(model, stream, losses=network.losses, optimizer=optimizer, scheduler=constant, steps=steps, fabric=fabric,
-            checkpoint=Path(folder) / "checkpoint.pt", name=network.name, watch=watch)  # fmt: skip
+            checkpoint=Path(folder) / "checkpoint.pt", name=network.name, after_step=after_step)  # fmt: skip
 
 
 def _profiled(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> float:

@@ -44,7 +44,7 @@ def train(checkpoint: Path, tell: int, *, steps: int = ENDLESS, workers: int = 2
         model, name="sgd", momentum=0.9, lr=1e-3, weight_decay=0, new_lr_factor=1, bias_lr_factor=1
     )
 
-    def watch(model: nn.Module, steps: int) -> None:
+    def after_step(model: nn.Module, steps: int) -> None:
         if steps == 3:
             os.write(tell, b"3")
 
@@ -52,7 +52,7 @@ def train(checkpoint: Path, tell: int, *, steps: int = ENDLESS, workers: int = 2
     fit(
         model, batches(Noise(["a", "b", "c"], seed=0), batch=2, steps=steps, workers=workers), losses=squares,
         optimizer=descent, scheduler=poly_schedule(descent, steps=steps, power=1, warmup=0), steps=steps,
-        fabric=Fabric(accelerator="cpu", devices=1), checkpoint=checkpoint, name="noise", watch=watch,
+        fabric=Fabric(accelerator="cpu", devices=1), checkpoint=checkpoint, name="noise", after_step=after_step,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from comparing import SIZES, SUMS, assert_close, photographs
 from torch import nn
 
 from wsss_core.inference.saliency import SaliencyNetwork, saliency_maps
-from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, refined
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.u2net import U2Net
 from wsss_core.ops import network_cells
@@ -64,7 +64,7 @@ def test_affinities_of_two_tasks_are_the_cpu_s(device):
         own = features.to(place)
         (_, a), (_, b) = first.to(place)(own), second.to(place)(own)
         shared = cross.to(place)(a, b)
-        return shared, propagate(shared, own)
+        return shared, refined(shared, own)
 
     for found, expected in zip(moved(device), moved("cpu"), strict=True):
         assert_close(found, expected, share=1e-4)  # a softmax of sums over the channels: their rounding, exponentiated

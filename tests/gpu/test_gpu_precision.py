@@ -79,7 +79,7 @@ def class_maps(model: nn.Module, device: torch.device, dtype: torch.dtype) -> np
         stored = network_cells.class_maps_on_grid(
             maps, view=(SIDE, SIDE), size=(SIDE, SIDE), centre=CENTRE, store_stride=4
         )
-    return cam.normalise(stored.flatten(0, 1).cpu().numpy())
+    return cam.rectified_over_maximum(stored.flatten(0, 1).cpu().numpy())
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, refined
 from wsss_core.methods.auxsegnet.inference import AFFINITIES, affinities_of_peak, refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models.build import build_network
@@ -62,7 +62,7 @@ def test_features_without_likeness_are_spread_evenly():
         _, affinity = module(torch.randn(1, 4, 3, 5))
     torch.testing.assert_close(affinity, torch.full((1, 15, 15), 1 / 15))
     maps = torch.randn(1, 2, 3, 5)
-    torch.testing.assert_close(propagate(affinity, maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps))
+    torch.testing.assert_close(refined(affinity, maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps))
 
 
 def test_what_is_alike_twice_is_shared_as_it_is_whatever_the_gate_says():
@@ -90,25 +90,25 @@ def test_renormalised_rows_sum_to_one():
 
 def test_propagation_along_the_identity_changes_nothing_and_by_a_row_moves_its_sum():
     maps = torch.randn(2, 3, 2, 2)
-    torch.testing.assert_close(propagate(torch.eye(4).expand(2, 4, 4), maps), maps)
+    torch.testing.assert_close(refined(torch.eye(4).expand(2, 4, 4), maps), maps)
     affinity = torch.zeros(1, 4, 4)
     affinity[0, 0, 3] = 0.5                                                     # cell 0 takes half of cell 3
-    moved = propagate(affinity, torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    moved = refined(affinity, torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
     assert moved.flatten().tolist() == [2, 0, 0, 0]
 
 
 def test_refined_predictions_are_the_first_ones_along_the_shared_affinity():
     outputs = outputs_of(build())
-    torch.testing.assert_close(outputs["seg"], propagate(outputs["affinity"], outputs["seg_first"]))
-    torch.testing.assert_close(outputs["saliency_logits"], propagate(outputs["affinity"], outputs["saliency_first"]))
+    torch.testing.assert_close(outputs["seg"], refined(outputs["affinity"], outputs["seg_first"]))
+    torch.testing.assert_close(outputs["saliency_logits"], refined(outputs["affinity"], outputs["saliency_first"]))
     torch.testing.assert_close(outputs["saliency"], outputs["saliency_logits"].sigmoid())
 
 
 def test_with_their_own_affinities_both_tasks_stay_apart():
     outputs = outputs_of(build(affinity="own"))
     assert torch.equal(outputs["affinity"], outputs["seg_affinity"])
-    refined = propagate(outputs["saliency_affinity"], outputs["saliency_first"])
-    torch.testing.assert_close(outputs["saliency_logits"], refined)
+    expected = refined(outputs["saliency_affinity"], outputs["saliency_first"])
+    torch.testing.assert_close(outputs["saliency_logits"], expected)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_autocast_leaves_what_is_propagated_whole(dtype):
     generator = torch.Generator().manual_seed(0)
     affinity = torch.randn(1, 600, 600, generator=generator).softmax(dim=-1)
     maps = torch.randn(1, 3, 20, 30, generator=generator)
-    whole = propagate(affinity, maps)
+    whole = refined(affinity, maps)
     with torch.autocast("cpu", dtype=dtype):
-        torch.testing.assert_close(propagate(affinity, maps), whole, rtol=0, atol=0)
+        torch.testing.assert_close(refined(affinity, maps), whole, rtol=0, atol=0)
 
 
 def test_class_maps_of_the_tags_alone_are_divided_by_their_maxima_then_propagated():

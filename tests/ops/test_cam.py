@@ -11,21 +11,21 @@ def random_maps(num_maps=2, height=9, width=14, seed=0) -> np.ndarray:
 
 
 def test_each_map_is_clipped_at_0_and_divided_by_its_own_maximum():
-    maps = cam.normalise(np.array([[[-3.0, 1.0, 2.0]], [[100.0, 50.0, -1.0]]]))
+    maps = cam.rectified_over_maximum(np.array([[[-3.0, 1.0, 2.0]], [[100.0, 50.0, -1.0]]]))
     np.testing.assert_allclose(maps, [[[0, 0.5, 1]], [[1, 0.5, 0]]], atol=1e-5)
     assert maps.dtype == np.float32
 
 
 def test_the_strongest_cell_of_each_map_comes_close_to_1_and_never_reaches_above():
-    maps = cam.normalise(random_maps(num_maps=4) * np.array([0.1, 1, 7, 300]).reshape(4, 1, 1))
+    maps = cam.rectified_over_maximum(random_maps(num_maps=4) * np.array([0.1, 1, 7, 300]).reshape(4, 1, 1))
     peaks = maps.max(axis=(1, 2))
     assert np.all(peaks > 1 - 1e-3)
     assert np.all(peaks <= 1)
 
 
 def test_a_map_without_evidence_stays_0_without_a_warning():
-    assert not cam.normalise(np.array([[[-1.0, -2.0]], [[0.0, 0.0]]])).any()
-    assert cam.normalise(np.zeros((0, 2, 3))).shape == (0, 2, 3)
+    assert not cam.rectified_over_maximum(np.array([[[-1.0, -2.0]], [[0.0, 0.0]]])).any()
+    assert cam.rectified_over_maximum(np.zeros((0, 2, 3))).shape == (0, 2, 3)
 
 
 @pytest.mark.parametrize(("exponent", "even"), [(4, 0.2755), (16, 0.1228), (24, 0.0939), (32, 0.0770)])

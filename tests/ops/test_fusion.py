@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wsss_core.ops.fusion import RULES, fuse, normalise, soft_scores
+from wsss_core.ops.fusion import RULES, fuse, on_one_scale, soft_scores
 from wsss_core.ops.fusion.conflicts import settle
 from wsss_core.ops.fusion.rules import ignore_band
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
@@ -235,10 +235,10 @@ def test_soft_says_background_where_nothing_speaks():
 
 def test_normalise():
     cams = np.array([[[-1.0, 1.0, 3.0]], [[-2.0, -1.0, -1.0]]])
-    np.testing.assert_allclose(normalise(cams, kind="max"), [[[0, 1 / 3, 1]], [[0, 0, 0]]], atol=1e-5)
-    np.testing.assert_allclose(normalise(cams, kind="minmax"), [[[0, 0.5, 1]], [[0, 1, 1]]], atol=1e-5)
-    np.testing.assert_array_equal(normalise(cams, kind="none"), cams)
-    assert normalise(cams[:0], kind="max").shape == (0, 1, 3)
+    np.testing.assert_allclose(on_one_scale(cams, kind="max"), [[[0, 1 / 3, 1]], [[0, 0, 0]]], atol=1e-5)
+    np.testing.assert_allclose(on_one_scale(cams, kind="minmax"), [[[0, 0.5, 1]], [[0, 1, 1]]], atol=1e-5)
+    np.testing.assert_array_equal(on_one_scale(cams, kind="none"), cams)
+    assert on_one_scale(cams[:0], kind="max").shape == (0, 1, 3)
 
 
 @pytest.mark.parametrize(

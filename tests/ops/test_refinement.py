@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_core.artifacts import Scores
-from wsss_core.ops.refinement import cam_crf_labels, ids_of, normalised, refined_labels
+from wsss_core.ops.refinement import cam_crf_labels, ids_of, refined_labels, summing_to_one
 from wsss_core.voc import IGNORE_INDEX
 
 NO_CRF = {
@@ -97,5 +97,5 @@ def test_ids_put_the_background_first():
 
 
 def test_normalised_scores_sum_to_1_and_are_uniform_where_there_is_no_evidence():
-    scores = normalised(np.array([[[0.3, 0.0, 0.0]], [[0.1, 0.2, 0.0]]]))
+    scores = summing_to_one(np.array([[[0.3, 0.0, 0.0]], [[0.1, 0.2, 0.0]]]))
     np.testing.assert_allclose(scores, [[[0.75, 0, 0.5]], [[0.25, 1, 0.5]]], atol=1e-4)

@@ -1,4 +1,4 @@
-"""The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others watch."""
+"""The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others after_step."""
 
 import errno
 import signal
@@ -56,7 +56,7 @@ def killed_at(step: int, losses=squares):
     return broken
 
 
-def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", watch=None, batches=batches):
+def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", after_step=None, batches=batches):
     """A run of a new process: seeded model, optimiser and schedule, whatever it finds at `checkpoint`."""
     torch.manual_seed(0)
     model = Network()
@@ -65,7 +65,7 @@ def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", wat
     history = fit(
         model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
         scheduler=poly_schedule(descent, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
-        watch=watch,
+        after_step=after_step,
     )  # fmt: skip
     return model.state_dict(), history.rows
 
@@ -344,13 +344,13 @@ def test_the_bare_model_is_watched_after_each_step(tmp_path):
         kept[round(progress * STEPS)] = model.layers[0].weight.clone()  # before the update of that step
         return squares(model, batch, progress)
 
-    def watch(model, steps):
+    def after_step(model, steps):
         assert type(model) is Network
         watched.append(steps)
         kept["after", steps] = model.layers[0].weight.clone()
 
     watched = []
-    whole = train(tmp_path / "c.pt", losses=losses, watch=watch)
+    whole = train(tmp_path / "c.pt", losses=losses, after_step=after_step)
     assert watched == list(range(1, STEPS + 1))
     assert all(torch.equal(kept["after", k], kept[k]) for k in range(1, STEPS))
     assert equal(whole[0], train(tmp_path / "d.pt")[0])
@@ -361,7 +361,7 @@ def test_a_resumed_run_is_watched_from_where_it_goes_on(tmp_path):
     watched = []
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "c.pt", losses=killed_at(7))
-    train(tmp_path / "c.pt", watch=lambda model, steps: watched.append(steps))
+    train(tmp_path / "c.pt", after_step=lambda model, steps: watched.append(steps))
     assert watched == list(range(8, STEPS + 1))
 
 

@@ -13,7 +13,7 @@ from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
 from wsss_core.runtime.journal import Journal
 from wsss_core.training import snapshots as module
-from wsss_core.training.snapshots import Album, Snapshots
+from wsss_core.training.snapshots import Snapshots, SnapshotWriter
 from wsss_core.voc import IGNORE_INDEX
 
 SIZES = {"a": (40, 60), "sub/b c.d": (50, 36)}
@@ -52,7 +52,7 @@ class Labeller:
         return labels
 
 
-def open_album(index: Index, out: Path, *, at=(1.0,), steps=20, key="k", label=None) -> Album:
+def open_writer(index: Index, out: Path, *, at=(1.0,), steps=20, key="k", label=None) -> SnapshotWriter:
     kept = Snapshots(index, index.ids("train"), at=at, label=label or Labeller(), out=out)
     journal = Journal(out.parent / "resume" / key / "files", out)
     return kept.open(journal, steps=steps, device=CPU)
@@ -63,10 +63,10 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_steps_of_the_moments_get_a_folder_each_with_every_photograph(tmp_path, index):
-    album = open_album(index, tmp_path / "out", at=(0.05, 0.25, 0.5, 1.0))
+    writer = open_writer(index, tmp_path / "out", at=(0.05, 0.25, 0.5, 1.0))
     for steps in range(1, 21):
-        album.watch(nn.Identity(), steps)
-    album.publish(params={}, supervised_by="I")
+        writer.after_step(nn.Identity(), steps)
+    writer.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == ["manifest.json", *(
         f"step_{steps}/{image_id}.png" for steps in ("01", "05", "10", "20") for image_id in SIZES
     )]  # fmt: skip
@@ -82,16 +82,16 @@ def test_the_steps_of_the_moments_get_a_folder_each_with_every_photograph(tmp_pa
     ],
 )
 def test_moments_are_the_nearest_steps_to_their_shares(tmp_path, index, at, steps, expected):
-    assert open_album(index, tmp_path / "out", at=at, steps=steps).moments == expected
+    assert open_writer(index, tmp_path / "out", at=at, steps=steps).moments == expected
 
 
 def test_at_other_steps_nothing_is_labelled(tmp_path, index):
     label = Labeller()
-    album = open_album(index, tmp_path / "out", at=(0.5,), steps=10, label=label)
+    writer = open_writer(index, tmp_path / "out", at=(0.5,), steps=10, label=label)
     for steps in (1, 4, 6, 10):
-        album.watch(nn.Identity(), steps)
+        writer.after_step(nn.Identity(), steps)
     assert label.batches == []
-    album.watch(nn.Identity(), 5)
+    writer.after_step(nn.Identity(), 5)
     assert len(label.batches) == 2
 
 
@@ -99,7 +99,7 @@ def test_at_other_steps_nothing_is_labelled(tmp_path, index):
 def test_the_network_labels_in_eval_mode_and_is_left_in_the_mode_it_had(tmp_path, index, training):
     label, network = Labeller(), nn.Sequential(nn.Dropout(0.5), nn.Linear(1, 1)).train(training)
     state = torch.get_rng_state()
-    open_album(index, tmp_path / "out", label=label).watch(network, 20)
+    open_writer(index, tmp_path / "out", label=label).after_step(network, 20)
     assert label.modes == 2 * [(False, False)]
     assert all(part.training == training for part in network.modules())
     assert torch.is_grad_enabled()
@@ -113,14 +113,14 @@ def test_a_network_in_half_precision_labels_in_float32_and_stays_as_it_is(tmp_pa
         seen.append((model is network, model.weight.dtype))
         return torch.zeros(1, *batch["image"].shape[-2:])
 
-    open_album(index, tmp_path / "out", label=label).watch(network, 20)
+    open_writer(index, tmp_path / "out", label=label).after_step(network, 20)
     assert seen == 2 * [(False, torch.float32)]
     assert network.weight.dtype == torch.bfloat16
 
 
 def test_a_photograph_comes_as_a_batch_of_one_without_padding(tmp_path, index):
     label = Labeller()
-    open_album(index, tmp_path / "out", label=label).watch(nn.Identity(), 20)
+    open_writer(index, tmp_path / "out", label=label).after_step(nn.Identity(), 20)
     first, second = label.batches
     assert [first["id"], second["id"]] == [["a"], ["sub/b c.d"]]
     torch.testing.assert_close(first["image"], normalise(index.image("a"))[None])
@@ -129,9 +129,9 @@ def test_a_photograph_comes_as_a_batch_of_one_without_padding(tmp_path, index):
 
 
 def test_labels_are_label_maps_of_the_photograph_s_size(tmp_path, index):
-    album = open_album(index, tmp_path / "out")
-    album.watch(nn.Identity(), 20)
-    album.publish(params={}, supervised_by="I")
+    writer = open_writer(index, tmp_path / "out")
+    writer.after_step(nn.Identity(), 20)
+    writer.publish(params={}, supervised_by="I")
     for image_id, (height, width) in SIZES.items():
         labels = artifacts.read_labels(tmp_path / "out/step_20", image_id)
         assert labels.shape == (height, width)
@@ -142,9 +142,9 @@ def test_labels_are_label_maps_of_the_photograph_s_size(tmp_path, index):
 def test_a_large_photograph_is_labelled_smaller_and_its_labels_are_its_size(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_PIXELS", 40 * 50)
     label = Labeller()
-    album = open_album(index_of(tmp_path, {"large": (80, 100), "small": (40, 50)}), tmp_path / "out", label=label)
-    album.watch(nn.Identity(), 20)
-    album.publish(params={}, supervised_by="I")
+    writer = open_writer(index_of(tmp_path, {"large": (80, 100), "small": (40, 50)}), tmp_path / "out", label=label)
+    writer.after_step(nn.Identity(), 20)
+    writer.publish(params={}, supervised_by="I")
     assert [batch["image"].shape for batch in label.batches] == [(1, 3, 40, 50)] * 2
     assert [batch["roi"].shape for batch in label.batches] == [(1, 40, 50)] * 2
     labels = artifacts.read_labels(tmp_path / "out/step_20", "large")
@@ -155,9 +155,9 @@ def test_a_large_photograph_is_labelled_smaller_and_its_labels_are_its_size(tmp_
 
 def test_a_tiny_photograph_is_labelled_larger_and_its_labels_are_its_size(tmp_path):
     label = Labeller()
-    album = open_album(index_of(tmp_path, {"tiny": (6, 9)}), tmp_path / "out", label=label)
-    album.watch(nn.Identity(), 20)
-    album.publish(params={}, supervised_by="I")
+    writer = open_writer(index_of(tmp_path, {"tiny": (6, 9)}), tmp_path / "out", label=label)
+    writer.after_step(nn.Identity(), 20)
+    writer.publish(params={}, supervised_by="I")
     assert label.batches[0]["image"].shape == (1, 3, 32, 32)
     assert artifacts.read_labels(tmp_path / "out/step_20", "tiny").shape == (6, 9)
 
@@ -165,21 +165,21 @@ def test_a_tiny_photograph_is_labelled_larger_and_its_labels_are_its_size(tmp_pa
 def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest(tmp_path, index):
     out = tmp_path / "out"
     artifacts.write_text(out / "old.txt", "of an earlier run")
-    album = open_album(index, out, at=(0.25, 1.0))
-    album.watch(nn.Identity(), 5)
+    writer = open_writer(index, out, at=(0.25, 1.0))
+    writer.after_step(nn.Identity(), 5)
     assert names(out) == ["old.txt"]
-    album.watch(nn.Identity(), 20)
-    album.publish(params={"lr": 1}, supervised_by="I")
+    writer.after_step(nn.Identity(), 20)
+    writer.publish(params={"lr": 1}, supervised_by="I")
     assert names(out) == ["manifest.json", *(f"step_{k}/{name}.png" for k in ("05", "20") for name in SIZES)]
     manifest = artifacts.read_json(out / "manifest.json")
     assert (manifest["stage"], manifest["count"]) == ("snapshots", 4)
     assert manifest["params"] == artifacts.digest_of({"lr": 1})
 
-def test_an_album_that_lacks_a_picture_is_not_published(tmp_path, index):
-    album = open_album(index, tmp_path / "out", at=(0.25, 1.0))
-    album.watch(nn.Identity(), 20)
+def test_an_writer_that_lacks_a_picture_is_not_published(tmp_path, index):
+    writer = open_writer(index, tmp_path / "out", at=(0.25, 1.0))
+    writer.after_step(nn.Identity(), 20)
     with pytest.raises(artifacts.ArtifactError, match=r"lacks 2 of 4 results \(step_05/a.png, .*: delete .*/k and run"):
-        album.publish(params={}, supervised_by="I")
+        writer.publish(params={}, supervised_by="I")
     assert not (tmp_path / "out").exists()
 
 
@@ -189,17 +189,17 @@ def test_the_manifest_tells_other_labels_apart(tmp_path, index):
 
     contents = []
     for label in (Labeller(), Labeller(), nothing):
-        album = open_album(index, tmp_path / "out", label=label)
-        album.watch(nn.Identity(), 20)
-        album.publish(params={}, supervised_by="I")
+        writer = open_writer(index, tmp_path / "out", label=label)
+        writer.after_step(nn.Identity(), 20)
+        writer.publish(params={}, supervised_by="I")
         contents.append(artifacts.read_json(tmp_path / "out/manifest.json")["content"])
     assert contents[0] == contents[1] != contents[2]
 
 
 def test_a_resumed_run_keeps_the_earlier_moments(tmp_path, index):
-    open_album(index, tmp_path / "out", at=(0.25, 1.0)).watch(nn.Identity(), 5)
-    resumed = open_album(index, tmp_path / "out", at=(0.25, 1.0))
-    resumed.watch(nn.Identity(), 20)
+    open_writer(index, tmp_path / "out", at=(0.25, 1.0)).after_step(nn.Identity(), 5)
+    resumed = open_writer(index, tmp_path / "out", at=(0.25, 1.0))
+    resumed.after_step(nn.Identity(), 20)
     resumed.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == [
         "manifest.json", *(f"step_{k}/{name}.png" for k in ("05", "20") for name in SIZES)
@@ -207,8 +207,8 @@ def test_a_resumed_run_keeps_the_earlier_moments(tmp_path, index):
 
 
 def test_what_a_killed_run_left_half_written_is_not_published(tmp_path, index):
-    album = open_album(index, tmp_path / "out")
-    album.watch(nn.Identity(), 20)
-    (album.folder / "step_20/.a.png.4711").write_bytes(b"half")
-    album.publish(params={}, supervised_by="I")
+    writer = open_writer(index, tmp_path / "out")
+    writer.after_step(nn.Identity(), 20)
+    (writer.folder / "step_20/.a.png.4711").write_bytes(b"half")
+    writer.publish(params={}, supervised_by="I")
     assert names(tmp_path / "out") == ["manifest.json", *(f"step_20/{name}.png" for name in SIZES)]

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from wsss_core.data.images import SUFFIXES, why_foreign
-from wsss_core.data.names import Names, as_id, normalise
+from wsss_core.data.names import Names, as_id, composed
 from wsss_core.problems import Problem, layout_error, named
 
 COMPANIONS = (".txt", ".csv", ".tsv", ".xml", ".json", ".jsonl", ".yaml", ".yml", ".md", ".html")
@@ -57,7 +57,7 @@ class ImageFolder:
     def with_suffix(self, suffix: str) -> dict[str, Path]:
         """id -> the file with this suffix among `others`: an annotation beside an image, or named after one."""
         return {
-            normalise(path.relative_to(self.path).with_suffix("").as_posix()): path
+            composed(path.relative_to(self.path).with_suffix("").as_posix()): path
             for path in self.others
             if path.suffix.lower() == suffix
         }
@@ -92,7 +92,7 @@ class ImageFolder:
         found = defaultdict(list)
         for item in self.passed_over:
             for name in {item.path.name, item.path.stem}:
-                found[normalise(name).lower()].append(item)
+                found[composed(name).lower()].append(item)
         return found
 
     def _shown(self, path: Path) -> str:
@@ -133,7 +133,7 @@ def _id_of(path: Path, folder: Path) -> str:
     if any("\udc80" <= character <= "\udcff" for character in path.name + name):  # how Python keeps odd bytes
         shown = str(path).encode("utf-8", "backslashreplace").decode()
         raise layout_error(Path(shown), "its name is not UTF-8; rename the file")
-    return normalise(name)
+    return composed(name)
 
 
 def _walk(folder: Path, *, skip: Collection[Path]) -> tuple[list[Path], list[PassedOver]]:

@@ -121,6 +121,6 @@ def _drop_untagged(contents: Contents, root: Path) -> None:
         kept = [name for name in ids if not classes.isdisjoint(contents.tags.get(name, classes))]
         dropped = len(ids) - len(kept)
         if dropped:
-            told = f"{dropped} of {len(ids)} images show no class and are left out (dataset.untagged: drop)"
-            contents.problems.append(Problem("untagged", str(root), f"{root}: split {split}: {told}", "warning"))
+            dropping = f"{dropped} of {len(ids)} images show no class and are left out (dataset.untagged: drop)"
+            contents.problems.append(Problem("untagged", str(root), f"{root}: split {split}: {dropping}", "warning"))
         contents.splits[split] = kept

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsss_core.data.image_folder import ImageFolder
 from wsss_core.data.images import SUFFIXES
-from wsss_core.data.names import guesses, normalise
+from wsss_core.data.names import composed, guesses
 from wsss_core.data.tables import read_text
 from wsss_core.problems import Problem
 
@@ -42,7 +42,7 @@ def read_lists(paths: Mapping[str, Path], images: ImageFolder) -> tuple[dict[str
 
 
 def _read_names(path: Path, images: ImageFolder) -> tuple[list[str], list[Problem]]:
-    lines = [line for line in map(normalise, map(str.strip, read_text(path).splitlines())) if line]
+    lines = [line for line in map(composed, map(str.strip, read_text(path).splitlines())) if line]
     labelled = [_LABELLED.fullmatch(line) for line in lines]
     if lines and all(labelled) and not all(map(images.names.knows, lines)):
         message = (

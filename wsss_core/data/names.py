@@ -30,14 +30,14 @@ Key = TypeVar("Key", bound=Hashable)
 HERE = (".",)
 
 
-def normalise(name: str) -> str:
+def composed(name: str) -> str:
     """The name with accents in one code: macOS stores "é" as two characters, most text files as one."""
     return unicodedata.normalize("NFC", name)
 
 
 def as_id(name: str) -> str:
     """The id that a name means if nothing is known of the images: separated by "/", without an image's suffix."""
-    path = PurePosixPath(normalise(name).strip().replace("\\", "/"))
+    path = PurePosixPath(composed(name).strip().replace("\\", "/"))
     if path.suffix.lower() in (*SUFFIXES, *FOREIGN_SUFFIXES):
         path = path.with_suffix("")
     return "/".join(part for part in path.parts if part.strip("/") not in ("", ".", ".."))
@@ -86,7 +86,7 @@ class Names:
     def __init__(self, ids: Collection[str], folder: Path) -> None:
         self._ids = ids if isinstance(ids, dict) else set(ids)
         self._path = folder
-        self._folder = tuple(normalise(part) for part in folder.absolute().parts)
+        self._folder = tuple(composed(part) for part in folder.absolute().parts)
 
     def matches(self, wanted: Mapping[Key, Sought]) -> dict[Key, Match]:
         """The images that the names of one document mean, or of several that belong together.
@@ -122,7 +122,7 @@ class Names:
 
     def knows(self, name: str) -> bool:
         """Whether an image has this very name, blanks and dots included, or has it with a suffix."""
-        return normalise(name) in self._ids or as_id(name) in self._ids
+        return composed(name) in self._ids or as_id(name) in self._ids
 
     def alike(self, name: str) -> list[str]:
         """The ids that the name may have meant: of its base name, whatever their folders and case."""
@@ -171,7 +171,7 @@ class Names:
         return found
 
     def _match(self, name: str, places: Sequence[str]) -> Match | None:
-        name = normalise(name)
+        name = composed(name)
         if name in self._ids:
             return Match(name, name, is_exact=True)
         match = self._match_tails(as_id(name), places)

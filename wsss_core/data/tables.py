@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core.data.image_folder import ImageFolder
-from wsss_core.data.names import guesses, normalise
+from wsss_core.data.names import composed, guesses
 from wsss_core.problems import Problem, layout_error
 
 _COLUMNS = ("image", "labels", "split")
@@ -126,7 +126,7 @@ def _read_cells(path: Path, number: int, line: str, delimiter: str) -> list[str]
         raise layout_error(path, f"line {number} cannot be read ({error}); correct it") from None
     if reader.line_num > 1:  # the quote went on into the line that we put behind it
         raise layout_error(path, f"line {number} opens a quote (\") that it does not close; close it or take it out")
-    return [normalise(cell.strip()) for cell in cells]
+    return [composed(cell.strip()) for cell in cells]
 
 
 def _split_cell(cell: str, separator: str | None, classes: Collection[str] | None) -> tuple[str, ...]:

@@ -54,6 +54,6 @@ def class_activation_maps(
             )  # fmt: skip
     place = {tag: channel for channel, tag in enumerate(wanted)}
     return [
-        Scores(np.asarray(own, dtype=np.uint8), cam.normalise(maps[[place[tag] for tag in own]]), size)
+        Scores(np.asarray(own, dtype=np.uint8), cam.rectified_over_maximum(maps[[place[tag] for tag in own]]), size)
         for own, maps in zip(tags, total.cpu().numpy(), strict=True)
     ]

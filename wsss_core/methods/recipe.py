@@ -9,7 +9,7 @@ from pathlib import Path
 from wsss_core import supervision
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import Samples
-from wsss_core.joint_sections import Moments
+from wsss_core.joint_sections import SnapshotTimes
 from wsss_core.sections import Training
 from wsss_core.training.loop import Losses
 from wsss_core.training.snapshots import Label
@@ -40,7 +40,7 @@ class Recipe:
     start: Start
     schedule: Schedule | None = None
     label: Label | None = None
-    moments: Moments | None = None
+    moments: SnapshotTimes | None = None
     settings: dict = field(default_factory=dict)
     samples: Callable[[Index], Samples] | None = None
     inputs: tuple[Path, ...] = ()

@@ -35,9 +35,9 @@ def recipe(p: TwoBranch, losses: Losses, *, label: LabelBatch, **options) -> Rec
     `cls` starts from backbone and classifier of the trained CAM network; `init` from the backbone's own weights, with
     a classification phase first. `options` are further ones of the network.
     """
-    first, descent, cls = p.classification_phase, p.optimizer, p.schedule == "cls"
+    first, joint, cls = p.classification_phase, p.optimizer, p.schedule == "cls"
     two_phases = partial(
-        two_phase_schedule, share=first.share, first_lr=first.lr, lr=descent.lr, power=descent.poly_power
+        two_phase_schedule, share=first.share, first_lr=first.lr, lr=joint.lr, power=joint.poly_power
     )
     return Recipe(
         section=p,
@@ -89,7 +89,7 @@ class Energy:
 
     @classmethod
     def of(cls, p: TwoBranch) -> Energy:
-        """That of a section."""
+        """The energy of a method's section."""
         return cls(crop=p.augment.crop, **p.energy.model_dump())
 
     @property
@@ -147,7 +147,7 @@ class Objective:
 
     @classmethod
     def of(cls, p: TwoBranch, label: LabelBatch) -> Objective:
-        """That of a section."""
+        """The objective of a method's section."""
         share = p.classification_phase.share if p.schedule == "init" else 0.0
         return cls(label, share, p.foreground_weight, Energy.of(p))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from wsss_core.ops import cam
 from wsss_core.ops.grids import grid_size
 from wsss_core.ops.network_cells import at_pixels
 from wsss_core.ops.pamr import pamr
@@ -72,8 +73,7 @@ def pamr_labels(
 
 def _with_background(cams: torch.Tensor, *, exponent: float) -> torch.Tensor:
     """(K+1, H, W) masks of (K, H, W) maps, the background's first, that sum to 1."""
-    masks = F.pad(cams, (0, 0, 0, 0, 1, 0))
-    masks[0] = (1 - masks.amax(dim=0)) ** exponent
+    masks = torch.cat([cam.background(cams, exponent=exponent)[None], cams])
     return masks / masks.sum(dim=0)
 
 

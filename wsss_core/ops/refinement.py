@@ -62,7 +62,7 @@ def refined_labels(
 
 def _unary(scores: Scores, ids: np.ndarray, fused: np.ndarray | None, *, confidence: float) -> np.ndarray:
     """(L, H, W) probabilities at every pixel."""
-    unary = normalised(grids.read(scores.scores, scores.size))
+    unary = summing_to_one(grids.read(scores.scores, scores.size))
     return unary if fused is None else _override(unary, ids, fused, confidence=confidence)
 
 
@@ -71,7 +71,7 @@ def ids_of(classes: np.ndarray) -> np.ndarray:
     return np.concatenate([[BACKGROUND], classes]).astype(np.uint8)
 
 
-def normalised(scores: np.ndarray) -> np.ndarray:
+def summing_to_one(scores: np.ndarray) -> np.ndarray:
     """Scores that sum to 1 over the channels of (L, H, W); uniform where all are 0."""
     positive = np.maximum(scores, 1e-5)
     return positive / positive.sum(axis=0, keepdims=True)

@@ -7,6 +7,7 @@ from math import floor
 
 import torch
 
+from wsss_core.ops import cam
 from wsss_core.ops.crf import SMALLEST_PROBABILITY
 from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.mean_field import mean_field
@@ -70,12 +71,8 @@ def reliable_labels(
 
 def _backgrounds(cams: torch.Tensor, rule: Reliability) -> torch.Tensor:
     """(2, H, W): the strong and the weak background's scores."""
-    absent = 1 - _strongest(cams)
-    return torch.stack([absent**rule.background_exponent_low, absent**rule.background_exponent_high])
-
-
-def _strongest(cams: torch.Tensor) -> torch.Tensor:
-    return cams.amax(dim=0) if len(cams) else cams.new_zeros(cams.shape[1:])
+    exponents = (rule.background_exponent_low, rule.background_exponent_high)
+    return torch.stack([cam.background(cams, exponent=exponent) for exponent in exponents])
 
 
 def _energies(cams: torch.Tensor, backgrounds: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ def foreground(walk: Scores, *, norm: str) -> np.ndarray:
 
     A walk averages, so its peaks lie below 1; the rules expect each class to peak near 1.
     """
-    return fusion.normalise(grids.read(walk.scores[1:], walk.size), kind=norm)
+    return fusion.on_one_scale(grids.read(walk.scores[1:], walk.size), kind=norm)
 
 
 def fused_label(walk: Scores, saliency: np.ndarray, *, norm: str, rule: str, **parameters) -> np.ndarray:

@@ -115,10 +115,10 @@ def _commit() -> str | None:
     """Of the sources, `-dirty` where they were changed; None outside a repository or without Git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        told = subprocess.run(command, cwd=code_digest.ROOT, capture_output=True, text=True, check=True)
+        described = subprocess.run(command, cwd=code_digest.ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
 def _torch(processes: Processes) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _said_by(error: BaseException) -> Shortage | None:
     """Of this error alone. One out of another process brings what it said there as `shortage`."""
-    if isinstance(told := getattr(error, "shortage", None), Shortage):
-        return told
+    if isinstance(known := getattr(error, "shortage", None), Shortage):
+        return known
     if isinstance(error, MemoryError):
         return MEMORY
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):  # torch's, which is not imported here

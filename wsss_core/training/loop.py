@@ -47,7 +47,7 @@ Losses = Callable[[nn.Module, dict, float], Terms]
 """losses(model, batch, progress in [0, 1)) -> the terms of one step."""
 
 Watch = Callable[[nn.Module, int], None]
-"""watch(model, steps done), after every step of this process."""
+"""after_step(model, steps done), after every step of this process."""
 
 CHECKPOINT_SECONDS = 60.0
 LARGEST = 1e18
@@ -91,7 +91,7 @@ def fit(
     fabric: Fabric,
     checkpoint: Path,
     name: str,
-    watch: Watch | None = None,
+    after_step: Watch | None = None,
 ) -> History:
     """Minimise the sum of the losses for `steps` steps; go on from `checkpoint` where there is one.
 
@@ -102,7 +102,7 @@ def fit(
         optimizer, scheduler: the scheduler advances once a step.
         checkpoint: a file written every minute; a run with the same one goes on as if never stopped.
         name: shown in the progress bar.
-        watch: see `Watch`; it gets the bare model and leaves it and torch's random state as they were.
+        after_step: see `Watch`; it gets the bare model and leaves it and torch's random state as they were.
 
     Raises:
         DivergedError: a loss is NaN or infinite: names the step, the term and the images; or a weight is, at the end.
@@ -136,8 +136,8 @@ def fit(
                         row = run.end_stretch(step=step + 1, lr=rate)
                         bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
                     bar.update()
-                    if watch:
-                        watch(bare, step + 1)
+                    if after_step:
+                        after_step(bare, step + 1)
                     run.step = step + 1
                     if time.monotonic() - saved > CHECKPOINT_SECONDS:
                         save()

@@ -10,12 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_core.ops import cam
 from wsss_core.ops.images import SMALLEST_SIDE, photograph
 from wsss_core.ops.network_cells import class_maps_at_pixels, class_maps_on_cells
 from wsss_core.voc import IGNORE_INDEX
-
-MAX_EPSILON = 1e-5
-"""Keeps a class without any response at 0."""
 
 Labels = tuple[list[torch.Tensor], list[torch.Tensor]]
 Make = Callable[[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]], Labels]
@@ -79,7 +77,7 @@ def self_labels(
         cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
         made = make(
             [picture[rows, columns] for picture, (rows, columns) in zip(pictures, parts, strict=True)],
-            [m / (m.amax(dim=(1, 2), keepdim=True) + MAX_EPSILON) if len(m) else m for m in cut],
+            [cam.over_maximum(m) if len(m) else m for m in cut],
             [own.nonzero()[:, 0] + 1 for own in present],
         )
     labels = torch.full(batch["roi"].shape, IGNORE_INDEX, dtype=torch.int64, device=device)

@@ -41,15 +41,15 @@ class Snapshots:
     label: Label
     out: Path
 
-    def open(self, journal: Journal, *, steps: int, device: torch.device) -> Album:
+    def open(self, journal: Journal, *, steps: int, device: torch.device) -> SnapshotWriter:
         """The pictures taken so far by the training of this journal, and the moments of all."""
         moments = {max(1, round(share * steps)) for share in self.at}
-        return Album(self, journal.beside / "snapshots", frozenset(moments), len(str(steps)), device)
+        return SnapshotWriter(self, journal.beside / "snapshots", frozenset(moments), len(str(steps)), device)
 
 
 @dataclass(frozen=True)
-class Album:
-    """Snapshots of one run: `watch` it with the loop, `publish` it at its end."""
+class SnapshotWriter:
+    """Snapshots of one run: `after_step` it with the loop, `publish` it at its end."""
 
     snapshots: Snapshots
     folder: Path
@@ -58,7 +58,7 @@ class Album:
     device: torch.device
 
     @torch.no_grad()
-    def watch(self, model: nn.Module, steps: int) -> None:
+    def after_step(self, model: nn.Module, steps: int) -> None:
         """Label every photograph, if this is a moment, with a float32 copy of the model in eval mode."""
         if steps not in self.moments:
             return

@@ -78,25 +78,25 @@ def train(
     initialise(model)
     options = dict(optimizer)
     usual = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
-    descent = build_optimizer(model, **options)
+    built = build_optimizer(model, **options)
     made = Provenance.of(code, fabric)
     recipe = {**asdict(description), "seed": seed}
     key = {**recipe, "steps": steps, "made": made.key,
            "inputs": content_digest(*inputs, *weights_files(description.backbone["weights"]))}
     with Journal.open(out, key=key, processes=fabric) as journal:
-        album = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
+        writer = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
         rows = fit(
             model,
             batches(samples, batch=batch, steps=steps, workers=environment.workers(),
                     rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"),
             losses=losses,
-            optimizer=descent,
-            scheduler=(schedule or partial(poly_schedule, **usual))(descent, steps=steps),
+            optimizer=built,
+            scheduler=(schedule or partial(poly_schedule, **usual))(built, steps=steps),
             steps=steps,
             fabric=fabric,
             checkpoint=journal.beside / "checkpoint.pt",
             name=f"train {description.method}",
-            watch=album.watch if album and fabric.global_rank == 0 else None,
+            after_step=writer.after_step if writer and fabric.global_rank == 0 else None,
         )
         if fabric.global_rank == 0:
             _warn_of_idle_terms(rows)
@@ -106,8 +106,8 @@ def train(
                             paths=[journal.folder / checkpoint.FILE], supervised_by=total)
             made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
             journal.publish()
-            if album:
-                album.publish(params=recipe, supervised_by=total)
+            if writer:
+                writer.publish(params=recipe, supervised_by=total)
             journal.discard()  # with the checkpoint, from which a run that failed above goes on
 
 

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from wsss_core.data.contents import Contents
 from wsss_core.data.fields import Key, Side, Text, Whole
 from wsss_core.data.image_folder import list_images
-from wsss_core.data.names import HERE, Sought, as_id, guesses, normalise
+from wsss_core.data.names import HERE, Sought, as_id, composed, guesses
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_text, repeated_entries
 from wsss_core.problems import Problem, layout_error, named, suggestion
@@ -93,9 +93,9 @@ def read_instances(path: Path) -> Instances:
         annotations[numbers[annotation["image_id"]]].append(annotation)
     return Instances(
         path=path,
-        files={numbers[image["id"]]: normalise(image["file_name"]) for image in images},
+        files={numbers[image["id"]]: composed(image["file_name"]) for image in images},
         sizes={numbers[image["id"]]: (image["height"], image["width"]) for image in images},
-        categories=dict(sorted((category["id"], normalise(category["name"])) for category in categories)),
+        categories=dict(sorted((category["id"], composed(category["name"])) for category in categories)),
         annotations={name: annotations[name] for name in numbers.values()},
         parents=frozenset(
             parent
@@ -160,7 +160,7 @@ def _repeated_images(path: Path, images: list[dict]) -> list[str]:
         if before == place:
             continue
         both = f"{_shown('images', before, images[before])} and {_shown('images', place, image)}"
-        files = [normalise(images[entry]["file_name"]) for entry in (before, place)]
+        files = [composed(images[entry]["file_name"]) for entry in (before, place)]
         name = as_id(files[0])
         if files[0] != files[1]:
             names = f"{files[0]!r} and {files[1]!r}"
@@ -194,7 +194,7 @@ def read_coco(source: Source) -> Contents:
         if source.images:
             raise layout_error(folder, "there is no such folder; correct dataset.images")
         folder = root
-    names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(normalise, classes))
+    names = tuple(sets["train"].categories.values()) if classes is None else tuple(map(composed, classes))
     images = list_images(folder, skip=[root / source.masks] if source.masks else [])
     contents = Contents(
         names, {"train": [], "val": []}, images, files={}, tags={}, tag_files={}, problems=images.problems(),

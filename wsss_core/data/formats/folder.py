@@ -8,7 +8,7 @@ from wsss_core.data.contents import Contents, row_missing
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import mask_folder
-from wsss_core.data.names import normalise
+from wsss_core.data.names import composed
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_tag_table
 from wsss_core.problems import Problem, layout_error
@@ -29,7 +29,7 @@ def read_folder(source: Source) -> Contents:
     root, classes = source.root, source.classes
     images = list_images(_images_folder(root, source.images), skip=[mask_folder(source)])
     path = _table_path(root, source.labels)
-    names = None if classes is None else tuple(normalise(name) for name in classes)
+    names = None if classes is None else tuple(composed(name) for name in classes)
     table = read_tag_table(path, images=images, classes=names)
     if names is None:
         names = tuple(sorted({tag for tags in table.tags.values() for tag in tags}))

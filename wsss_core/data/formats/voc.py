@@ -14,7 +14,7 @@ from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.label_images import read_labels
 from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import find_masks, mask_folder
-from wsss_core.data.names import Names, normalise
+from wsss_core.data.names import Names, composed
 from wsss_core.data.source import Source
 from wsss_core.data.tables import read_tag_table, read_text
 from wsss_core.problems import DatasetError, Problem, layout_error, named
@@ -66,7 +66,7 @@ def _images(source: Source) -> ImageFolder:
 def _read_classes(root: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     if classes is None and (root / CLASS_NAMES).is_file():
         classes = [line.strip() for line in read_text(root / CLASS_NAMES).splitlines() if line.strip()]
-    return voc.CLASSES if classes is None else tuple(normalise(name) for name in classes)
+    return voc.CLASSES if classes is None else tuple(composed(name) for name in classes)
 
 
 def _read_splits(contents: Contents, source: Source) -> None:

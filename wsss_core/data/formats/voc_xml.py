@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from wsss_core.data.names import normalise
+from wsss_core.data.names import composed
 from wsss_core.problems import DatasetError, Problem
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.-]*)[\"']")
@@ -31,7 +31,7 @@ def read_objects(path: Path) -> tuple[str, ...]:
         raise _error(path, f"is no valid XML ({error}); replace the file") from None
     if root.tag != "annotation":
         raise _error(path, f"is no annotation of VOC's kind (its root is <{root.tag}>); replace the file or remove it")
-    names = [normalise((item.findtext("name") or "").strip()) for item in root.findall("object")]
+    names = [composed((item.findtext("name") or "").strip()) for item in root.findall("object")]
     if not all(names):
         raise _error(path, f"has no name for its object {names.index('') + 1}; add <name> or remove the object")
     return tuple(dict.fromkeys(names))

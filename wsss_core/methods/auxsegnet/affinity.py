@@ -26,7 +26,7 @@ class PixelAffinity(nn.Module):
             wide = features.float()
             query, key = self.query(wide).flatten(2), self.key(wide).flatten(2)                # (B, C, n)
             affinity = torch.bmm(query.transpose(1, 2), key).softmax(dim=-1)
-        return features + self.out(propagate(affinity, self.value(features))), affinity
+        return features + self.out(refined(affinity, self.value(features))), affinity
 
 
 class CrossTaskAffinity(nn.Module):
@@ -34,7 +34,7 @@ class CrossTaskAffinity(nn.Module):
 
     Args:
         renormalise: make the rows sum to 1 again. False is the released code: where the gate takes the larger entry
-            of every pair, rows sum to up to 2 and sharpen what they propagate.
+            of every pair, rows sum to up to 2 and sharpen what they refined.
 
     Xu et al., ICCV 2021, sec. 3.3: w = softmax over tasks of conv1x1(ReLU(conv3x3([A_seg; A_sal]))).
     """
@@ -54,7 +54,7 @@ class CrossTaskAffinity(nn.Module):
         return mixed / mixed.sum(dim=-1, keepdim=True) if self.renormalise else mixed
 
 
-def propagate(affinity: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+def refined(affinity: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """Each cell's sum over all cells, weighted by its row: (B, n, n) and (B, C, h, w) -> (B, C, h, w) float.
 
     Made in the affinities' type whatever autocast says: in half the bits a small weight of many cells is lost.

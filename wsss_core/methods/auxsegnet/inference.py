@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from wsss_core.artifacts import Scores
 from wsss_core.inference.views import views
-from wsss_core.methods.auxsegnet.affinity import propagate
+from wsss_core.methods.auxsegnet.affinity import refined
 from wsss_core.ops import cam, grids
 from wsss_core.ops.network_cells import at_pixels, class_maps_at_pixels
 
@@ -42,15 +42,14 @@ def refined_cams(
     size = images[0].shape[:2]
     (view,) = views(images, scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
     outputs, shown = model(view), view.shape[-2:]
-    maps = outputs["cam"].float()
-    maps = maps / (maps.amax(dim=(2, 3), keepdim=True) + cam.EPSILON)
+    maps = cam.over_maximum(outputs["cam"].float())
     if "affinity" in outputs:  # which was trained on where things are
-        maps = at_pixels(propagate(outputs["affinity"], maps), shown)
+        maps = at_pixels(refined(outputs["affinity"], maps), shown)
     else:
         maps = class_maps_at_pixels(maps, shown, centre=model.centre)  # type: ignore[arg-type]
     maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
     own = [m[[tag - 1 for tag in of_image]].cpu().numpy() for m, of_image in zip(maps, tags, strict=True)]
-    return [cam.normalise(m) for m in own] if renormalise else own
+    return [cam.rectified_over_maximum(m) for m in own] if renormalise else own
 
 
 def affinities_of_peak(
@@ -78,7 +77,7 @@ def affinities_of_peak(
     chosen_cell[peak] = 1
     present = {2 + k: outputs[name][0, peak] for k, name in enumerate(AFFINITIES) if name in outputs}
     rows = {1: chosen_cell, **present}
-    shown = torch.stack([row / (row.amax() + cam.EPSILON) for row in rows.values()]).view(len(rows), *maps.shape[1:])
+    shown = cam.over_maximum(torch.stack(list(rows.values())).view(len(rows), *maps.shape[1:]))
     return Scores(np.array(list(rows), dtype=np.uint8), _of_image(shown.cpu().numpy(), view.shape[-2:], size), size)
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, propagate
+from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, refined
 from wsss_core.models.backbones import Backbone
 from wsss_core.models.heads import scaled_rate
 from wsss_core.models.segmenter import Segmenter
@@ -126,7 +126,7 @@ class AuxSegNet(TagClassifier, Segmenter):
             "affinity": shared,  # (B, n, n)
             "seg_affinity": own,  # (B, n, n)
             "seg_first": first,  # (B, C+1, h, w)
-            "seg": propagate(shared, first),  # (B, C+1, h, w)
+            "seg": refined(shared, first),  # (B, C+1, h, w)
         }
         if salient_first is None or salient_own is None:
             return outputs
@@ -134,7 +134,7 @@ class AuxSegNet(TagClassifier, Segmenter):
         return outputs | {
             "saliency_affinity": salient_own,  # (B, n, n)
             "saliency_first": salient_first,  # (B, 1, h, w), logits
-            "saliency_logits": propagate(theirs, salient_first),  # (B, 1, h, w)
+            "saliency_logits": refined(theirs, salient_first),  # (B, 1, h, w)
         }
 
 

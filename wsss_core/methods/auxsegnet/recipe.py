@@ -38,10 +38,10 @@ def recipe(params: Params, number: int) -> Recipe:
     p = params.auxsegnet
     if number not in p.rounds:
         raise ValueError(f"auxsegnet.rounds has no round {number}; it has {', '.join(map(str, p.rounds))}")
-    turn = p.rounds[number]
-    labels = layout.round_folder(layout.METHOD_LABELS / NAME, turn.before)
-    rule = p.first_saliency if turn.before == 0 else "half"
-    first = turn.before == 0
+    this = p.rounds[number]
+    labels = layout.round_folder(layout.METHOD_LABELS / NAME, this.before)
+    rule = p.first_saliency if this.before == 0 else "half"
+    first = this.before == 0
     network, parts = (CamNetwork, ("backbone", "fc8")) if first else (AuxSegNet, ("",))
     return Recipe(
         section=p,
@@ -54,9 +54,9 @@ def recipe(params: Params, number: int) -> Recipe:
             "renormalise_rows": p.renormalise_rows,
         },
         losses=partial(losses, weights=p.weights),
-        start=start_from(Path(turn.weights), network, parts=parts),
-        samples=partial(_samples, params=params, labels=labels, saliency=Path(turn.saliency), rule=rule),
-        inputs=(labels, Path(turn.saliency)),
+        start=start_from(Path(this.weights), network, parts=parts),
+        samples=partial(_samples, params=params, labels=labels, saliency=Path(this.saliency), rule=rule),
+        inputs=(labels, Path(this.saliency)),
     )
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsss_core.ops.fusion.conflicts import normalise
+from wsss_core.ops.fusion.conflicts import on_one_scale
 from wsss_core.ops.fusion.rules import const_bg, dual_xor, harmonic, icd, ignore_band, oaa
 from wsss_core.ops.fusion.soft import is_informative, soft, soft_scores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
-__all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "normalise", "reads_saliency", "soft_scores"]
+__all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "on_one_scale", "reads_saliency", "soft_scores"]
 
 RULES: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
     "soft": soft,
@@ -70,7 +70,7 @@ def fuse(
     `RULES[rule]` for the published rule without this.
 
     Args:
-        cams: (K, H, W) float in [0, 1], at full size; map k belongs to classes[k]. See `normalise`. Maps that
+        cams: (K, H, W) float in [0, 1], at full size; map k belongs to classes[k]. See `on_one_scale`. Maps that
             an affinity refined may exceed 1; they compare as they are.
         classes: (K,) int, unique ids in 1..254; K = 0 gives BACKGROUND or IGNORE_INDEX only.
         saliency: (H, W) float in [0, 1], 1 = salient; None where there is none.

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from wsss_core.ops import cam
+
 MARGIN = 0.1
 """`margin`: the lead a class needs over the next claimant to win."""
 
@@ -40,7 +42,7 @@ def settle(
         areas = claims.sum(axis=(1, 2))[:, None, None]
         return np.where(claims, areas, np.inf).argmin(axis=0), np.zeros_like(disputed)
     if multi == "product":
-        product = normalise(cams, kind="max") * scores
+        product = on_one_scale(cams, kind="max") * scores
         return np.where(claims, product, -np.inf).argmax(axis=0), np.zeros_like(disputed)
     if multi == "ignore":
         return claimed.argmax(axis=0), disputed
@@ -49,7 +51,7 @@ def settle(
     raise ValueError(f"multi={multi!r} is unknown; take largest, smallest_area, product, ignore or margin")
 
 
-def normalise(cams: np.ndarray, *, kind: str) -> np.ndarray:
+def on_one_scale(cams: np.ndarray, *, kind: str) -> np.ndarray:
     """Each class's map on a common scale.
 
     Args:
@@ -65,11 +67,10 @@ def normalise(cams: np.ndarray, *, kind: str) -> np.ndarray:
     """
     if kind == "none":
         return cams
-    highest = cams.max(axis=(1, 2), keepdims=True)
     if kind == "max":
-        return np.maximum(cams, 0) / (np.maximum(highest, 0) + 1e-5)
+        return cam.over_maximum(np.maximum(cams, 0))
     if kind == "minmax":
-        lowest = cams.min(axis=(1, 2), keepdims=True)
+        lowest, highest = (bound(cams, axis=(1, 2), keepdims=True) for bound in (np.min, np.max))
         return (cams - lowest) / (highest - lowest + 1e-8)
     raise ValueError(f"kind={kind!r} is unknown; take max, minmax or none")
 

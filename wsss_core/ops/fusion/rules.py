@@ -7,7 +7,7 @@ decides between claimants (see `conflicts.settle`); its default is the paper's. 
 
 import numpy as np
 
-from wsss_core.ops.fusion.conflicts import normalise, settle
+from wsss_core.ops.fusion.conflicts import on_one_scale, settle
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 EVIDENCE = 1e-5  # icd: scores and differences below are none
@@ -105,7 +105,7 @@ def icd(
         is_background &= (np.minimum(scores, 0) / lowest > EVIDENCE).all(axis=0)
     label, disputed = assign(positive, claims, cams, classes, multi)
     if len(classes) > 1:
-        product = normalise(cams, kind="max") * positive
+        product = on_one_scale(cams, kind="max") * positive
         label[is_object & (np.ptp(product, axis=0) <= EVIDENCE)] = IGNORE_INDEX
     label[is_object == is_background] = IGNORE_INDEX
     return label, disputed

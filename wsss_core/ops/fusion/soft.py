@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from wsss_core.ops import cam
 from wsss_core.ops.fusion.rules import Labelled, assign
 
 LEAST_RANGE = 0.2
@@ -47,7 +48,7 @@ def soft_scores(
             f"and {background_exponent}, expected above 0"
         )
     evidence = np.clip(cams, 0, 1).astype(np.float32)
-    background = (1 - evidence.max(axis=0, initial=0)) ** background_exponent
+    background = cam.background(evidence, exponent=background_exponent)
     if saliency is not None and is_informative(saliency):
         unsalient = (1 - np.clip(saliency, 0, 1).astype(np.float32)) ** saliency_exponent
         background = saliency_weight * unsalient + (1 - saliency_weight) * background
