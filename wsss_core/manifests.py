@@ -115,8 +115,8 @@ def check(folder: Path) -> str:
         differing = [f"{len(names)} {kind} ({_few(folder, names)})" for kind, names in wrong.items() if names]
         adopt = "" if wrong["missing"] else _way_to_adopt(folder, found)
         raise ArtifactError(
-            f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files"
-            f" {', '.join(differing)}, by damage or by hand; `{remedies.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
+            f"{folder} is not what {manifest['stage']} wrote: of {len(known)} files {', '.join(differing)},"
+            f" by damage or by hand; `{remedies.made_anew(folder / MANIFEST)}` makes it anew{adopt}"
         )
     return manifest["content"]
 
