@@ -1,0 +1,83 @@
+"""The library: one path is enough for a segmenter, which gives what the commands give."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import wsss_core
+from wsss_core import artifacts
+from wsss_core.artifacts import ArtifactError
+from wsss_core.methods.deeplab.network import DeepLab
+from wsss_core.models.cam_network import CamNetwork
+from wsss_core.training import checkpoint
+from wsss_core.training.checkpoint import Description
+
+BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
+VIEWS = {"scales": (1.0, 0.5), "flip": True}
+
+
+def save(folder, network=DeepLab, **options) -> None:
+    kind = "deeplab" if network is DeepLab else "cam"
+    described = Description(kind, kind, ("cat", "dog"), BACKBONE, options, {})
+    torch.manual_seed(0)
+    checkpoint.save(folder, checkpoint.build(described, network), described)
+
+
+@pytest.fixture
+def segmenter(tmp_path):
+    save(tmp_path / "model", head="largefov", atrous_rates=[2])
+    return wsss_core.load(tmp_path / "model")
+
+
+@pytest.fixture
+def photograph() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+
+
+def test_labels_are_the_most_probable_ones_at_the_photograph_s_own_size(segmenter, photograph):
+    probabilities = segmenter.probabilities(photograph, **VIEWS)
+    assert (probabilities.shape, probabilities.dtype) == ((3, 50, 70), np.float32)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+    labels = segmenter.segment(photograph, **VIEWS)
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, probabilities.argmax(axis=0))
+
+
+def test_a_file_is_read_as_the_commands_read_it(segmenter, photograph, tmp_path):
+    Image.fromarray(photograph).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(segmenter.segment(tmp_path / "a.png"), segmenter.segment(photograph))
+    np.testing.assert_array_equal(segmenter.segment(str(tmp_path / "a.png")), segmenter.segment(photograph))
+
+
+def test_labels_mean_the_classes_in_order_and_can_be_written(segmenter, photograph, tmp_path):
+    assert segmenter.classes == ("background", "cat", "dog")
+    artifacts.write_labels(tmp_path, "a", segmenter.segment(photograph))
+    np.testing.assert_array_equal(artifacts.read_labels(tmp_path, "a"), segmenter.segment(photograph))
+
+
+def test_tags_leave_the_other_classes_out(segmenter, photograph):
+    assert set(np.unique(segmenter.segment(photograph, tags=["dog"]))) <= {0, 2}
+    assert not segmenter.segment(photograph, tags=[]).any()
+    with pytest.raises(ValueError, match="'cow' is no class of this network; it knows cat, dog"):
+        segmenter.segment(photograph, tags=["cow"])
+
+
+@pytest.mark.parametrize("other", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)])
+def test_an_array_that_is_no_photograph_is_refused(segmenter, other):
+    with pytest.raises(ValueError, match=r"a photograph is \(H, W, 3\) uint8 RGB, not"):
+        segmenter.segment(other)
+
+
+def test_what_does_not_segment_or_is_no_model_is_refused(tmp_path):
+    save(tmp_path / "cam", CamNetwork, dropout=0.0)
+    with pytest.raises(ValueError, match="is a cam network, which does not segment"):
+        wsss_core.load(tmp_path / "cam")
+    with pytest.raises(ArtifactError, match="nowhere"):
+        wsss_core.load(tmp_path / "nowhere")
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    save(tmp_path, head="largefov", atrous_rates=[2])
+    with pytest.raises(ValueError, match="device 'nonsense' cannot be used here"):
+        wsss_core.load(tmp_path, device="nonsense")
