@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wsss_core.methods.cam.network import CamNetwork
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from workspace import ROOT, Workspace, graph_of, preset_params, steps_of
 from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.models import saliency_inference, u2net
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.params import Params, load_params
 
