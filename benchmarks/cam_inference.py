@@ -83,8 +83,8 @@ def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) ->
             view = resized(image, (round(HEIGHT * scale), round(WIDTH * scale)))[None].to(device)
             maps = F.relu(model.cams(view.flip(-1) if mirrored else view))[:, [tag - 1 for tag in TAGS]]
             total += class_maps_on_grid(
-                maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), centre=model.centre, store_stride=4,
-                mirrored=mirrored,
+                maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), stride=model.stride,
+                centre=model.centre, store_stride=4, mirrored=mirrored,
             )[0]
     return cam.rectified_over_maximum(total.cpu().numpy())
 

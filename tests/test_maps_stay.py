@@ -27,7 +27,7 @@ class Surveyor:
 
     def __init__(self, *, stride: int, centre: float) -> None:
         self.stride, self.centre = stride, centre
-        self.backbone = SimpleNamespace(output_stride=stride)
+        self.backbone = SimpleNamespace(stride=stride)
 
     def cams(self, images: torch.Tensor) -> torch.Tensor:
         size = tuple(images.shape[-2:])

@@ -106,7 +106,7 @@ def test_all_errors_are_told_at_once_each_on_its_line():
         ("train_affinity__taps", [-1, -2, -3]),
         ("train_deeplab__atrous_rates", []),
         ("train_deeplab__atrous_rates", [0]),
-        ("backbone__output_stride", 4),
+        ("backbone__output_stride", 0),
         ("backbone__batch_norm", "off"),
         ("train_cam__batch", "many"),
         ("train_cam__batch", 1.5),
@@ -183,7 +183,7 @@ def test_three_taps_from_both_ends_are_legal(taps):
 @pytest.mark.parametrize("rates", [None, [2], [2, 4], [2, 4, 6, 8]])
 def test_the_atrous_rates_are_those_that_the_head_takes(head, rates):
     try:
-        build_head(head, in_channels=2, num_outputs=2, output_stride=8, atrous_rates=rates)
+        build_head(head, in_channels=2, num_outputs=2, stride=8, atrous_rates=rates)
     except ValueError:
         assert "atrous_rates: head largefov has one atrous rate; give a list of one, or null" in complaint(
             train_deeplab__head=head, train_deeplab__atrous_rates=rates

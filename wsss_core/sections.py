@@ -14,7 +14,6 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-Stride = Literal[8, 16, 32]
 StoreStride = Literal[1, 2, 4, 8, 16, 32]
 """Powers of two, so that a stored grid tells its stride."""
 Range = tuple[Positive, Positive]
@@ -69,7 +68,7 @@ class BackboneOverride(Section):
     """Keys of `backbone` that one stage sets differently; null keeps the shared value."""
 
     name: str | None
-    output_stride: Stride | None
+    output_stride: Count | None
     weights: str | None
     dilate: bool | None
     batch_norm: Literal["frozen", "trained"] | None
@@ -80,7 +79,7 @@ class BackboneOverride(Section):
 
 class Backbone(Section):
     name: str
-    output_stride: Stride
+    output_stride: Count
     weights: str
     dilate: bool
     batch_norm: Literal["frozen", "trained"]

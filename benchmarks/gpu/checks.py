@@ -12,10 +12,14 @@ _OPTIONS = ("-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts=--stri
 
 
 class _Lines:
-    """Keeps the outcome of each test."""
+    """Keeps the outcome of each test, and of each file that is skipped as a whole or cannot be read."""
 
     def __init__(self, record: Record) -> None:
         self.record, self.passed = record, 0
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.outcome != "passed":
+            self.record.line(f"{report.outcome} {report.nodeid.removeprefix('tests/gpu/')}", why=_why(report))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
@@ -25,7 +29,7 @@ class _Lines:
             self.passed += report.passed
 
 
-def _why(report: pytest.TestReport) -> str:
+def _why(report: pytest.TestReport | pytest.CollectReport) -> str:
     """A skip's reason, or the end of a failure, which is all that comes back from a machine elsewhere."""
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext[-2000:]
 

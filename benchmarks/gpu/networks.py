@@ -15,6 +15,7 @@ from wsss_core.methods.affinitynet.objective import affinity
 from wsss_core.methods.cam.objective import classification
 from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.models.build import build_network
+from wsss_core.ops.network_cells import network_stride
 from wsss_core.training.loop import Losses, Terms
 
 
@@ -65,7 +66,8 @@ def _every_output(model: nn.Module, batch: dict, progress: float) -> Terms:
     outputs = model(batch["image"])
     others = [value for name, value in outputs.items() if name != "seg" and value.requires_grad]
     squares = torch.stack([value.float().square().mean() for value in others]).sum()
-    return Terms({"segmentation": segmentation_loss(outputs["seg"], batch["labels"]), "others": 1e-3 * squares})
+    segmentation = segmentation_loss(outputs["seg"], batch["labels"], stride=network_stride(model))
+    return Terms({"segmentation": segmentation, "others": 1e-3 * squares})
 
 
 _AFFINITY = {"taps": [-3, -2, -1], "widths": [64, 128, 256], "freeze_backbone": False}

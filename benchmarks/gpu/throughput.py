@@ -6,6 +6,7 @@ What the whole path takes longer is what the device waits for: decoding, augment
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from itertools import repeat
@@ -37,12 +38,15 @@ from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Watch, fit
 
 WARM, STEPS = 3, 12
-"""Steps before the clock starts, and those that it measures."""
+"""Steps before the clock starts, and those that it measures where no loader works ahead."""
+PREFETCH = 2
+"""Batches that each process of a loader makes ahead, torch's default: so many come faster than they are made."""
+PROFILED = 3  # steps, after the first, which waits for the loader's start
 IMAGES = 8  # of an inference; a rehearsal looks at one
 MAX_PIXELS = 10**7
 Stream = Callable[[int], Iterable[dict]]
 
-PROFILES = layout.REPORTS / "gpu_profiles"
+PROFILES, REHEARSED_PROFILES = layout.REPORTS / "gpu_profiles", layout.REPORTS / "gpu_rehearsal_profiles"
 
 
 def run(setting: Setting, record: Record) -> None:
@@ -73,8 +77,10 @@ def _measure(network: Network, precision: str, setting: Setting, index: Index, r
     fabric = devices.launch(seed=0)
     model = network.build(setting.weights, num_classes=len(index.classes))
     title = f"{network.name}, {precision}"
-    warm, steps = (1, 1) if setting.rehearse else (WARM, STEPS)
-    record.line(f"{title}: training", **_training(network, model, index, fabric, warm=warm, steps=steps))
+    warm, steps, workers = (1, 1, 1) if setting.rehearse else (WARM, STEPS, environment.workers())
+    table = (REHEARSED_PROFILES if setting.rehearse else PROFILES) / f"{re.sub('[^A-Za-z0-9]+', '_', title)}.txt"
+    record.line(f"{title}: training", **_training(network, model, index, fabric, warm=warm, steps=steps,
+                                                  workers=workers, table=table))  # fmt: skip
     record.line(f"{title}: inference", **_inference(network, model, index, fabric))
     if fabric.device.type == "cuda":
         record.line(f"{title}: memory", gigabytes=torch.cuda.max_memory_allocated() / 1e9)
@@ -92,23 +98,29 @@ def _index(setting: Setting, folder: Path) -> Index:
     return sample.open_index(source)
 
 
-def _training(network: Network, model: nn.Module, index: Index, fabric: Fabric, *, warm: int, steps: int) -> dict:
-    """Images a second through the loader and the loop, and of bare steps on one batch; and a profile of the loop."""
+def _training(
+    network: Network, model: nn.Module, index: Index, fabric: Fabric, *, warm: int, steps: int, workers: int,
+    table: Path,
+) -> dict:
+    """Images a second through the loader and the loop, and of bare steps on one batch; and a profile of the loop.
+
+    From files for four times as many steps as the loader makes ahead: a quarter at most came faster than it makes them.
+    """
     augment = augmentation(long_side=None, scale=(0.5, 1.5), crop=network.crop, flip=True,
                            color_jitter=(0.3, 0.3, 0.3, 0.1), pad="mean")  # fmt: skip
     samples = TrainingSet(index, index.ids("train"), augment, seed=0, labels=lambda name: _halves(index.size(name)))
-    total, workers = warm + steps, environment.workers()
-    loaded = batches(samples, batch=network.batch, steps=total, workers=workers)
+    loaded_steps = max(steps, 4 * workers * PREFETCH)
+    loaded = batches(samples, batch=network.batch, steps=warm + loaded_steps, workers=workers)
     first = next(iter(batches(samples, batch=network.batch, steps=1, workers=0)(0)))
     one = {key: fabric.to_device(value) if isinstance(value, torch.Tensor) else value for key, value in first.items()}
-    bare = _seconds_of_bare_steps(network, model, one, fabric, warm=warm, steps=steps)
-    on_device = _seconds_of_fit(network, model, lambda _: repeat(one), fabric, warm=warm, steps=steps)
-    from_files = _seconds_of_fit(network, model, loaded, fabric, warm=warm, steps=steps)
-    busy = _profiled(network, model, batches(samples, batch=network.batch, steps=3, workers=workers), fabric)
-    rate = network.batch * steps
-    return {"images_a_second": rate / from_files, "loop_on_one_batch": rate / on_device, "bare_steps": rate / bare,
-            "share_of_bare": bare / from_files, "device_busy": busy, "batch": network.batch,
-            "crop": network.crop}  # fmt: skip
+    bare = _seconds_of_bare_steps(network, model, one, fabric, warm=warm, steps=steps) / steps
+    on_device = _seconds_of_fit(network, model, lambda _: repeat(one), fabric, warm=warm, steps=steps) / steps
+    from_files = _seconds_of_fit(network, model, loaded, fabric, warm=warm, steps=loaded_steps) / loaded_steps
+    few = batches(samples, batch=network.batch, steps=1 + PROFILED, workers=workers)
+    kernels = _seconds_of_kernels(network, model, few, fabric, table=table)
+    return {"images_a_second": network.batch / from_files, "loop_on_one_batch": network.batch / on_device,
+            "bare_steps": network.batch / bare, "share_of_bare": bare / from_files, "device_busy": kernels / from_files,
+            "batch": network.batch, "crop": network.crop, "workers": workers, "steps": loaded_steps}  # fmt: skip
 
 
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -158,22 +170,28 @@ def _fit(
             checkpoint=Path(folder) / "checkpoint.pt", name=network.name, after_step=after_step)  # fmt: skip
 
 
-def _profiled(network: Network, model: nn.Module, stream: Stream, fabric: Fabric) -> float:
-    """The share of three steps' time in which the GPU's kernels ran (0 on a CPU); what took longest is kept as a table.
+def _seconds_of_kernels(network: Network, model: nn.Module, stream: Stream, fabric: Fabric, *, table: Path) -> float:
+    """How long the GPU's kernels run in a step (0 on a CPU); what took longest is kept as a table.
 
-    A run of their own, since profiling takes time, with the start of the loader: the share is too low.
+    A run of its own, since profiling takes time, from the end of the first step on, which waits for the loader's start.
     """
     on_gpu = fabric.device.type == "cuda"
-    began = time.perf_counter()
-    with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu]) as profiler:
-        _fit(network, model, stream, fabric, steps=3)
-    taken = time.perf_counter() - began
+    profiler = profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu])
+
+    def watch(_: nn.Module, done: int) -> None:
+        if on_gpu:
+            torch.cuda.synchronize(fabric.device)
+        if done == 1:
+            profiler.start()
+        elif done == 1 + PROFILED:
+            profiler.stop()
+
+    _fit(network, model, stream, fabric, steps=1 + PROFILED, watch=watch)
     operations = profiler.key_averages()
     order = "self_device_time_total" if on_gpu else "self_cpu_time_total"
-    name = "".join(sign if sign.isalnum() else "_" for sign in network.name)
-    artifacts.write_text(PROFILES / f"{name}.txt", operations.table(sort_by=order, row_limit=25) + "\n")
+    artifacts.write_text(table, operations.table(sort_by=order, row_limit=25) + "\n")
     kernels = [operation for operation in operations if operation.device_type == DeviceType.CUDA]
-    return sum(kernel.self_device_time_total for kernel in kernels if not kernel.is_user_annotation) / 1e6 / taken
+    return sum(one.self_device_time_total for one in kernels if not one.is_user_annotation) / 1e6 / PROFILED
 
 
 def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:

@@ -83,7 +83,7 @@ def test_half_the_bits_leave_affinities_whole(device):
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_class_maps_lie_on_the_grid_where_the_cpu_puts_them(device, mirrored):
     maps = torch.rand(2, 3, 8, 10, generator=torch.Generator().manual_seed(0))
-    options = {"view": (61, 75), "size": (60, 80), "centre": 3.5, "store_stride": 4, "mirrored": mirrored}
+    options = {"view": (61, 75), "size": (60, 80), "stride": 8, "centre": 3.5, "store_stride": 4, "mirrored": mirrored}
     found = network_cells.class_maps_on_grid(maps.to(device), **options)
     assert_close(found, network_cells.class_maps_on_grid(maps, **options), share=SUMS)
 
@@ -91,11 +91,11 @@ def test_class_maps_lie_on_the_grid_where_the_cpu_puts_them(device, mirrored):
 def test_class_activation_maps_of_a_batch_are_those_of_each_photograph_on_the_cpu(device):
     pytest.importorskip("timm")
     from wsss_core.inference.cam import class_activation_maps
-    from wsss_core.models.backbones import Backbone
+    from wsss_core.models.backbones.wide_resnet import WideResNet
     from wsss_core.models.cam_network import CamNetwork
 
     torch.manual_seed(0)
-    backbone = Backbone(ResNet38d(width=4), name="narrow", output_stride=8, batch_norm="trained")
+    backbone = WideResNet(ResNet38d(width=4), name="narrow", stride=8, batch_norm="trained")
     model = CamNetwork(backbone, num_classes=4, dropout=0.0).eval()
     images, tags = photographs([(60, 80)] * 3), [[1, 3], [], [2, 3, 4]]
     views = {"scales": [1.0, 0.5], "flip": True, "sqrt": False, "store_stride": 4, "max_pixels": 10**6}

@@ -77,7 +77,7 @@ def class_maps(model: nn.Module, device: torch.device, dtype: torch.dtype) -> np
     with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
         maps = F.relu(model(images).float())
         stored = network_cells.class_maps_on_grid(
-            maps, view=(SIDE, SIDE), size=(SIDE, SIDE), centre=CENTRE, store_stride=4
+            maps, view=(SIDE, SIDE), size=(SIDE, SIDE), stride=STRIDE, centre=CENTRE, store_stride=4
         )
     return cam.rectified_over_maximum(stored.flatten(0, 1).cpu().numpy())
 

@@ -26,7 +26,7 @@ def test_ignored_pixels_have_no_influence():
 
 def test_nothing_labelled_gives_0_with_a_graph():
     logits = torch.randn(1, 3, 2, 2, requires_grad=True)
-    loss = segmentation_loss(logits, torch.full((1, 4, 4), IGNORE_INDEX))
+    loss = segmentation_loss(logits, torch.full((1, 4, 4), IGNORE_INDEX), stride=2)
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
@@ -37,10 +37,10 @@ def test_the_loss_is_taken_at_the_size_of_the_labels():
     logits = torch.tensor([[[[4.0, -4.0]], [[-4.0, 4.0]]]])
     labels = torch.full((1, 1, 8), IGNORE_INDEX)
     labels[..., 3] = 0
-    left = segmentation_loss(logits, labels).item()
+    left = segmentation_loss(logits, labels, stride=4).item()
     assert left == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)  # 4 * (1 - 2 * 3/8) = 1, and -1
     labels[..., 3], labels[..., 7] = IGNORE_INDEX, 1
-    assert segmentation_loss(logits, labels).item() == pytest.approx(math.log(1 + math.exp(-8)), rel=1e-3)
+    assert segmentation_loss(logits, labels, stride=4).item() == pytest.approx(math.log(1 + math.exp(-8)), rel=1e-3)
 
 
 def test_half_precision_logits_give_a_float32_loss():
@@ -78,7 +78,7 @@ def test_a_hundred_background_pixels_weigh_no_more_than_one_object_pixel():
 )
 def test_a_balanced_loss_without_pixels_is_0_with_a_graph(label, empty):
     logits = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    losses = balanced_segmentation_loss(logits, torch.full((2, 4, 4), label))
+    losses = balanced_segmentation_loss(logits, torch.full((2, 4, 4), label), stride=2)
     assert list(losses) == ["background", "foreground"]
     for name, loss in losses.items():
         logits.grad = None
@@ -102,7 +102,7 @@ def test_balanced_losses_are_taken_at_the_size_of_the_labels_in_float32():
     logits = torch.tensor([[[[4.0, -4.0]], [[-4.0, 4.0]]]]).half()
     labels = torch.full((1, 1, 8), IGNORE_INDEX)
     labels[..., 3], labels[..., 7] = 0, 1
-    losses = balanced_segmentation_loss(logits, labels)
+    losses = balanced_segmentation_loss(logits, labels, stride=4)
     assert losses["background"].item() == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
     assert losses["foreground"].item() == pytest.approx(math.log(1 + math.exp(-8)), rel=1e-3)
     assert all(loss.dtype == torch.float32 for loss in losses.values())

@@ -57,20 +57,20 @@ def test_cells_take_label_and_confidence_of_the_pixel_in_their_middle():
         torch.tensor([[[0, 0, 255, 2], [0, 0, 255, 2], [3, 3, 1, 255], [3, 3, 255, 255]]]),
         torch.tensor([[[0.2, 0.4, 0.0, 0.9], [0.6, 0.8, 0.0, 0.9], [1.0, 1.0, 0.8, 0.0], [1.0, 1.0, 0.0, 0.0]]]),
     )
-    cells = on_grid(made, torch.Size([2, 2]))
+    cells = on_grid(made, stride=2)
     assert cells.labels.tolist() == [[[0, 2], [3, 255]]]
     torch.testing.assert_close(cells.confidence, torch.tensor([[[0.8, 0.9], [1.0, 0.0]]]))
 
 
 def test_the_last_cell_of_a_crop_that_ends_before_its_middle_takes_the_last_pixel():
     rows = torch.arange(17).view(1, 17, 1).expand(1, 17, 17)
-    cells = on_grid(SelfLabels(rows, rows / 17), torch.Size([3, 3]))
+    cells = on_grid(SelfLabels(rows, rows / 17), stride=8)
     assert cells.labels[0, :, 0].tolist() == [4, 12, 16]
 
 
 def test_labels_on_their_own_grid_pass_unchanged():
     made = labels(None, {"roi": torch.ones(2, 48, 48, dtype=torch.bool)}, None)
-    cells = on_grid(made, torch.Size([48, 48]))
+    cells = on_grid(made, stride=1)
     assert torch.equal(cells.labels, made.labels) and torch.equal(cells.confidence, made.confidence)
 
 
@@ -82,7 +82,7 @@ def test_the_affinity_loss_is_taken_on_its_grid(build, batch, grid):
     if grid == "image":
         logits = F.interpolate(logits, size=(48, 48), mode="bilinear", align_corners=False)
     else:
-        known = on_grid(known, logits.shape[-2:])
+        known = on_grid(known, stride=made.network.stride)
     expected = adaptive_affinity_loss(
         logits.softmax(dim=1), known.labels, known.confidence, radius=1, margin=3.0, split_negative=False
     )
@@ -130,7 +130,7 @@ def test_each_variant_of_reassignment_is_the_loss_on_the_network_s_grid(build, b
     made = build("aalr", label_reassign=changes)
     terms = losses(made, batch)
     outputs = made.network(batch["image"])
-    cells = on_grid(labels(None, batch, None), outputs["seg"].shape[-2:])
+    cells = on_grid(labels(None, batch, None), stride=made.network.stride)
     expected, _ = label_reassign_loss(
         outputs["seg"], outputs["embeddings"], cells.labels, cells.confidence, variant=variant, temperature=0.1,
         threshold=0.6, least_points=2,

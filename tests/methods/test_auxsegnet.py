@@ -20,13 +20,13 @@ PLAIN = {"long_side": None, "scale": [1.0, 1.0], "flip": False, "color_jitter": 
 def test_the_loss_is_the_weighted_sum_of_five_terms(build, batch):
     made = build("auxsegnet", 1, weights={"tags": 0.5, "segmentation": 2.0, "saliency": 3.0})
     terms = made.terms(batch)
-    outputs = made.network(batch["image"])
+    outputs, stride = made.network(batch["image"]), made.network.stride
     expected = {
         "tags": 0.5 * tag_loss(outputs["logits"], batch["tags"]),
-        "segmentation": 2 * segmentation_loss(outputs["seg"], batch["labels"]),
-        "segmentation_first": 2 * segmentation_loss(outputs["seg_first"], batch["labels"]),
-        "saliency": 3 * saliency_loss(outputs["saliency_logits"], batch["saliency"], batch["roi"]),
-        "saliency_first": 3 * saliency_loss(outputs["saliency_first"], batch["saliency"], batch["roi"]),
+        "segmentation": 2 * segmentation_loss(outputs["seg"], batch["labels"], stride=stride),
+        "segmentation_first": 2 * segmentation_loss(outputs["seg_first"], batch["labels"], stride=stride),
+        "saliency": 3 * saliency_loss(outputs["saliency_logits"], batch["saliency"], batch["roi"], stride=stride),
+        "saliency_first": 3 * saliency_loss(outputs["saliency_first"], batch["saliency"], batch["roi"], stride=stride),
     }
     assert list(terms.losses) == list(expected)
     for name, value in expected.items():

@@ -121,7 +121,7 @@ def test_the_losses_are_tags_both_balanced_cross_entropies_and_the_weighted_ener
     terms = rrm.losses(network, batch, 0.0, objective=Objective(label, 0.0, 0.5, energy))
     assert label.calls == 1
     outputs, labels = network(batch["image"]), label(None, batch, None).labels
-    entropies = balanced_segmentation_loss(outputs["seg"], labels)
+    entropies = balanced_segmentation_loss(outputs["seg"], labels, stride=network.stride)
     logits = F.interpolate(outputs["seg"], size=(48, 48), mode="bilinear", align_corners=False)
     expected = {
         "tags": F.multilabel_soft_margin_loss(outputs["logits"], batch["tags"]),

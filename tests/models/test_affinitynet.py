@@ -5,7 +5,8 @@ import torch
 
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.methods.affinitynet.network import AffinityNet
-from wsss_core.models.backbones import Backbone, build_backbone
+from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.wide_resnet import WideResNet
 from wsss_core.models.build import build_network
 from wsss_core.models.resnet38d import ResNet38d
 
@@ -16,7 +17,7 @@ WIDTHS = (4, 8, 16)
 def build(name="resnet10t", output_stride=8, freeze_backbone=False, widths=WIDTHS, taps=(-3, -2, -1)) -> AffinityNet:
     torch.manual_seed(0)
     if name == "resnet38d":
-        backbone = Backbone(ResNet38d(width=2), name=name, output_stride=8, batch_norm="frozen")
+        backbone = WideResNet(ResNet38d(width=2), name=name, stride=8, batch_norm="frozen")
     else:
         backbone = build_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
     return AffinityNet(backbone, taps=taps, widths=widths, freeze_backbone=freeze_backbone)

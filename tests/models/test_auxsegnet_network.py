@@ -127,6 +127,8 @@ def test_what_an_ablation_leaves_out_has_no_key_and_no_weights(changes, absent):
 class Fixed(torch.nn.Module):
     """Answers with given maps."""
 
+    stride = 8
+
     def __init__(self, **outputs: torch.Tensor) -> None:
         super().__init__()
         self.outputs = outputs

@@ -6,11 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from wsss_core.models.backbones import Backbone, build_backbone
+from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.dilation import set_output_stride
 
 MOBILENET = Path(__file__).parents[2].parent / "shared/weights/mobilenetv2_100-imagenet.safetensors"
@@ -46,7 +48,7 @@ def test_maps_have_the_cells_and_channels_the_backbone_says(name, output_stride,
     backbone = shared(name, output_stride)
     with torch.no_grad():
         images = torch.zeros(1, 3, *size)
-        maps = [*backbone.forward_taps(images), backbone.forward_features(images)]
+        maps = [*backbone.taps(images), backbone.features(images)]
     channels = [*backbone.taps_channels, backbone.num_features]
     strides = [*backbone.taps_strides, output_stride]
     cells = [tuple(math.ceil(side / stride) for side in size) for stride in strides]
@@ -62,8 +64,8 @@ def test_mobilenet_features_are_the_full_head_and_its_deepest_tap_is_not():
 def test_indices_choose_taps():
     backbone, images = shared("resnet10t", 16), torch.randn(1, 3, 32, 32)
     with torch.no_grad():
-        every = backbone.forward_taps(images)
-        chosen = backbone.forward_taps(images, [1, -1])
+        every = backbone.taps(images)
+        chosen = backbone.taps(images, [1, -1])
     assert torch.equal(chosen[0], every[1]) and torch.equal(chosen[1], every[-1])
 
 
@@ -72,7 +74,7 @@ def test_gradients_reach_every_trainable_parameter(name):
     backbone = shared(name, 16)
     images = torch.randn(2, 3, 48, 48)
     (
-        backbone(images).square().mean() + sum(t.square().mean() for t in backbone.forward_taps(images))
+        backbone(images).square().mean() + sum(t.square().mean() for t in backbone.taps(images))
     ).backward()
     untouched = [n for n, p in backbone.named_parameters() if p.requires_grad and p.grad is None]
     assert not untouched
@@ -82,7 +84,7 @@ def test_beyond_the_taps_nothing_trains_once_frozen():
     backbone = build("mobilenetv2_050")
     names = list(backbone.state_dict())
     backbone.freeze_beyond_taps()
-    backbone.forward_taps(torch.randn(2, 3, 32, 32))[-1].sum().backward()
+    backbone.taps(torch.randn(2, 3, 32, 32))[-1].sum().backward()
     assert all((p.grad is not None) == p.requires_grad for p in backbone.parameters())
     assert [n for n, p in backbone.named_parameters() if not p.requires_grad] == [
         "net.conv_head.weight", "net.bn2.weight", "net.bn2.bias"]  # fmt: skip
@@ -146,7 +148,7 @@ def test_a_layer_that_the_network_has_not_is_told_with_those_it_has(layer):
 def test_stride_without_dilation_is_irns_resnet():
     dilated, plain = shared("resnet18", 16), build("resnet18", 16, dilate=False).eval()
     assert max(dilations(dilated.net)) == 2 and max(dilations(plain.net)) == 1
-    assert plain.forward_features(torch.zeros(1, 3, 65, 97)).shape[-2:] == (5, 7)
+    assert plain.features(torch.zeros(1, 3, 65, 97)).shape[-2:] == (5, 7)
 
 
 @pytest.mark.parametrize(("dilate", "expected"), [(True, {3: 2, 4: 4}), (False, {3: 1, 4: 1})])
@@ -210,7 +212,7 @@ def test_stride_surgery_equals_timms_own_where_timm_has_one():
             "vit_tiny_patch16_224 cannot give feature maps of output stride 16",
         ),
         ({"name": "vovnet39a", "output_stride": 8}, "cannot give feature maps of output stride 8"),
-        ({"output_stride": 4}, r"output_stride is 4, expected one of \(8, 16, 32\)"),
+        ({"output_stride": 4}, "resnet10t cannot give feature maps of output stride 4; it has 8, 16, 32"),
         ({"batch_norm": "thawed"}, "batch_norm is 'thawed', expected one of frozen, trained"),
         ({"weights": "imagnet"}, "'imagnet', and there is no such file; .*'imagenet' or 'none'"),
     ],
@@ -288,14 +290,14 @@ def test_a_file_without_tensors_by_name_is_refused(tmp_path, content):
 
 
 def test_weights_that_cannot_be_downloaded_name_the_remedy(monkeypatch):
-    create = build_backbone.__globals__["timm"].create_model
+    create = timm.create_model
 
     def offline(name, pretrained=False, **options):
         if pretrained:
             raise OSError("no route to the hub\nRetry 5/5")
         return create(name, **options)
 
-    monkeypatch.setattr("wsss_core.models.backbones.timm.create_model", offline)
+    monkeypatch.setattr("wsss_core.models.backbones.timm_cnn.timm.create_model", offline)
     with pytest.raises(
         ValueError, match=r"\(no route to the hub\); connect to the internet, or set backbone.weights"
     ):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.cam_network import CamNetwork
 
 

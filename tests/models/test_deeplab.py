@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.models.backbones import Backbone, build_backbone
+from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.wide_resnet import WideResNet
 from wsss_core.models.heads import HEADS, build_head
 from wsss_core.models.resnet38d import ResNet38d
 
@@ -17,7 +18,7 @@ NAMES = ("resnet10t", "mobilenetv2_050", "densenet121", "resnet38d")
 def build(name: str = "resnet10t", output_stride: int = 8, head: str = "largefov", **options) -> DeepLab:
     torch.manual_seed(0)
     if name == "resnet38d":
-        backbone = Backbone(ResNet38d(width=2), name=name, output_stride=8, batch_norm="frozen")
+        backbone = WideResNet(ResNet38d(width=2), name=name, stride=8, batch_norm="frozen")
     else:
         backbone = build_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
     return DeepLab(backbone, num_classes=5, head=head, **options)
@@ -46,7 +47,7 @@ def test_gradients_reach_every_trainable_parameter(name, head):
 
 
 def test_deeplabv3_trains_on_one_image_and_treats_images_alone_in_its_pooled_branch():
-    head = build_head("deeplabv3", in_channels=8, num_outputs=3, output_stride=8).train()
+    head = build_head("deeplabv3", in_channels=8, num_outputs=3, stride=8).train()
     pooled = head[0].convs[-1]
     images = torch.randn(2, 8, 5, 5)
     torch.testing.assert_close(pooled(images)[:1], pooled(images[:1]))
@@ -64,7 +65,7 @@ def test_deeplabv3_trains_on_one_image_and_treats_images_alone_in_its_pooled_bra
     ],
 )
 def test_rates_are_the_papers_at_stride_8_and_scale_with_the_stride(head, output_stride, expected):
-    assert rates(build_head(head, in_channels=4, num_outputs=2, output_stride=output_stride)) == expected
+    assert rates(build_head(head, in_channels=4, num_outputs=2, stride=output_stride)) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,13 +76,13 @@ def test_given_rates_are_taken_as_they_are(head, given, expected):
 
 
 def test_aspp_v2_is_the_sum_of_its_branches():
-    head = build_head("aspp_v2", in_channels=4, num_outputs=2, output_stride=8)
+    head = build_head("aspp_v2", in_channels=4, num_outputs=2, stride=8)
     features = torch.randn(1, 4, 9, 9)
     torch.testing.assert_close(head(features), torch.stack([b(features) for b in head.branches]).sum(dim=0))
 
 
 def test_two_largefov_convolutions_see_24_cells_far():
-    head = build_head("largefov", in_channels=1, num_outputs=1, output_stride=8)
+    head = build_head("largefov", in_channels=1, num_outputs=1, stride=8)
     features = torch.zeros(1, 1, 1, 61, requires_grad=True)
     for layer in (head.hidden, head.logits):
         nn.init.constant_(layer.weight, 1.0)

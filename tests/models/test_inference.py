@@ -34,7 +34,7 @@ class Stub:
     def __init__(self, answer, stride=4):
         self.answer, self.stride, self.sizes = answer, stride, []
         self.centre = (stride - 1) / 2
-        self.backbone = SimpleNamespace(output_stride=stride)
+        self.backbone = SimpleNamespace(stride=stride)
 
     def cams(self, images):
         self.sizes.append(tuple(images.shape))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.mxnet_params import read_params, resnet38d_arrays
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.models.weights import read_state_dict

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.receptive import centre_of_first_cell
 
 

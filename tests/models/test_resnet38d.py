@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.models.backbones import Backbone, build_backbone
+from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.protocol import Backbone
+from wsss_core.models.backbones.wide_resnet import WideResNet
 from wsss_core.models.resnet38d import ResNet38d
 
 NUM_BLOCKS = {"b2": 3, "b3": 3, "b4": 6, "b5": 3, "b6": 1, "b7": 1}
@@ -18,7 +20,7 @@ def narrow() -> ResNet38d:
 
 
 def backbone(net: ResNet38d, batch_norm: str = "frozen") -> Backbone:
-    return Backbone(net, name="resnet38d", output_stride=8, batch_norm=batch_norm)
+    return WideResNet(net, name="resnet38d", stride=8, batch_norm=batch_norm)
 
 
 def published_names() -> set[str]:
@@ -79,10 +81,10 @@ def test_strides_and_dilations_are_those_of_the_table(narrow):
 def test_taps_are_activations_and_the_last_is_the_features(narrow):
     net, images = backbone(narrow).eval(), torch.randn(1, 3, 20, 13)
     with torch.no_grad():
-        taps = net.forward_taps(images)
+        taps = net.taps(images)
         assert [tuple(t.shape) for t in taps] == [(1, 32, 3, 2), (1, 64, 3, 2), (1, 256, 3, 2)]
         assert all(t.min() >= 0 for t in taps)
-        assert torch.equal(taps[-1], net.forward_features(images))
+        assert torch.equal(taps[-1], net.features(images))
     assert (net.taps_channels, net.taps_strides, net.num_features) == ((32, 64, 256), (8, 8, 8), 256)
 
 

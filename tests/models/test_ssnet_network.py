@@ -33,7 +33,7 @@ def test_densenet_169_has_the_shapes_of_the_released_networks(step, stride, shap
     network = build(step, num_classes=20, name="densenet169", output_stride=stride, aggregation_grid=grid).eval()
     images = torch.randn(1, 3, 256, 256)
     with torch.no_grad():
-        taps, outputs = network.taps(network.backbone, images), network(images)
+        taps, outputs = network.backbone.taps(images, (-3, -2, -1)), network(images)
     assert [tuple(tap.shape[1:]) for tap in taps] == shapes
     assert taps[-1].min() < 0, "the last norm has no ReLU behind it"
     assert outputs["seg"].shape == (1, 21, 256, 256)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.models.backbones import Backbone, build_backbone
+from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.two_branch import TwoBranchNetwork
@@ -29,7 +30,7 @@ def build(*, output_stride: int = 16, dropout: float = 0.5, batch_norm: str = "f
 
 
 def class_maps(network: TwoBranchNetwork) -> torch.Tensor:
-    return F.conv2d(network.backbone.forward_features(IMAGES), network.fc8.weight)
+    return F.conv2d(network.backbone.features(IMAGES), network.fc8.weight)
 
 
 @pytest.mark.parametrize("output_stride", [8, 16])
@@ -82,7 +83,7 @@ def test_the_segmentation_is_what_the_last_layer_makes_of_the_embeddings():
     outputs = network(IMAGES)
     assert outputs["embeddings"].min() >= 0
     torch.testing.assert_close(outputs["seg"], network.head.logits(outputs["embeddings"]))
-    torch.testing.assert_close(outputs["seg"], network.head(network.backbone.forward_features(IMAGES)))
+    torch.testing.assert_close(outputs["seg"], network.head(network.backbone.features(IMAGES)))
 
 
 def test_it_is_built_from_plain_values():

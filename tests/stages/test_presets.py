@@ -17,7 +17,7 @@ from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.inference import saliency as saliency_inference
 from wsss_core.models import u2net
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.resnet38d import ResNet38d
 from wsss_core.params import Params, load_params
 

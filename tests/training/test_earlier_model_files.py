@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wsss_core.training import checkpoint
+from wsss_core.training import trained
 
 FILES = Path(__file__).parent / "model_files"
 COMPUTED = {
@@ -30,7 +30,7 @@ IMAGE = ((torch.arange(3 * 40 * 56) * 7 % 31).view(1, 3, 40, 56) - 15) / 10.0
 @pytest.mark.parametrize("name", COMPUTED)
 def test_a_model_file_of_before_opens_and_computes_what_it_did(tmp_path, name):
     (tmp_path / "model.pt").write_bytes(lzma.decompress((FILES / f"{name}.pt.xz").read_bytes()))
-    model, description = checkpoint.load(tmp_path)
+    model, description = trained.load(tmp_path)
     assert (description.method, description.classes) == (name.partition("_")[0], ("cat", "dôg"))
     with torch.no_grad():
         outputs = model(IMAGE)

@@ -21,18 +21,18 @@ RULE = Reliability(
 
 
 class Network(nn.Module):
-    """Class maps of stride 8 that are known for each size of its input: `known(size)`, else their height."""
+    """Class maps of a stride that are known for each size of its input: `known(size)`, else their height."""
 
     def __init__(
-        self, known=lambda size: torch.full((1, NUM_CLASSES, 1, 1), float(size[0])), centre: float = 3.5
+        self, known=lambda size: torch.full((1, NUM_CLASSES, 1, 1), float(size[0])), stride: int = 8
     ) -> None:
         super().__init__()
-        self.known, self.calls, self.centre = known, [], centre  # 3.5 is the middle of its cells
+        self.known, self.calls, self.stride, self.centre = known, [], stride, (stride - 1) / 2
 
     def forward(self, images: torch.Tensor, *, segment: bool) -> dict[str, torch.Tensor]:
         assert not segment
         self.calls.append((images, self.training, torch.is_grad_enabled()))
-        grid = [-(-side // 8) for side in images.shape[-2:]]
+        grid = [-(-side // self.stride) for side in images.shape[-2:]]
         return {"cam": self.known(tuple(images.shape[-2:])).expand(len(images), NUM_CLASSES, *grid)}
 
 
@@ -106,7 +106,7 @@ def test_maps_of_other_scales_are_brought_to_the_grid_of_scale_1():
     cams = torch.rand(2, NUM_CLASSES, 8, 9, generator=generator)
     maps = multi_scale_cams(Network(known.get), torch.zeros(2, 3, 64, 72), cams, scales=[0.5, 1, 2], eval_mode=True)
     others = [
-        class_maps_on_cells(other, view=view, size=(64, 72), centre=3.5, cells=(8, 9)) for view, other in known.items()
+        class_maps_on_cells(other, view=view, size=(64, 72), stride=8, centre=3.5) for view, other in known.items()
     ]
     torch.testing.assert_close(maps, (cams + sum(others)) / 3)
 
@@ -138,7 +138,7 @@ def test_make_gets_the_maps_of_the_tags_at_full_size_each_divided_by_its_maximum
     outputs = outputs_of(batch)
     label(batch, outputs, make=make)
     assert [own.tolist() for own in make.tags] == [[1, 3], [2]]
-    full = at_pixels(outputs["cam"], (40, 48))
+    full = at_pixels(outputs["cam"], (40, 48), stride=8)
     for given, maps, places in zip(make.cams, full, ([0, 2], [1]), strict=True):
         expected = torch.stack([maps[c] / (maps[c].max() + MAX_EPSILON) for c in places])
         torch.testing.assert_close(given, expected)
@@ -235,7 +235,7 @@ def test_padding_has_no_label_and_no_influence_on_those_inside(at):
     def make(*given):
         return reliable_labels(*given, RULE)
 
-    by_pixel = Network(centre=0.0)
+    by_pixel = Network(stride=1)
     plain, around = (label(*given, make=make, model=by_pixel) for given in ((batch, outputs), (canvas, shouting)))
     assert torch.equal(around.labels[:, *part], plain.labels)
     assert torch.equal(around.confidence[:, *part], plain.confidence)

@@ -46,14 +46,15 @@ def _linked_outputs() -> list[Problem]:
 
 
 def _unknown_backbones(params: Params) -> list[Problem]:
-    """One for each key that names a network which does not exist."""
-    from wsss_core.models.backbones import require_known  # imports timm, which takes seconds: after all cheap checks
+    """One for each key that names a network which does not exist, or not at this stride."""
+    from wsss_core.models.backbones.build import adapter_for  # imports timm, which takes seconds: after cheap checks
 
     problems = []
     for key, backbone in _backbones(params).items():
+        whole = backbone if isinstance(backbone, Backbone) else params.backbone.overridden(backbone)
         try:
-            if backbone.name is not None:
-                require_known(backbone.name)
+            if backbone.name is not None or backbone.output_stride is not None:
+                adapter_for(whole.name, output_stride=whole.output_stride)
         except ValueError as error:
             problems.append(Problem("unknown backbone", key, f"{key}: {error}"))
     return problems

@@ -49,8 +49,8 @@ def class_activation_maps(
         maps = F.relu(model.cams(view).float()[:, channels])
         for mirrored, part in enumerate((maps.sqrt() if sqrt else maps).split(len(images))):
             total += network_cells.class_maps_on_grid(
-                part, view=(view.shape[-2], view.shape[-1]), size=size, centre=model.centre,
-                store_stride=store_stride, mirrored=bool(mirrored),
+                part, view=(view.shape[-2], view.shape[-1]), size=size, stride=model.stride,
+                centre=model.centre, store_stride=store_stride, mirrored=bool(mirrored),
             )  # fmt: skip
     place = {tag: channel for channel, tag in enumerate(wanted)}
     return [

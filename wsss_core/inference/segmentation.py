@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from wsss_core.inference.views import unflipped, views
-from wsss_core.ops import network_cells
 from wsss_core.ops.crf import dense_crf
+from wsss_core.ops.network_cells import at_pixels, network_stride
 from wsss_core.ops.refinement import ids_of
 
 
 def segmentation_probabilities(model: torch.nn.Module, images: Sequence[np.ndarray], **options) -> np.ndarray:
     """(B, C+1, H, W) float32 class probabilities: softmax of the "seg" logits, by `averaged` with its options."""
-    return averaged(model, images, _class_probabilities, **options)
+    return averaged(model, images, partial(_class_probabilities, stride=network_stride(model)), **options)
 
 
 def saliency_maps(model: torch.nn.Module, images: Sequence[np.ndarray], **options) -> np.ndarray:
     """(B, H, W) float32 in [0, 1]: the "saliency" output, by `averaged` with its options."""
-    return averaged(model, images, _saliency, **options)[:, 0].clip(0, 1)
+    return averaged(model, images, partial(_saliency, stride=network_stride(model)), **options)[:, 0].clip(0, 1)
 
 
-def _class_probabilities(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
-    return network_cells.at_pixels(outputs["seg"].float(), size).softmax(dim=1)
+def _class_probabilities(outputs: dict[str, torch.Tensor], size: torch.Size, *, stride: int) -> torch.Tensor:
+    return at_pixels(outputs["seg"].float(), size, stride=stride).softmax(dim=1)
 
 
-def _saliency(outputs: dict[str, torch.Tensor], size: torch.Size) -> torch.Tensor:
-    return network_cells.at_pixels(outputs["saliency"].float(), size)
+def _saliency(outputs: dict[str, torch.Tensor], size: torch.Size, *, stride: int) -> torch.Tensor:
+    return at_pixels(outputs["saliency"].float(), size, stride=stride)
 
 
 def averaged(

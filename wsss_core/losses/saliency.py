@@ -46,17 +46,20 @@ def aggregated_saliency_loss(
     return _mean(losses[:, 0], valid)
 
 
-def saliency_loss(logits: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+def saliency_loss(
+    logits: torch.Tensor, truth: torch.Tensor, valid: torch.Tensor, *, stride: int = 1
+) -> torch.Tensor:
     """Mean binary cross entropy over the valid pixels; 0 (with a graph) without any.
 
     Args:
         logits: (B, 1, h, w) float; read at the truth's pixels (`network_cells.at_pixels`).
         truth: (B, H, W) float in [0, 1].
         valid: (B, H, W) bool, False on padding.
+        stride: pixels to a cell of the logits.
 
     Xu et al., ICCV 2021, sec. 3.2. DEVIATION: the released code supervises padding as not salient.
     """
-    full = at_pixels(logits.float(), truth.shape[-2:])[:, 0]
+    full = at_pixels(logits.float(), truth.shape[-2:], stride=stride)[:, 0]
     return _mean(F.binary_cross_entropy_with_logits(full, truth.float(), reduction="none"), valid)
 
 

@@ -18,7 +18,7 @@ from wsss_core.losses.segmentation import balanced_segmentation_loss
 from wsss_core.methods.recipe import Recipe
 from wsss_core.ops.images import photograph
 from wsss_core.ops.kernels import Kernels
-from wsss_core.ops.network_cells import at_pixels
+from wsss_core.ops.network_cells import at_pixels, network_stride
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.training.loop import Losses, Terms
 from wsss_core.training.optim import two_phase_schedule
@@ -160,7 +160,7 @@ class Objective:
         outputs = model(batch["image"])
         made = self.label(model, batch, outputs)
         size = batch["image"].shape[-2:]
-        logits = at_pixels(outputs["seg"].float(), size)
+        logits = at_pixels(outputs["seg"].float(), size, stride=network_stride(model))
         raw = {"tags": tag_loss(outputs["logits"], batch["tags"]), **balanced_segmentation_loss(logits, made.labels)}
         if self.energy.weight:
             raw["energy"] = self.energy.raw(logits, batch, made.labels)

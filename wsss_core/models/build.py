@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from wsss_core.models.backbones import build_backbone
+from wsss_core.models.backbones.build import build_backbone
 
 Network = TypeVar("Network", bound=nn.Module)
 

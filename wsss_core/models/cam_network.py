@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.tag_classifier import TagClassifier
 
 
@@ -21,4 +21,4 @@ class CamNetwork(TagClassifier):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Classify (B, 3, H, W) normalised images."""
-        return {"logits": self.classify(self.backbone.forward_features(images))}  # (B, C)
+        return {"logits": self.classify(self.backbone.features(images))}  # (B, C)

@@ -95,9 +95,9 @@ HEADS: dict[str, tuple[Callable[[int, int, Sequence[int]], nn.Module], tuple[int
 """Each head's builder and the atrous rates of its paper at stride 8."""
 
 
-def scaled_rate(rate: int, *, output_stride: int) -> int:
+def scaled_rate(rate: int, *, stride: int) -> int:
     """A paper's atrous rate for features of another stride: it sees as far in the image."""
-    return max(1, rate * RATES_STRIDE // output_stride)
+    return max(1, rate * RATES_STRIDE // stride)
 
 
 def build_head(
@@ -105,7 +105,7 @@ def build_head(
     *,
     in_channels: int,
     num_outputs: int,
-    output_stride: int,
+    stride: int,
     atrous_rates: Sequence[int] | None = None,
 ) -> nn.Module:
     """A segmentation head with new weights.
@@ -114,7 +114,7 @@ def build_head(
         name: a key of HEADS.
         in_channels: F.
         num_outputs: K, background included.
-        output_stride: of the features; scales the paper's rates, so that the head sees as far in the image.
+        stride: of the features; scales the paper's rates, so that the head sees as far in the image.
         atrous_rates: taken as they are; None gives the paper's.
 
     Raises:
@@ -125,7 +125,7 @@ def build_head(
     build, paper_rates = HEADS[name]
     rates = atrous_rates
     if rates is None:
-        rates = [scaled_rate(rate, output_stride=output_stride) for rate in paper_rates]
+        rates = [scaled_rate(rate, stride=stride) for rate in paper_rates]
     if not rates or min(rates) < 1:
         raise ValueError(f"atrous_rates is {list(rates)}, expected one or more numbers from 1 on, or null")
     return build(in_channels, num_outputs, rates)

@@ -1,7 +1,7 @@
 """ResNet38d: the wide ResNet-38 of PSA, SEAM, RRM and AuxSegNet, with the names of their checkpoints.
 
 Wu et al., Pattern Recognition 2019 (model A1), dilated as by Ahn & Kwak, CVPR 2018. It speaks timm's protocol
-(`forward_features`, `forward_intermediates`, `group_matcher`), so that `Backbone` treats it as any other.
+(`forward_features`, `forward_intermediates`, `group_matcher`), so that its adapter treats it as any other.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 
 
 class TagClassifier(nn.Module):
@@ -27,6 +27,11 @@ class TagClassifier(nn.Module):
         self.fc8 = nn.Conv2d(backbone.num_features, num_classes, 1, bias=False)
 
     @property
+    def stride(self) -> int:
+        """Pixels to a cell of all its maps."""
+        return self.backbone.stride
+
+    @property
     def centre(self) -> float:
         """The pixel that the first cell of the class maps lies around."""
         return self.backbone.centre
@@ -37,7 +42,7 @@ class TagClassifier(nn.Module):
 
     def cams(self, images: torch.Tensor) -> torch.Tensor:
         """Class maps before ReLU and normalisation: (B, C, h, w); their spatial mean is `logits` in eval mode."""
-        return self.fc8(self.backbone.forward_features(images))
+        return self.fc8(self.backbone.features(images))
 
     def class_maps(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F, h, w) features, without dropout, to (B, C, h, w) >= 0 without a gradient: CAMs for use in training."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.heads import LargeFov, scaled_rate
 from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
@@ -40,7 +40,7 @@ class TwoBranchNetwork(TagClassifier, Segmenter):
         centre_bank: bool = False,
     ) -> None:
         super().__init__(backbone, num_classes=num_classes, dropout=dropout)
-        rate = atrous_rate or scaled_rate(LargeFov.RATE, output_stride=backbone.output_stride)
+        rate = atrous_rate or scaled_rate(LargeFov.RATE, stride=backbone.stride)
         self.head = LargeFov(backbone.num_features, num_classes + 1, rate=rate, channels=head_channels)
         for layer in (self.fc8, self.head.hidden, self.head.logits):
             nn.init.xavier_uniform_(layer.weight)
@@ -53,7 +53,7 @@ class TwoBranchNetwork(TagClassifier, Segmenter):
         `segment=False` leaves the segmentation branch and its keys out. It is no method of its own, since what wraps a
         network in training (precision, several devices) sees calls of `forward` only.
         """
-        features = self.backbone.forward_features(images)                                 # (B, F, h, w)
+        features = self.backbone.features(images)                                 # (B, F, h, w)
         outputs = {
             "logits": self.classify(features),  # (B, C)
             "cam": self.class_maps(features),   # (B, C, h, w), no gradient

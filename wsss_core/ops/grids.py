@@ -3,7 +3,8 @@
 A grid of stride s over an image of H x W pixels has ceil(H / s) x ceil(W / s) cells. Cell (i, j) stands for the
 s x s pixels from (i s, j s); where they lie beyond the image, its edge repeats. Its centre is at pixel
 (i + 1/2) s - 1/2, for every size of the image: nothing squeezes a map onto a grid that it does not divide.
-Strides are powers of two, so that a grid and its image's size tell the stride.
+Stored grids have strides that are powers of two, so that a grid and its image's size tell the stride; networks have
+any, and say theirs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def grid_size(size: Size, *, stride: int) -> tuple[int, int]:
 
 
 def stride_of(grid: Size, size: Size) -> int:
-    """The stride of a grid over an image of `size`; where both have one cell along an axis, the smallest that fits.
+    """The stride of a stored grid over an image of `size`; of one cell along both axes, the smallest that fits.
 
     Raises:
         ValueError: no power of two gives this grid.
@@ -50,16 +51,17 @@ def store(maps: np.ndarray, *, stride: int) -> np.ndarray:
     return whole.reshape(num_maps, rows, stride, columns, stride).mean(axis=(2, 4))
 
 
-def read(maps: np.ndarray, size: Size) -> np.ndarray:
-    """Stored maps at every pixel: (K, h, w) -> (K, H, W) float32, bilinear between the cells' centres.
+def read(maps: np.ndarray, size: Size, *, stride: int | None = None) -> np.ndarray:
+    """Maps on a grid at every pixel: (K, h, w) -> (K, H, W) float32, bilinear between the cells' centres.
 
-    Pixels outside the outermost centres have the outermost cell's value.
+    Pixels outside the outermost centres have the outermost cell's value. `stride` is that of the grid, None of a stored
+    one, which tells it.
 
     Raises:
         ValueError: their grid is none of an image of `size`.
     """
     (height, width), (rows, columns) = size, maps.shape[1:]
-    stride = stride_of((rows, columns), size)
+    stride = stride or stride_of((rows, columns), size)
     if stride == 1:
         return maps.astype(np.float32)
     full = [resize(plane, (rows * stride, columns * stride))[:height, :width] for plane in maps]

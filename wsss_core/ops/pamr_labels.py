@@ -86,7 +86,7 @@ def _refined(
     wide = image.to(_device_of_float64(image.device)).double()
     small = _on_cells(wide, stride=stride).to(masks)  # the type that PAMR computes in
     refined = pamr(small[None], _on_cells(masks, stride=stride)[None], dilations=dilations, iterations=iterations)
-    return at_pixels(refined, (height, width))[0].clamp(max=1)
+    return at_pixels(refined, (height, width), stride=stride)[0].clamp(max=1)
 
 
 def _device_of_float64(device: torch.device) -> torch.device:

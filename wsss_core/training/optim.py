@@ -14,14 +14,16 @@ def parameter_groups(model: nn.Module, *, lr: float, weight_decay: float, new_lr
 
     What lies under the attribute `backbone` is pretrained and trains at `lr`; the rest starts from scratch and
     trains at `lr * new_lr_factor`. Biases and norms train `bias_lr_factor` times as fast, without decay (the
-    Caffe convention of DeepLab, kept by PSA: 1x, 2x, 10x, 20x).
+    Caffe convention of DeepLab, kept by PSA: 1x, 2x, 10x, 20x), and so does what a backbone excepts from decay.
     """
-    groups = []
+    groups: list[dict] = []
+    excepted = {f"backbone.{name}" for name in getattr(getattr(model, "backbone", None), "no_weight_decay", set)()}
     for is_new in (False, True):
         for is_bias in (False, True):
             chosen = [
                 p for name, p in model.named_parameters()
-                if p.requires_grad and (not name.startswith("backbone.")) == is_new and (p.ndim <= 1) == is_bias
+                if p.requires_grad and (not name.startswith("backbone.")) == is_new
+                and (p.ndim <= 1 or name in excepted) == is_bias
             ]
             if chosen:
                 factor = (new_lr_factor if is_new else 1.0) * (bias_lr_factor if is_bias else 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from torch import nn
 
 from wsss_core.ops import cam
 from wsss_core.ops.images import SMALLEST_SIDE, photograph
-from wsss_core.ops.network_cells import class_maps_at_pixels, class_maps_on_cells
+from wsss_core.ops.network_cells import class_maps_at_pixels, class_maps_on_cells, network_stride
 from wsss_core.voc import IGNORE_INDEX
 
 Labels = tuple[list[torch.Tensor], list[torch.Tensor]]
@@ -52,7 +53,8 @@ def self_labels(
     """Label a batch from the class maps at several scales.
 
     Args:
-        model: called as model(images, segment=False), gives `cam`, whose first cell lies around pixel `model.centre`.
+        model: called as model(images, segment=False), gives `cam`, whose cells lie as its
+            `stride` and `centre` say.
         batch: `image`, `tags` and `roi` of `TrainingSet`; padding is cut off before anything is made, so that neither
             the maps' maxima nor the CRF see it. DEVIATION: the released code labels padding.
         outputs: of the step's own forward pass: `cam` (B, C, h, w), the maps at scale 1, and `logits` (B, C).
@@ -71,7 +73,8 @@ def self_labels(
     with torch.autocast(device.type, enabled=False):
         present = (batch["tags"] > 0) & (outputs["logits"].float().sigmoid() >= least_presence)
         size = batch["image"].shape[-2:]
-        full = [class_maps_at_pixels(m[own], size, centre=_centre(model)) for m, own in zip(maps, present, strict=True)]
+        cells = _cells(model)
+        full = [class_maps_at_pixels(m[own], size, **cells) for m, own in zip(maps, present, strict=True)]
         parts = [_rectangle(inside) for inside in batch["roi"]]
         pictures = photograph(batch["image"]).permute(0, 2, 3, 1)
         cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
@@ -105,14 +108,15 @@ def multi_scale_cams(
         view = F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False)
         total += class_maps_on_cells(
             model(view, segment=False)["cam"].float(),
-            view=(height, width), size=images.shape[-2:], centre=_centre(model), cells=cams.shape[-2:],
+            view=(height, width), size=images.shape[-2:], **_cells(model),
         )  # fmt: skip
     model.train(was_training)
     return total / len(scales)
 
 
-def _centre(model: nn.Module) -> float:
-    return model.centre  # type: ignore[return-value]  # of a network that makes class maps, maybe in a wrapper
+def _cells(model: nn.Module) -> dict[str, Any]:
+    """Where the cells of a network that makes class maps lie."""
+    return {"stride": network_stride(model), "centre": model.centre}
 
 
 def _rectangle(inside: torch.Tensor) -> tuple[slice, slice]:

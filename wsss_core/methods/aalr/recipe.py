@@ -15,7 +15,8 @@ from wsss_core.losses.label_reassign import label_reassign_loss, share_reassigne
 from wsss_core.methods import two_branch
 from wsss_core.methods.recipe import Recipe
 from wsss_core.methods.two_branch import Objective
-from wsss_core.ops.grids import stride_of
+from wsss_core.ops.grids import grid_size
+from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
@@ -57,7 +58,7 @@ def losses(
     step = objective.step(model, batch)
     raw, seen = step.raw, {"reliable_share": step.made.share}
     weights = {**step.weights, **affinity.weights(joint), **reassign.weights(joint)}
-    cells = on_grid(step.made, step.outputs["seg"].shape[-2:])
+    cells = on_grid(step.made, stride=network_stride(model))
     if affinity.p.weight:
         on_pixels = affinity.p.grid == "image"
         raw |= affinity.raw(step.logits, step.made) if on_pixels else affinity.raw(step.outputs["seg"], cells)
@@ -123,12 +124,11 @@ def risen(joint: float, ramp: Ramp) -> float:
     return min(1.0, (joint - ramp.start) / ramp.length) if ramp.length else 1.0
 
 
-def on_grid(made: SelfLabels, grid: torch.Size) -> SelfLabels:
+def on_grid(made: SelfLabels, *, stride: int) -> SelfLabels:
     """Label and confidence of each cell: of the pixel in its middle, or of the last one where that lies beyond."""
     size = made.labels.shape[-2:]
-    stride = stride_of(grid, size)
     rows, columns = (
         (torch.arange(cells, device=made.labels.device) * stride + stride // 2).clamp(max=side - 1)
-        for cells, side in zip(grid, size, strict=True)
+        for cells, side in zip(grid_size(size, stride=stride), size, strict=True)
     )
     return SelfLabels(*(maps[:, rows[:, None], columns] for maps in (made.labels, made.confidence)))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.ops.network_cells import at_pixels
 
 INITIAL_GAIN = 4.0
@@ -47,14 +47,19 @@ class AffinityNet(nn.Module):
             nn.init.kaiming_normal_(reduction.weight)
         nn.init.xavier_uniform_(self.f9.weight, gain=INITIAL_GAIN)
 
+    @property
+    def stride(self) -> int:
+        """Pixels to a cell of the features."""
+        return self.backbone.taps_strides[self.taps[0]]
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features of (B, 3, H, W) normalised images."""
-        taps = self.backbone.forward_taps(images, self.taps)
+        taps = self.backbone.taps(images, self.taps)
         reductions = (self.f8_3, self.f8_4, self.f8_5)
         reduced = [F.elu(reduce(tap)) for reduce, tap in zip(reductions, taps, strict=True)]
-        size = reduced[0].shape[-2:]
-        aligned = torch.cat([at_pixels(maps, size) for maps in reduced], dim=1)
-        return {"affinity_features": F.elu(self.f9(aligned))}  # (B, sum widths, h, w)
+        size, strides = reduced[0].shape[-2:], [self.backbone.taps_strides[tap] // self.stride for tap in self.taps]
+        aligned = [at_pixels(maps, size, stride=stride) for maps, stride in zip(reduced, strides, strict=True)]
+        return {"affinity_features": F.elu(self.f9(torch.cat(aligned, dim=1)))}  # (B, sum widths, h, w)
 
 
 def _ascending(taps: Sequence[int], count: int, name: str) -> list[int]:

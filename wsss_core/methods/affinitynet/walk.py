@@ -47,10 +47,9 @@ def random_walk_scores(
     """
     size = (images[0].shape[0], images[0].shape[1])
     work = limited_size(size, scale=1.0, max_pixels=max_pixels)
-    multiple = model.backbone.output_stride
-    padded = torch.stack([pad_to_multiple(resized(image, work), multiple) for image in images]).to(device)
+    padded = torch.stack([pad_to_multiple(resized(image, work), model.backbone.stride) for image in images]).to(device)
     features = model(padded)["affinity_features"].float()
-    stride = padded.shape[-1] // features.shape[-1]
+    stride = model.stride
     rows, columns = grids.grid_size(work, stride=stride)
     links = pairs.affinities(features[..., :rows, :columns], radius=radius)
     transition = random_walk.transition_matrix(links, height=rows, width=columns, beta=beta)
@@ -61,7 +60,7 @@ def random_walk_scores(
     walked = random_walk.propagate(torch.from_numpy(padded_starts).to(device), transition, log2_steps=log2_steps)
     results = []
     for maps, start, own in zip(walked.cpu().numpy(), starts, cams, strict=True):
-        full = grids.stretch(grids.read(maps[: len(start)], work), size)
+        full = grids.stretch(grids.read(maps[: len(start)], work, stride=stride), size)
         classes = np.concatenate([[0], own.classes]).astype(np.uint8)
         results.append(Scores(classes, grids.store(full, stride=store_stride), size))
     return results

@@ -12,7 +12,7 @@ from wsss_core.artifacts import Scores
 from wsss_core.inference.views import views
 from wsss_core.methods.auxsegnet.affinity import refined
 from wsss_core.ops import cam, grids
-from wsss_core.ops.network_cells import at_pixels, class_maps_at_pixels
+from wsss_core.ops.network_cells import at_pixels, class_maps_at_pixels, network_stride
 
 AFFINITIES = ("seg_affinity", "saliency_affinity", "affinity")
 """Outputs that `affinities_of_peak` shows: each task's own, and the one that both share."""
@@ -41,12 +41,12 @@ def refined_cams(
     """
     size = images[0].shape[:2]
     (view,) = views(images, scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
-    outputs, shown = model(view), view.shape[-2:]
+    outputs, shown, stride = model(view), view.shape[-2:], network_stride(model)
     maps = cam.over_maximum(outputs["cam"].float())
     if "affinity" in outputs:  # which was trained on where things are
-        maps = at_pixels(refined(outputs["affinity"], maps), shown)
+        maps = at_pixels(refined(outputs["affinity"], maps), shown, stride=stride)
     else:
-        maps = class_maps_at_pixels(maps, shown, centre=model.centre)  # type: ignore[arg-type]
+        maps = class_maps_at_pixels(maps, shown, stride=stride, centre=model.centre)  # type: ignore[arg-type]
     maps = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
     own = [m[[tag - 1 for tag in of_image]].cpu().numpy() for m, of_image in zip(maps, tags, strict=True)]
     return [cam.rectified_over_maximum(m) for m in own] if renormalise else own
@@ -64,8 +64,9 @@ def affinities_of_peak(
         max_pixels: larger images are shrunk to this.
 
     Returns:
-        maps of the network's stride, each divided by its maximum: 1 at the chosen cell, then that cell's row of each
-        affinity. Their `classes` are 1 for the cell and 2 + k for AFFINITIES[k].
+        maps of the network's stride (or the power of two below it, as stored grids are), each divided by its maximum: 1
+        at the chosen cell, then that cell's row of each affinity. Their `classes` are 1 for the cell and 2 + k for
+        AFFINITIES[k].
     """
     size = (image.shape[0], image.shape[1])
     (view,) = views([image], scales=[1.0], flip=False, max_pixels=max_pixels, device=device)
@@ -78,12 +79,13 @@ def affinities_of_peak(
     present = {2 + k: outputs[name][0, peak] for k, name in enumerate(AFFINITIES) if name in outputs}
     rows = {1: chosen_cell, **present}
     shown = cam.over_maximum(torch.stack(list(rows.values())).view(len(rows), *maps.shape[1:]))
-    return Scores(np.array(list(rows), dtype=np.uint8), _of_image(shown.cpu().numpy(), view.shape[-2:], size), size)
+    stored = _stored(shown.cpu().numpy(), view.shape[-2:], size, stride=network_stride(model))
+    return Scores(np.array(list(rows), dtype=np.uint8), stored, size)
 
 
-def _of_image(maps: np.ndarray, view: grids.Size, size: grids.Size) -> np.ndarray:
-    """Maps on the cells of a view on those of its image; the same cells where the view has the image's size."""
-    if tuple(view) == size:
+def _stored(maps: np.ndarray, view: grids.Size, size: grids.Size, *, stride: int) -> np.ndarray:
+    """Maps on a network's cells of a view, on a stored grid of its image: the same cells where those are one."""
+    store_stride = 1 << (stride.bit_length() - 1)
+    if tuple(view) == size and store_stride == stride:
         return maps
-    full = grids.stretch(grids.read(maps, view), size)
-    return grids.store(full, stride=grids.stride_of((maps.shape[1], maps.shape[2]), view))
+    return grids.store(grids.stretch(grids.read(maps, view, stride=stride), size), stride=store_stride)

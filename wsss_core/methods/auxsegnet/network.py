@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, refined
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.heads import scaled_rate
 from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
@@ -82,7 +82,7 @@ class AuxSegNet(TagClassifier, Segmenter):
     ) -> None:
         super().__init__(backbone, num_classes=num_classes, dropout=dropout)
         nn.init.xavier_uniform_(self.fc8.weight)
-        rates = atrous_rates or [scaled_rate(rate, output_stride=backbone.output_stride) for rate in RATES]
+        rates = atrous_rates or [scaled_rate(rate, stride=backbone.stride) for rate in RATES]
         branch = partial(
             TaskBranch, backbone.num_features, channels=head_channels, rates=rates, enhance=affinity != "none"
         )
@@ -97,7 +97,7 @@ class AuxSegNet(TagClassifier, Segmenter):
 
         Keys of a head or an affinity that the network does not have are absent.
         """
-        features = self.backbone.forward_features(images)  # (B, F, h, w)
+        features = self.backbone.features(images)  # (B, F, h, w)
         first, own = self.segmentation(features)
         outputs = {
             "logits": self.classify(features),  # (B, C)

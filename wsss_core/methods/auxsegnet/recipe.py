@@ -25,6 +25,7 @@ from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.methods.recipe import Recipe
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
@@ -84,14 +85,14 @@ def losses(model: nn.Module, batch: dict, progress: float, *, weights: TaskWeigh
 
     Xu et al., ICCV 2021, as released; but a crop without any labelled pixel adds nothing, where it gives NaN there.
     """
-    outputs = model(batch["image"])
+    outputs, stride = model(batch["image"]), network_stride(model)
     raw: dict[str, torch.Tensor] = {}
     if weights.tags:
         raw["tags"] = tag_loss(outputs["logits"], batch["tags"])
     for name, key in (("segmentation", "seg"), ("segmentation_first", "seg_first")):
         if weights.segmentation and key in outputs:
-            raw[name] = segmentation_loss(outputs[key], batch["labels"])
+            raw[name] = segmentation_loss(outputs[key], batch["labels"], stride=stride)
     for name, key in (("saliency", "saliency_logits"), ("saliency_first", "saliency_first")):
         if weights.saliency and key in outputs:
-            raw[name] = saliency_loss(outputs[key], batch["saliency"], batch["roi"])
+            raw[name] = saliency_loss(outputs[key], batch["saliency"], batch["roi"], stride=stride)
     return Terms.weighted(raw, {name: getattr(weights, name.removesuffix("_first")) for name in raw}, {})

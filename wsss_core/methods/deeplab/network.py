@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.heads import build_head
 from wsss_core.models.segmenter import Segmenter
 
@@ -34,13 +34,18 @@ class DeepLab(Segmenter):
             head,
             in_channels=backbone.taps_channels[-1],
             num_outputs=num_classes + 1,
-            output_stride=backbone.output_stride,
+            stride=backbone.stride,
             atrous_rates=atrous_rates,
         )
 
+    @property
+    def stride(self) -> int:
+        """Pixels to a cell of the logits."""
+        return self.backbone.stride
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Segment (B, 3, H, W) normalised images."""
-        (features,) = self.backbone.forward_taps(images, [len(self.backbone.taps_channels) - 1])
+        (features,) = self.backbone.taps(images, [len(self.backbone.taps_channels) - 1])
         return {"seg": self.head(features)}  # (B, C+1, h, w)
 
 

@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from wsss_core.methods.ssnet.aggregation import SaliencyAggregation, aggregated, initialise
-from wsss_core.methods.ssnet.three_taps import ThreeTaps
 from wsss_core.methods.ssnet.upsampling import Upsampling
-from wsss_core.models.backbones import Backbone
+from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.heads import AsppV2, scaled_rate
 from wsss_core.models.segmenter import Segmenter
 
@@ -22,7 +21,7 @@ class SSNet(Segmenter):
     """Segmentation at full resolution, and the sum of its salient classes as a saliency map.
 
     Args:
-        backbone: any; see `ThreeTaps`.
+        backbone: its last three taps, before pooling; what they do not need is frozen.
         num_classes: C, without the background.
         step: 1: `FcnHead` on three taps; 2: `AtrousHead` on the deepest, with a classifier of tags.
         aggregation_grid: see `SaliencyAggregation`; 0 leaves it out, and the saliency map is 1 - H_0 (an ablation).
@@ -32,6 +31,8 @@ class SSNet(Segmenter):
     """
 
     finds_saliency = True
+    stride = 1
+    """Of `seg` and `saliency`."""
 
     def __init__(
         self,
@@ -43,12 +44,14 @@ class SSNet(Segmenter):
         atrous_rates: Sequence[int] | None,
     ) -> None:
         super().__init__()
-        self.backbone, self.taps, num_labels = backbone, ThreeTaps(backbone), num_classes + 1
-        channels, strides = self.taps.channels, self.taps.strides
+        backbone.tap_before_pooling()
+        backbone.freeze_beyond_taps()
+        self.backbone, num_labels = backbone, num_classes + 1
+        channels, strides = backbone.taps_channels[-3:], backbone.taps_strides[-3:]
         if step == 1:
             self.head: nn.Module = FcnHead(channels, num_labels, strides=strides)
         else:
-            rates = atrous_rates or [scaled_rate(rate, output_stride=backbone.output_stride) for rate in RATES]
+            rates = atrous_rates or [scaled_rate(rate, stride=backbone.stride) for rate in RATES]
             self.head = AtrousHead(channels[-1], num_labels, rates=rates, stride=strides[-1])
         self.aggregation = (
             SaliencyAggregation(channels[-1], num_labels, grid=aggregation_grid) if aggregation_grid else None
@@ -56,7 +59,7 @@ class SSNet(Segmenter):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Segment (B, 3, H, W) normalised images and find what is salient in them."""
-        taps = self.taps(self.backbone, images)
+        taps = self.backbone.taps(images, (-3, -2, -1))
         logits, further = self.head(taps, images.shape[-2:])
         masks = logits.float().softmax(dim=1)
         weights = torch.ones_like(masks[:, :, :1, :1]) if self.aggregation is None else self.aggregation(taps[-1])

@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Upsampling(nn.ConvTranspose2d):
-    """A transposed convolution of `channels` maps by a factor of 2, 4, 8 or 16, initialised to bilinear interpolation.
+    """A transposed convolution of `channels` maps by an even factor, initialised to bilinear interpolation.
 
     Weights between different channels start at 0; a constant map stays constant but at its edge, where a transposed
     convolution lacks neighbours (Long et al., CVPR 2015).

@@ -1,0 +1,93 @@
+"""Backbones by name: every adapter, and what the section `backbone` makes of one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import timm
+
+from wsss_core.models.backbones import wide_resnet
+from wsss_core.models.backbones.densenet import DenseNet
+from wsss_core.models.backbones.protocol import BATCH_NORMS, Backbone, unsupported_stride
+from wsss_core.models.backbones.timm_cnn import TimmCnn
+from wsss_core.models.backbones.wide_resnet import WideResNet
+from wsss_core.models.weights import load_weights, read_state_dict
+
+ADAPTERS: tuple[type[Backbone], ...] = (WideResNet, DenseNet, TimmCnn)
+"""The first that knows a name makes its network."""
+
+
+def build_backbone(
+    *,
+    name: str,
+    output_stride: int,
+    weights: str,
+    batch_norm: str,
+    freeze_stem: bool | Sequence[str] = False,
+    **further: Any,
+) -> Backbone:
+    """A backbone in training mode, on the CPU.
+
+    Args:
+        name: `resnet38d`, or a convolutional network of timm; see the adapters.
+        output_stride: pixels to a cell, where the architecture allows: 8, 16 or 32; `resnet38d` is 8.
+        weights: `imagenet` (timm's, downloaded once), `none`, or the path of a `.pth` or `.pt` state dict or
+            checkpoint, a `.safetensors` file, or for `resnet38d` the MXNet `.params` file. Classifiers and
+            other heads are dropped.
+        batch_norm: `frozen` or `trained`; frozen is meant for pretrained weights.
+        freeze_stem: True: see `Backbone.freeze_stem`; names of layers: see `Backbone.freeze_layers`.
+        further: of `make_net` of some adapter; one that knows no such key makes its network without. `dilate`: False
+            takes the last strides away without dilating what follows (IRN's ResNet-50 at stride 16).
+
+    Raises:
+        TypeError: a key that no adapter knows.
+        ValueError: an unknown name (close names are listed), a stride the network cannot have, an unknown
+            `batch_norm`, layers to freeze that it has not, or weights that are missing, unreadable or of another
+            architecture.
+    """
+    if batch_norm not in BATCH_NORMS:
+        raise ValueError(f"backbone.batch_norm is {batch_norm!r}, expected one of {', '.join(BATCH_NORMS)}")
+    adapter = adapter_for(name, output_stride=output_stride)
+    net = adapter.make_net(name, output_stride=output_stride, **_known_to(adapter, further))
+    remedy = f"set backbone.name to the file's architecture or backbone.weights to a file of {name}"
+    if weights == "imagenet":
+        source = f"the ImageNet weights of {name}"
+        load_weights(net, adapter.pretrained(name), name=name, source=source, remedy=remedy)
+    elif weights != "none":
+        load_weights(net, read_state_dict(Path(weights)), name=name, source=weights, remedy=remedy)
+    backbone = adapter(net, name=name, stride=output_stride, batch_norm=batch_norm)
+    if freeze_stem is True:
+        backbone.freeze_stem()
+    elif freeze_stem:
+        backbone.freeze_layers(freeze_stem)
+    return backbone
+
+
+def adapter_for(name: str, *, output_stride: int) -> type[Backbone]:
+    """The adapter that makes a network.
+
+    Raises:
+        ValueError: none has that name, and which are near; or it has no such stride, and which it has.
+    """
+    for adapter in ADAPTERS:
+        if adapter.knows(name):
+            if output_stride not in adapter.strides(name):
+                supported = ", ".join(map(str, adapter.strides(name)))
+                raise unsupported_stride(name, output_stride, supported=supported)
+            return adapter
+    close = difflib.get_close_matches(name, [*timm.list_models(), wide_resnet.NAME], n=4)
+    hint = f"did you mean {', '.join(close)}?" if close else "timm.list_models() lists the names"
+    raise ValueError(f"backbone.name is {name!r}, which neither timm nor this project has; {hint}")
+
+
+def _known_to(adapter: type[Backbone], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the adapter's `make_net` takes."""
+    taken = {each: signature(each.make_net).parameters for each in ADAPTERS}
+    strange = options.keys() - {key for parameters in taken.values() for key in parameters}
+    if strange:
+        raise TypeError(f"no backbone has {', '.join(sorted(strange))}")
+    return {key: value for key, value in options.items() if key in taken[adapter]}
