@@ -187,11 +187,20 @@ def _facts(path: Path) -> Facts:
     key = hashlib.sha256(path.as_posix().encode() + b"\0" + source).hexdigest()
     if key not in _remembered:
         tree = ast.parse(source)
-        nodes = list(ast.walk(tree))
+        nodes = list(_run(tree))
         lookups = tuple(found for node in nodes if (found := _lookup(node, path)))
         digest = hashlib.sha256("".join(_written(tree)).encode()).hexdigest()[:16]
         _remembered[key] = Facts(digest, tuple(sorted(_imported(nodes, path))), lookups)
     return _remembered[key]
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a syntax tree that can run: not what is imported for types alone."""
+    for child in ast.iter_child_nodes(tree):
+        only_types = isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+        if not only_types:
+            yield child
+            yield from _run(child)
 
 
 def _imported(nodes: Sequence[ast.AST], path: Path) -> set[str]:

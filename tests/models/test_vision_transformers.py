@@ -12,12 +12,12 @@ from wsss_core.methods.affinitynet.objective import affinity
 from wsss_core.methods.affinitynet.walk import random_walk_scores
 from wsss_core.methods.auxsegnet.inference import affinities_of_peak, refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.methods.ssnet.network import SSNet
 from wsss_core.models.backbones import build
 from wsss_core.models.build import build_network
+from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.two_branch import TwoBranchNetwork
 from wsss_core.ops import grids
 from wsss_core.ops.images import MEAN, STD, normalise

@@ -109,6 +109,8 @@ def _example() -> Network:
     """A network without training, for the example above: grey is as probable a cat as not."""
 
     class Even(Network):
+        stride = 8
+
         def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
             return {"seg": torch.zeros(len(images), 2, *(-(-side // 8) for side in images.shape[-2:]))}
 
