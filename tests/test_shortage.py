@@ -33,7 +33,7 @@ def test_memory_that_python_numpy_or_torch_do_not_get():
 
 def test_a_limit_of_memory_met_by_ordinary_work():
     script = (
-        "import resource, numpy; from wsss_core import shortage\n"
+        "import resource, numpy; from wsss_core.runtime import shortage\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
         "try: kept = [numpy.zeros(2**24) for _ in range(100)]\n"
         "except Exception as error: kept = None; print(shortage.sentence(error))\n"
@@ -44,7 +44,7 @@ def test_a_limit_of_memory_met_by_ordinary_work():
 
 def test_too_many_files():
     script = (
-        "import resource; from wsss_core import shortage\n"
+        "import resource; from wsss_core.runtime import shortage\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))\n"
         "try: kept = [open('/dev/null') for _ in range(100)]\n"
         "except OSError as error: kept = None; print(shortage.sentence(error))\n"

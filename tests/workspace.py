@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import importlib
 import shutil
 from collections.abc import Iterable
@@ -11,10 +12,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from wsss_core import layout
+from wsss_core import artifacts, layout
 from wsss_core.cli.preset import read_preset
 
 ROOT = Path(__file__).parents[1]
@@ -209,6 +211,17 @@ def killer(function, *, at: int):
         return function(*args, **kwargs)
 
     return call, calls
+
+
+KINDS = {"write_scores": "SCORES", "write_labels": "LABELS", "write_grey": "GREY"}
+"""Function of `artifacts` -> the kind of file that it writes."""
+
+
+def replace_writer(patch: pytest.MonkeyPatch, name: str, function) -> None:
+    """Have all stages write by `function` where they write by `artifacts.<name>`."""
+    patch.setattr(artifacts, name, function)
+    kind = KINDS[name]
+    patch.setattr(artifacts, kind, dataclasses.replace(getattr(artifacts, kind), write=function))
 
 
 def told(result: Result, *, code: int) -> str:

@@ -220,7 +220,9 @@ class Kind:
     suffix: str
 
 
-SCORES, LABELS, GREY = Kind(write_scores, ".npz"), Kind(write_labels, ".png"), Kind(write_grey, ".png")
+SCORES = Kind(write_scores, ".npz")
+LABELS = Kind(write_labels, ".png")
+GREY = Kind(write_grey, ".png")
 
 
 def read_labels(

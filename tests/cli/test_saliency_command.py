@@ -10,7 +10,6 @@ from workspace import Workspace, told
 
 from wsss_core import artifacts, layout, registry
 from wsss_core.cli.main import main
-from wsss_core.cli.saliency import DETECTORS
 from wsss_core.inference import saliency as saliency_inference
 from wsss_core.sections import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
@@ -36,9 +35,8 @@ def perfect(workspace: Workspace, split: str) -> None:
 
 
 def test_every_detector_and_every_network_can_be_named():
-    assert set(DETECTORS) == set(registry.detectors())
     named = typing.get_args(Saliency.model_fields["method"].annotation)
-    assert {*DETECTORS, *SALIENCY_NETWORKS, "folder"} == set(named)
+    assert {*registry.detectors(), *SALIENCY_NETWORKS, "folder"} == set(named)
 
 
 def test_true_objects_are_scored_perfectly(pipeline):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from u2net_files import trained
-from workspace import ROOT, Killed, killer
+from workspace import ROOT, Killed, killer, replace_writer
 
 from wsss_core import artifacts, layout
 from wsss_core.inference import saliency as saliency_inference
@@ -44,7 +44,7 @@ def test_left_unstretched_the_maps_are_the_networks_answers(small):
 def test_other_bytes_at_the_same_path_do_not_go_on_with_the_work_of_the_first(small, monkeypatch):
     broken, _ = killer(artifacts.write_grey, at=3)
     with monkeypatch.context() as patch:
-        patch.setattr(artifacts, "write_grey", broken)
+        replace_writer(patch, "write_grey", broken)
         with pytest.raises(Killed):
             small.try_stage("saliency")
     state = trained().state_dict()

@@ -1,7 +1,7 @@
 """The same input and seed give the same bytes, also after a kill."""
 
 import pytest
-from workspace import LABEL_STAGES, Killed, killer
+from workspace import LABEL_STAGES, Killed, killer, replace_writer
 
 from wsss_core import artifacts, layout
 from wsss_core.training import loop
@@ -43,13 +43,13 @@ def test_a_killed_stage_goes_on_with_the_images_it_lacks(finished, pipeline, mon
     before = pipeline.artifacts()
     write = getattr(artifacts, writes)
     dying, _ = killer(write, at=3)
-    monkeypatch.setattr(artifacts, writes, dying)
+    replace_writer(monkeypatch, writes, dying)
     with pytest.raises(Killed):
         pipeline.try_stage(stage)
     assert pipeline.artifacts() == before, "a killed stage must leave its output as it was"
 
     counting, calls = killer(write, at=-1)
-    monkeypatch.setattr(artifacts, writes, counting)
+    replace_writer(monkeypatch, writes, counting)
     pipeline.run(stage)
     assert len(calls) == NUM_TRAIN - 2
     assert pipeline.files(str(folder)) == finished.files(str(folder))
@@ -58,19 +58,19 @@ def test_a_killed_stage_goes_on_with_the_images_it_lacks(finished, pipeline, mon
 
 def test_a_killed_stage_starts_anew_where_a_parameter_has_changed(pipeline, monkeypatch):
     dying, _ = killer(artifacts.write_labels, at=3)
-    monkeypatch.setattr(artifacts, "write_labels", dying)
+    replace_writer(monkeypatch, "write_labels", dying)
     with pytest.raises(Killed):
         pipeline.try_stage("refine_crf")
     monkeypatch.undo()
     counting, calls = killer(artifacts.write_labels, at=-1)
-    monkeypatch.setattr(artifacts, "write_labels", counting)
+    replace_writer(monkeypatch, "write_labels", counting)
     pipeline.set(refine_crf={"iterations": pipeline.params["refine_crf"]["iterations"] + 1}).run("refine_crf")
     assert len(calls) == NUM_TRAIN
 
 
 def test_unfinished_work_may_lie_elsewhere(pipeline, monkeypatch, tmp_path):
     dying, _ = killer(artifacts.write_labels, at=3)
-    monkeypatch.setattr(artifacts, "write_labels", dying)
+    replace_writer(monkeypatch, "write_labels", dying)
     with pytest.raises(Killed):
         pipeline.try_stage("refine_crf", WSSS_RESUME_DIR=str(tmp_path / "unfinished"))
     assert len(list((tmp_path / "unfinished").rglob("*.png"))) == 2

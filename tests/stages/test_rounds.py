@@ -130,18 +130,19 @@ def test_after_rounds_were_removed_the_network_of_the_last_one_left_is_taken(joi
     del joint.params["auxsegnet"]["rounds"]["4"], joint.params["auxsegnet"]["rounds"]["3"]
     joint.set()
     assert (joint.folder / layout.MODELS / "auxsegnet/round_4").exists(), "DVC leaves what no stage makes any more"
+    own = ("--method", "auxsegnet")
     folders = {
-        "predict": "data/predictions/auxsegnet",
-        "predict_saliency": "data/predicted_saliency/auxsegnet/val",
-        "affinity_maps": "data/affinity_maps/auxsegnet",
+        ("predict", *own): "data/predictions/auxsegnet",
+        ("predict_saliency", *own): "data/predicted_saliency/auxsegnet/val",
+        ("affinity_maps",): "data/affinity_maps/auxsegnet",
     }
-    for stage in folders:
-        joint.run_with(stage, "--method", "auxsegnet")
+    for command in folders:
+        joint.run_with(*command)
     made = {folder: joint.files(folder) for folder in folders.values()}
     shutil.rmtree(joint.folder / layout.MODELS / "auxsegnet/round_4")
     shutil.rmtree(joint.folder / layout.MODELS / "auxsegnet/round_3")
-    for stage, folder in folders.items():
-        joint.run_with(stage, "--method", "auxsegnet")
+    for command, folder in folders.items():
+        joint.run_with(*command)
         assert joint.files(folder) == made[folder], "the others had no part in it"
 
 

@@ -104,7 +104,7 @@ def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, in
 
 
 @pytest.mark.parametrize(
-    ("devices", "gpus", "expected"),
+    ("chosen", "gpus", "expected"),
     [
         ("cpu", 2, {"accelerator": "cpu", "devices": 1}),
         ("auto", 0, {"accelerator": "cpu", "devices": 1}),
@@ -115,11 +115,11 @@ def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, in
         ("0,3", 4, {"accelerator": "gpu", "devices": [0, 3], "strategy": "ddp_find_unused_parameters_true"}),
     ],
 )
-def test_several_gpus_train_networks_of_which_phases_leave_out_parts(monkeypatch, devices, gpus, expected):
+def test_several_gpus_train_networks_of_which_phases_leave_out_parts(monkeypatch, chosen, gpus, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert devices._accelerator(devices) == expected
+    assert devices._accelerator(chosen) == expected
 
 
 def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch):
