@@ -9,7 +9,7 @@ from wsss_core.data.maps import Maps
 from wsss_core.data.saliency_maps import log_failed
 from wsss_core.ops import fusion, grids
 from wsss_core.params import Params
-from wsss_core.sections import DualXor
+from wsss_core.sections.fusion import DualXor
 from wsss_core.training import environment, per_image
 
 

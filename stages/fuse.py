@@ -9,7 +9,7 @@ from wsss_core.data.maps import Maps
 from wsss_core.ops import walk_fusion
 from wsss_core.ops.fusion import reads_saliency
 from wsss_core.params import Params
-from wsss_core.sections import Fuse
+from wsss_core.sections.fusion import Fuse
 from wsss_core.training import environment, per_image
 
 

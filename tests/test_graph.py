@@ -21,8 +21,8 @@ LAYERS = [
     ("wsss_core.inference",),
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data"),
     ("wsss_core.ops",),
-    ("wsss_core.artifacts", "wsss_core.manifests"),
-    ("wsss_core.voc", "wsss_core.supervision", "wsss_core.params", "wsss_core.sections", "wsss_core.joint_sections",
+    ("wsss_core.artifacts", "wsss_core.manifests", "wsss_core.presets"),
+    ("wsss_core.voc", "wsss_core.supervision", "wsss_core.params", "wsss_core.params_file", "wsss_core.sections",
      "wsss_core.layout", "wsss_core.registry", "wsss_core.code_digest", "wsss_core.graphs",
      "wsss_core.interruption", "wsss_core.shortage", "wsss_core.worker"),
 ]

@@ -24,7 +24,9 @@ from wsss_core import registry
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
-_CHANGES_NO_RESULT = {Path(f"wsss_core/{name}.py") for name in ("params", "sections", "joint_sections")}
+_CHANGES_NO_RESULT = {path.relative_to(ROOT) for path in (ROOT / "wsss_core/sections").glob("*.py")} | {
+    Path("wsss_core/params.py")
+}
 """Files that no digest holds, with what they import for themselves. They declare and check values, which are tracked as
 params: a new section must not change what a stage depends on."""
 

@@ -12,7 +12,7 @@ from wsss_core import artifacts, layout, registry
 from wsss_core.cli.main import main
 from wsss_core.cli.saliency import DETECTORS
 from wsss_core.models import saliency_inference
-from wsss_core.sections import Saliency
+from wsss_core.sections.saliency import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
 
 
