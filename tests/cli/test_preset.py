@@ -171,8 +171,8 @@ def test_comments_of_the_users_own_stay_at_their_keys_and_those_of_the_classes_a
     assert "    at: [0.05, 0.25, 0.5, 1.0] # once" in lines
     assert lines[-1] == "# the end"
     own, shipped = texts_of("\n".join(lines)), texts_of(with_every_key("scenes"))
-    assert len(own - shipped) == 9
-    assert not shipped - own - {"of this file", "the data set's folder", "shares of the run"}
+    assert len(own - shipped) == 10
+    assert shipped - own == {"the data set's folder", "shares of the run"}
     before = params.read_bytes()
     assert wsss_preset("use", "voc12").output == "nothing changed\n"
     assert params.read_bytes() == before
