@@ -297,7 +297,7 @@ def test_null_is_as_shared():
 
 
 def test_a_wrong_shared_value_is_told_once_and_what_sections_list_is_checked_all_the_same():
-    told = complaint(backbone__output_stride=4, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
+    told = complaint(backbone__output_stride=0, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
     assert told.count("\n") == 3
     for line in ("backbone.output_stride: ", "rrm.backbone.batch_norm: ", "aalr.backbone.nane: unknown key; did you"):
         assert f"\n  {line}" in told

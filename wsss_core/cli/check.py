@@ -34,7 +34,7 @@ def check(params_file: Path) -> None:
 
 
 def _backbones(params: Params, *keys: str) -> dict[str, Backbone]:
-    """By their places: the shared backbone, and those of trainings that list one of the keys, since it differs there."""
+    """By their places: the shared backbone, and those of trainings that list one of the keys as different there."""
     own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
     steps = {f"ssnet.{step}.backbone": p.backbone for step, p in params.ssnet if isinstance(p, Training)}
     listed = {place: backbone for place, backbone in {**own, **steps}.items() if backbone.model_fields_set & {*keys}}
