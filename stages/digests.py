@@ -12,7 +12,6 @@ from wsss_core.data.masks import mask_files
 from wsss_core.frame.stage import command, draw_scenes, source_of
 from wsss_core.params import Params
 from wsss_core.runtime import environment
-from wsss_core.sections import BackboneOverride
 
 WORDS = ("none", "imagenet", "auto")
 """Values of `weights` that are no file: the code says what they stand for."""
@@ -43,14 +42,10 @@ def _named(params: Params) -> dict[str, list[str]]:
         "ssnet": [params.ssnet.first.backbone, params.ssnet.second.backbone],
         "auxsegnet": [params.auxsegnet.backbone],
     }
-    named = {section: _of_backbones(params, overrides) for section, overrides in backbones.items()}
+    named = {section: _without_words([own.weights for own in each]) for section, each in backbones.items()}
     named["saliency"] = _without_words([params.saliency.weights, params.saliency.folder])
     named["ssnet"] += _without_words([params.ssnet.saliency_set.images, params.ssnet.saliency_set.masks])
     return named
-
-
-def _of_backbones(params: Params, overrides: Sequence[BackboneOverride]) -> list[str]:
-    return _without_words([params.backbone.overridden(override).weights for override in overrides])
 
 
 def _without_words(weights: Sequence[str | None]) -> list[str]:

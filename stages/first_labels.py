@@ -10,7 +10,7 @@ from wsss_core.frame.stage import command, open_index, require
 from wsss_core.ops import fusion, grids
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
-from wsss_core.sections import DualXor
+from wsss_core.sections.fusion import DualXor
 
 
 def label(image_id: str, folder: Path, *, cams: Maps, saliency: Maps, p: DualXor) -> None:

@@ -10,7 +10,7 @@ from wsss_core.ops import walk_fusion
 from wsss_core.ops.fusion import reads_saliency
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
-from wsss_core.sections import Fuse
+from wsss_core.sections.fusion import Fuse
 
 
 def fuse(image_id: str, folder: Path, *, walks: Maps, saliency: Maps, p: Fuse) -> None:

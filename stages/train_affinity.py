@@ -25,7 +25,7 @@ def main(params: Params) -> None:
             method="affinity",
             network="affinitynet",
             classes=index.classes,
-            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            backbone=p.backbone.model_dump(),
             options={"taps": p.taps, "widths": p.widths, "freeze_backbone": p.freeze_backbone},
             params=p.model_dump(),
         ),

@@ -20,7 +20,7 @@ def main(params: Params) -> None:
             method="cam",
             network="cam",
             classes=index.classes,
-            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            backbone=p.backbone.model_dump(),
             options={"dropout": p.dropout},
             params=p.model_dump(),
         ),

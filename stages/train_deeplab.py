@@ -42,7 +42,7 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
             method=method,
             network="deeplab",
             classes=index.classes,
-            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            backbone=p.backbone.model_dump(),
             options={"head": p.head, "atrous_rates": p.atrous_rates},
             params=p.model_dump(),
         ),

@@ -32,7 +32,7 @@ def main(params: Params, method: str, number: int | None) -> None:
             method=method,
             network=method,
             classes=index.classes,
-            backbone=params.backbone.overridden(p.backbone).model_dump(),
+            backbone=p.backbone.model_dump(),
             options=recipe.options,
             params={**p.model_dump(), **recipe.settings},
         ),

@@ -54,8 +54,8 @@ def test_all_that_is_imported_counts_directly_or_not_and_nothing_else():
 
 
 def test_sections_are_left_out_for_their_values_are_params():
-    assert "wsss_core/sections.py" not in Code("stages.refine_crf").digests()
-    assert Path("wsss_core/sections.py") in reachable(Path("stages/refine_crf.py"))
+    assert "wsss_core/sections/labels.py" not in Code("stages.refine_crf").digests()
+    assert Path("wsss_core/sections/labels.py") in reachable(Path("stages/refine_crf.py"))
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from wsss_core import code_digest, graphs, layout
 from wsss_core.code_digest import ROOT
+from wsss_core.params import Params
+from wsss_core.sections.section import Section, Shared
 
 GRAPHS = graphs.files(ROOT)
 VALUES = {"saliency": {"method": "rbd"}}
@@ -23,13 +26,13 @@ LAYERS = [
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data", "wsss_core.scenes"),
     ("wsss_core.ops",),
     ("wsss_core.runtime",),
-    ("wsss_core.artifacts", "wsss_core.manifests"),
+    ("wsss_core.artifacts", "wsss_core.manifests", "wsss_core.presets"),
     (
         "wsss_core.voc",
         "wsss_core.supervision",
         "wsss_core.params",
         "wsss_core.sections",
-        "wsss_core.joint_sections",
+        "wsss_core.params_file",
         "wsss_core.layout",
         "wsss_core.registry",
         "wsss_core.code_digest",
@@ -107,6 +110,24 @@ def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
         read = read - {"last_round"} | ({"auxsegnet"} if "--method auxsegnet" in stage["cmd"] else set())
     tracked = {param.partition(".")[0] for param in stage["params"]}
     assert read <= tracked, f"{graph}: {name} reads params that it does not list"
+
+
+def _sharing(section: Section, above: str = "") -> Iterator[str]:
+    """The places of shared sections inside others, such as train_cam.optimizer."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if above and isinstance(value, Shared):
+            yield f"{above}{name}"
+        elif isinstance(value, Section):
+            yield from _sharing(value, f"{above}{name}.")
+
+
+@pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
+def test_stage_that_tracks_what_a_section_sets_differently_tracks_the_shared_section(graph, name, stage):
+    tracked = stage.get("params", [])
+    for place in _sharing(Params()):
+        if any(f"{place}.".startswith(f"{param}.") for param in tracked):
+            assert place.rpartition(".")[2] in tracked, f"{graph}: {name} has {place}, which lists but what differs"
 
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.parent.name)

@@ -35,7 +35,7 @@ def test_an_artifact_names_the_command_that_makes_it(root, path, command):
 @pytest.mark.parametrize(
     "path",
     ["params.yaml", "model.pt", "data/raw/mine/a.png", "data/pseudo_labels/mine/a.png", "models/mine/model.pt",
-     "models", "data", "data/camera/a.png", "my_models/cam/model.pt", "presets/scenes.yaml"],
+     "models", "data", "data/camera/a.png", "my_models/cam/model.pt", "presets/voc12.yaml"],
 )  # fmt: skip
 @pytest.mark.parametrize("root", ["", "/somewhere/project/"])
 def test_what_no_stage_writes_is_told_by_its_place(root, path):

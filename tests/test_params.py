@@ -7,15 +7,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from wsss_core.models.heads import HEADS, build_head
-from wsss_core.params import ParamsError, load_params, validate
-from wsss_core.sections import BackboneOverride
+from wsss_core.params import FORMAT, ParamsError, load_params, validate
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
+READ = YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8"))
 
 
 def content(**changes) -> dict:
     """The shipped parameters with changes such as `random_walk__beta=9`."""
-    values = copy.deepcopy(YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8")))
+    values = copy.deepcopy(READ)
     for place, value in changes.items():
         *sections, key = place.split("__")
         target = values
@@ -75,8 +75,44 @@ def test_a_missing_key_is_named():
     del values["random_walk"]["beta"], values["report"]
     with pytest.raises(ParamsError) as caught:
         validate(values, source="params.yaml")
-    assert "random_walk.beta: missing" in str(caught.value)
-    assert "report: missing" in str(caught.value)
+    remedy = "missing; `wsss preset use NAME` writes the file anew with every key, and keeps its comments"
+    assert str(caught.value) == f"params.yaml has 2 errors:\n  random_walk.beta: {remedy}\n  report: {remedy}"
+
+
+@pytest.mark.parametrize("place", ["format", "train_cam.optimizer", "auxsegnet.rounds.2.before", "fuse.oaa.multi"])
+def test_every_key_must_be_written_however_deep(place):
+    values = content()
+    *above, key = place.split(".")
+    target = values
+    for section in above:
+        target = target[section]
+    del target[key]
+    with pytest.raises(ParamsError) as caught:
+        validate(values, source="params.yaml")
+    assert str(caught.value).startswith(f"params.yaml has 1 error:\n  {place}: missing; `wsss preset use NAME` writes")
+
+
+def test_a_key_of_an_optional_section_must_be_written_where_that_is():
+    assert "predict.crf.engine: missing" in complaint(predict__crf={"iterations": 3})
+
+
+def test_a_missing_key_and_a_wrong_one_are_told_together():
+    values = content(random_walk__beta=-1)
+    del values["seed"]
+    with pytest.raises(ParamsError, match="2 errors") as caught:
+        validate(values, source="params.yaml")
+    assert "seed: missing" in str(caught.value) and "random_walk.beta: " in str(caught.value)
+
+
+def test_a_file_of_a_later_version_is_refused_by_its_number_alone():
+    text = complaint(format=FORMAT + 1, random_walks=1)
+    assert text.startswith(f"params.yaml is of format {FORMAT + 1}, and this version knows {FORMAT}; use a later")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("number", ["one", 0, None])
+def test_a_format_that_is_none_is_told_as_any_wrong_value(number):
+    assert f"format: Input should be {FORMAT} (got {number!r})" in complaint(format=number)
 
 
 def test_all_errors_are_told_at_once_each_on_its_line():
@@ -234,17 +270,42 @@ def test_the_shared_backbone_says_what_it_freezes():
 @pytest.mark.parametrize("value", [True, False, ["conv1a"], ["conv1", "layer1"]])
 def test_a_method_may_freeze_other_layers_than_the_rest(value):
     params = validate(content(backbone__freeze_stem=["b2"], rrm__backbone__freeze_stem=value), source="p")
-    assert params.backbone.overridden(params.rrm.backbone).freeze_stem == value
-    assert params.backbone.overridden(params.aalr.backbone).freeze_stem == ["b2"]
+    assert params.rrm.backbone.freeze_stem == value
+    assert params.aalr.backbone.freeze_stem == params.backbone.freeze_stem == ["b2"]
 
 
-def test_an_override_keeps_what_it_does_not_name():
-    shared = load_params(SHIPPED).backbone
-    nothing = dict.fromkeys(BackboneOverride.model_fields)
-    assert shared.overridden(BackboneOverride(**nothing)) == shared
-    changed = shared.overridden(BackboneOverride(**nothing | {"dilate": False}))
-    assert changed.dilate is False
-    assert changed.model_copy(update={"dilate": shared.dilate}) == shared
+@pytest.mark.parametrize("shared", ["backbone", "optimizer"])
+def test_a_section_that_lists_nothing_has_the_shared_values(shared):
+    other = {"backbone": {"name": "resnet18", "dilate": False}, "optimizer": {"name": "sgd", "lr": 0.1}}[shared]
+    values = content(rrm={**content()["rrm"], shared: {}})
+    values[shared].update(other)
+    params = validate(values, source="p")
+    assert getattr(params.rrm, shared) == getattr(params, shared)
+    assert getattr(params.rrm, shared).model_dump().items() >= other.items()
+
+
+def test_a_section_keeps_the_shared_values_of_what_it_does_not_list():
+    params = validate(content(optimizer__momentum=0.5, ssnet__second__optimizer={"lr": 0.25}), source="p")
+    assert params.ssnet.second.optimizer == params.optimizer.model_copy(update={"lr": 0.25})
+    assert params.ssnet.first.optimizer == params.optimizer
+
+
+def test_null_is_as_shared():
+    override = {"name": None, "weights": "imagenet"}
+    params = validate(content(backbone__name="resnet18", rrm__backbone=override), source="p")
+    assert (params.rrm.backbone.name, params.rrm.backbone.weights) == ("resnet18", "imagenet")
+
+
+def test_a_wrong_shared_value_is_told_once_and_what_sections_list_is_checked_all_the_same():
+    told = complaint(backbone__output_stride=0, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
+    assert told.count("\n") == 3
+    for line in ("backbone.output_stride: ", "rrm.backbone.batch_norm: ", "aalr.backbone.nane: unknown key; did you"):
+        assert f"\n  {line}" in told
+
+
+def test_parameters_that_were_read_can_be_written_and_read_again():
+    params = load_params(SHIPPED)
+    assert validate(params.model_dump(mode="json"), source="p") == params
 
 
 def test_a_missing_file_says_where_to_run(tmp_path):

@@ -16,8 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from wsss_core import artifacts, layout
-from wsss_core.cli.preset import read_preset
+from wsss_core import artifacts, layout, presets
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,16 +97,13 @@ def merge(target: dict, source: dict) -> dict:
 
 def tiny_params() -> dict:
     """The shipped parameters under the preset scenes_tiny under SMALLEST."""
-    yaml = YAML(typ="safe")
-    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    merge(params, yaml.load((ROOT / "presets/scenes_tiny.yaml").read_text(encoding="utf-8")))
-    return merge(params, copy.deepcopy(SMALLEST))
+    return merge(preset_params("scenes_tiny"), copy.deepcopy(SMALLEST))
 
 
 def preset_params(name: str) -> dict:
     """What `wsss preset use` makes of the shipped parameters."""
     with contextlib.chdir(ROOT):
-        return merge(YAML(typ="safe").load(Path("params.yaml").read_text(encoding="utf-8")), read_preset(name))
+        return presets.over(presets.shipped(), presets.read_preset(name))
 
 
 @dataclass

@@ -28,7 +28,7 @@ from wsss_core import registry
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
-_DECLARES = re.compile(r"wsss_core/(__init__|params|sections|joint_sections|sections/\w+|methods/\w+/section)\.py")
+_DECLARES = re.compile(r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section)\.py")
 """Files that declare and check parameters, whose values DVC tracks, and what the library offers to others: neither they
 count nor what they import."""
 

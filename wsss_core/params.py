@@ -3,48 +3,80 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from ruamel.yaml import YAML, YAMLError
 
-from wsss_core import joint_sections, sections
+from wsss_core.sections.aalr import Aalr
+from wsss_core.sections.auxsegnet import AuxSegNet
+from wsss_core.sections.data import Dataset
+from wsss_core.sections.fusion import Fuse
+from wsss_core.sections.labels import (
+    AffinityLabels,
+    CamCrf,
+    Evaluate,
+    InferCam,
+    Predict,
+    RandomWalk,
+    RefineCrf,
+    Report,
+)
+from wsss_core.sections.saliency import Saliency
+from wsss_core.sections.section import Section, Shared, setting
+from wsss_core.sections.ssnet import SSNet, SSNetTwoStep
+from wsss_core.sections.training import Backbone, Optimizer, TrainAffinity, TrainCam, TrainDeeplab
+from wsss_core.sections.two_branch import Rrm, RrmTwoStep
+
+FORMAT = 1
+"""Of params.yaml: the number grows when a key is renamed or moved, so that a file of before is told as such."""
+ANEW = "`wsss preset use NAME` writes the file anew with every key, and keeps its comments"
 
 
-class Params(sections.Section):
+class Params(Section):
     """The whole file; what one section asks of another is checked here."""
 
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]  # NumPy's generator takes no more
-    dataset: sections.Dataset
-    backbone: sections.Backbone
-    train_cam: sections.TrainCam
-    infer_cam: sections.InferCam
-    cam_crf: sections.CamCrf
-    affinity_labels: sections.AffinityLabels
-    train_affinity: sections.TrainAffinity
-    random_walk: sections.RandomWalk
-    saliency: sections.Saliency
-    fuse: sections.Fuse
-    refine_crf: sections.RefineCrf
-    train_deeplab: sections.TrainDeeplab
-    predict: sections.Predict
-    evaluate: sections.Evaluate
-    report: sections.Report
-    rrm: joint_sections.TwoBranch
-    rrm_two_step: sections.Predict
-    aalr: joint_sections.Aalr
-    ssnet: joint_sections.SSNet
-    ssnet_two_step: sections.Predict
-    auxsegnet: joint_sections.AuxSegNet
+    format: Literal[1] = setting(FORMAT, "of this file")
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0  # NumPy's generator takes no more
+    dataset: Dataset = Dataset()
+    backbone: Backbone = Backbone()
+    optimizer: Optimizer = Optimizer()
+    train_cam: TrainCam = TrainCam()
+    infer_cam: InferCam = InferCam()
+    cam_crf: CamCrf = CamCrf()
+    affinity_labels: AffinityLabels = AffinityLabels()
+    train_affinity: TrainAffinity = TrainAffinity()
+    random_walk: RandomWalk = RandomWalk()
+    saliency: Saliency = Saliency()
+    fuse: Fuse = Fuse()
+    refine_crf: RefineCrf = RefineCrf()
+    train_deeplab: TrainDeeplab = TrainDeeplab()
+    predict: Predict = Predict()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+    rrm: Rrm = Rrm()
+    rrm_two_step: RrmTwoStep = RrmTwoStep()
+    aalr: Aalr = Aalr()
+    ssnet: SSNet = SSNet()
+    ssnet_two_step: SSNetTwoStep = SSNetTwoStep()
+    auxsegnet: AuxSegNet = AuxSegNet()
 
     def last_round(self, method: str) -> int | None:
         """The number of a method's last round; None for one that trains in one go."""
         return getattr(getattr(self, method, None), "last_round", None)
 
+    @field_validator("backbone", "optimizer")
+    @classmethod
+    def _known_to_the_sections_below(cls, shared: Shared, info: ValidationInfo) -> Shared:
+        if info.context is not None:
+            info.context[type(shared)] = shared
+        return shared
+
     @field_validator("random_walk")
     @classmethod
-    def _starts_from_a_cam(cls, random_walk: sections.RandomWalk, info: ValidationInfo) -> sections.RandomWalk:
+    def _starts_from_a_cam(cls, random_walk: RandomWalk, info: ValidationInfo) -> RandomWalk:
         infer_cam = info.data.get("infer_cam")  # None where it has errors of its own
         if infer_cam is not None and not set(random_walk.splits) <= set(infer_cam.splits):
             raise ValueError(
@@ -54,7 +86,7 @@ class Params(sections.Section):
         return random_walk
 
 
-Model = TypeVar("Model", bound=sections.Section)
+Model = TypeVar("Model", bound=Section)
 
 
 class ParamsError(ValueError):
@@ -68,29 +100,29 @@ def load_params(path: Path) -> Params:
         ParamsError: the file is missing, is no YAML mapping, or breaks the model. Its text has one line
             for each error, each with the key's full path.
     """
-    return validate(_read(path), source=str(path))
+    return validate(read_mapping(path), source=str(path))
 
 
-def load_predict(path: Path, *, over: sections.Predict) -> sections.Predict:
-    """What the section `predict` of a params file or a preset sets, over the values of `over`; other sections may lack.
+def load_predict(path: Path) -> Predict:
+    """The section `predict` of a params file or a preset over the shipped one; other sections may lack.
 
     Raises:
         ParamsError: as `load_params`, for this section.
     """
-    content = _read(path)
-    own = content.get("predict") or {}
+    own = read_mapping(path).get("predict") or {}
     if not isinstance(own, dict):
         raise ParamsError(f"{path}: predict must be a mapping, not {type(own).__name__}")
-    return _validated(_Predictions, {"predict": {**over.model_dump(), **own}}, source=str(path)).predict
+    return _validated(_Predictions, {"predict": {**Predict().model_dump(), **own}}, source=str(path)).predict
 
 
-class _Predictions(sections.Section):
+class _Predictions(Section):
     """A params file of which but one section counts."""
 
-    predict: sections.Predict
+    predict: Predict
 
 
-def _read(path: Path) -> dict:
+def read_mapping(path: Path) -> dict:
+    """What a YAML file holds, which must be a mapping. Raises ParamsError."""
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -102,7 +134,14 @@ def _read(path: Path) -> dict:
 
 def validate(content: object, *, source: str) -> Params:
     """`content`, a nested mapping, as Params; `source` names it in errors. Raises ParamsError."""
-    return _validated(Params, _mapping(content, source=source), source=source)
+    content = _mapping(content, source=source)
+    number = content.get("format")
+    if isinstance(number, int) and number > FORMAT:
+        raise ParamsError(
+            f"{source} is of format {number}, and this version knows {FORMAT}; use a later version, or write it anew by"
+            " `wsss preset use NAME`"
+        )
+    return _validated(Params, content, source=source)
 
 
 def _mapping(content: object, *, source: str) -> dict:
@@ -112,37 +151,63 @@ def _mapping(content: object, *, source: str) -> dict:
 
 
 def _validated(model: type[Model], content: dict, *, source: str) -> Model:
+    """Raises ParamsError with all errors, and every key that is not written, though it has a shipped value."""
+    errors = {}
     try:
-        return model.model_validate(content)
+        valid = model.model_validate(content, context={})
     except ValidationError as error:
-        lines = [f"  {_describe(item)}" for item in error.errors()]
-        count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
-        raise ParamsError("\n".join([f"{source} has {count}:", *lines])) from None
+        errors = {_place(item["loc"]): _message(item, model) for item in error.errors()}
+    errors |= {place: f"missing; {ANEW}" for place in _unwritten(model, content)}
+    if errors:
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise ParamsError("\n".join([f"{source} has {count}:", *(f"  {at}: {told}" for at, told in errors.items())]))
+    return valid
 
 
-def _describe(item) -> str:
-    location = ".".join(str(part) for part in item["loc"])
+def _unwritten(model: type[Section], content: Mapping, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The keys that a file must write and does not; of a shared section, where it is part of another, it need none."""
+    for name, field in model.model_fields.items():
+        place = (*above, name)
+        section, value = section_of(field.annotation), content.get(name)
+        if name not in content:
+            yield _place(place)
+        elif section is None or not isinstance(value, dict) or (above and issubclass(section, Shared)):
+            continue
+        elif get_origin(field.annotation) is dict:
+            for key, item in value.items():
+                yield from _unwritten(section, item if isinstance(item, dict) else {}, (*place, str(key)))
+        else:
+            yield from _unwritten(section, value, place)
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The class of a field that is a section, may be one, or holds some by name; None of a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(section_of, get_args(annotation))), None)
+
+
+def _place(location: tuple) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _message(item: Any, model: type[Section]) -> str:
     if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(item["loc"][-1]), _siblings(item["loc"][:-1]), n=1)
-        return f"{location}: unknown key" + (f"; did you mean `{near[0]}`?" if near else "; remove it")
+        near = difflib.get_close_matches(str(item["loc"][-1]), _siblings(model, item["loc"][:-1]), n=1)
+        return "unknown key" + (f"; did you mean `{near[0]}`?" if near else "; remove it")
     if item["type"] == "missing":
-        return f"{location}: missing; every key must be written (see presets/ or the shipped params.yaml)"
+        return "missing; the list is too short"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{location}: {message}" if isinstance(item["input"], dict) else (
-        f"{location}: {message} (got {item['input']!r})"
-    )
+    return message if isinstance(item["input"], dict) else f"{message} (got {item['input']!r})"
 
 
-def _siblings(location: tuple) -> list[str]:
+def _siblings(model: type[Section], location: tuple) -> list[str]:
     """The legal keys at a place in the model, for the 'did you mean' of an unknown one."""
-    model: type[BaseModel] = Params
     for part in location:
         if part not in model.model_fields:
-            continue  # pydantic names the member of a union here, not a key
-        options = getattr(model.model_fields[part].annotation, "__args__", None)
-        candidates = options or (model.model_fields[part].annotation,)
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not nested:
+            continue  # pydantic names the member of a union here, or a key of a mapping of sections
+        nested = section_of(model.model_fields[part].annotation)
+        if nested is None:
             return []
-        model = nested[0]
+        model = nested
     return list(model.model_fields)

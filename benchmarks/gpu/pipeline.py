@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.gpu import sample
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
-from wsss_core import layout
-from wsss_core.cli.preset import merge, read_preset
+from wsss_core import artifacts, layout, presets
+from wsss_core.params_file import written
 from wsss_core.training import distribution
 
 PRECISIONS = ("bf16-mixed", "32-true")
@@ -73,9 +73,6 @@ def _precisions(setting: Setting, record: Record) -> tuple[str, ...]:
 
 def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
     """The preset of voc12-mini, cut short, on what there is."""
-    file = work / layout.PARAMS
-    file.write_bytes(layout.PARAMS.read_bytes())
-    merge(file, read_preset("voc12_mini"), source="voc12_mini")
     count = REHEARSED if setting.rehearse else {"num_train": sample.NUM_TRAIN, "num_val": sample.NUM_VAL}
     data: dict = {"format": "scenes", "root": "data/raw/scenes", "scenes": {**sample.SCENES, **count}}
     if setting.photographs:
@@ -86,9 +83,9 @@ def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
     if setting.saliency_weights:
         saliency = str(Path(setting.saliency_weights).resolve())
         own |= {"saliency": {"method": "u2netp", "weights": saliency}, "fuse": {"soft": {"saliency_weight": 1.0}}}
-    merge(file, own, source="the check")
-    if setting.rehearse:
-        merge(file, FEWER, source="the check")
+    keys = presets.over(presets.read_preset("voc12_mini"), own)
+    params = presets.params_with(presets.over(keys, FEWER if setting.rehearse else {}), source="the check")
+    artifacts.write_text(work / layout.PARAMS, written(params))
 
 
 def _stages(work: Path, root: Path, precision: str, record: Record) -> float:

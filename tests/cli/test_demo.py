@@ -45,7 +45,8 @@ def test_the_users_parameters_and_artifacts_stay(repository):
 
 @pytest.mark.parametrize("used", ["voc12", "voc12_mini", "voc12_resnet50"])
 def test_it_runs_the_shipped_parameters_after_any_preset(repository, used):
-    module.merge(repository.folder / "params.yaml", preset.read_preset(used), source=used)
+    repository.invoke(preset.preset, "use", used)
+    assert content(repository.folder / "params.yaml") != content(ROOT / "params.yaml")
     repository.invoke(demo)
     assert content(repository.folder / ".demo/params.yaml") == content(ROOT / "params.yaml")
 

@@ -10,8 +10,9 @@ from workspace import ROOT, Workspace, told
 
 from wsss_core import artifacts, layout, voc
 from wsss_core.cli.main import main
-from wsss_core.cli.predict import CRF, SHIPPED
+from wsss_core.cli.predict import CRF
 from wsss_core.data.index import Index
+from wsss_core.sections.labels import Predict
 
 IMAGES = "data/raw/scenes_tiny/JPEGImages"
 MASKS = {"a b.c.png", "näh/er/x.png"}
@@ -226,7 +227,7 @@ def test_it_needs_nothing_but_the_model(photographs, tmp_path):
 
 def test_the_defaults_are_those_that_params_yaml_is_shipped_with():
     read = YAML(typ="safe").load
-    assert read((ROOT / "params.yaml").read_text(encoding="utf-8"))["predict"] == SHIPPED.model_dump()
+    assert read((ROOT / "params.yaml").read_text(encoding="utf-8"))["predict"] == Predict().model_dump()
     assert read((ROOT / "presets/voc12.yaml").read_text(encoding="utf-8"))["predict"]["crf"] == CRF.model_dump()
 
 

@@ -10,11 +10,15 @@ from click.testing import CliRunner, Result
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from wsss_core.cli.preset import _set, merge, preset, read_preset
-from wsss_core.params import ParamsError, load_params
+from wsss_core import presets
+from wsss_core.cli.preset import _set, preset
+from wsss_core.params import Params, ParamsError, load_params, validate
+from wsss_core.params_file import comments_of, written
+from wsss_core.presets import read_preset
 
 ROOT = Path(__file__).parents[2]
-NAMES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+FILES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
+NAMES = sorted([*FILES, "scenes"])
 
 
 @pytest.fixture
@@ -47,9 +51,10 @@ def places(key: str, changed: Iterable[str]) -> bool:
     return any(other == key or other.startswith(f"{key}.") for other in changed)
 
 
-def comments(text: str) -> list[str]:
-    """Every comment of a YAML text; no value of ours holds a #."""
-    return [line.partition("#")[2].strip() for line in text.splitlines() if "#" in line]
+def with_every_key(name: str) -> str:
+    """What `wsss preset use` writes where there is no file yet."""
+    with contextlib.chdir(ROOT):
+        return written(presets.params_with(read_preset(name), source=name))
 
 
 def keys_of(name: str) -> dict:
@@ -64,6 +69,7 @@ def test_every_preset_merges_into_valid_parameters_that_hold_its_values(params, 
     assert result.exit_code == 0, result.output
     load_params(params)
     merged, keys = flat(values(params.read_text())), keys_of(name)
+    merged |= {key: {} for key in shipped if shipped[key] == {} and key not in merged}
     assert {key: merged[key] for key in keys} == keys
     untouched = {key: value for key, value in merged.items() if key not in keys}
     assert untouched == {key: value for key, value in shipped.items() if not places(key, keys)}
@@ -93,12 +99,117 @@ def test_presets_that_are_like_nothing_are_told_and_change_nothing(params, like,
     assert params.read_bytes() == before
 
 
+def test_the_shipped_file_is_what_the_command_writes():
+    assert (ROOT / "params.yaml").read_text(encoding="utf-8") == written(Params())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_preset_holds_only_what_differs(name):
+    """Without any one of its keys, it would mean something else, or nothing."""
+    with contextlib.chdir(ROOT):
+        own = values(presets.text_of(name))
+        like = own.pop("like", None)
+        base = presets.over(presets.shipped(), read_preset(like) if like else {})
+    whole = validate(presets.over(base, own), source=name)
+    for place in flat(own):
+        with contextlib.suppress(ParamsError):
+            assert validate(presets.over(base, without(own, place)), source=name) != whole, f"{name} repeats {place}"
+
+
+def without(keys: dict, place: str) -> dict:
+    """Nested keys but for one, and for what would be empty then."""
+    first, _, rest = place.partition(".")
+    left = without(keys[first], rest) if rest else {}
+    return {key: value for key, value in keys.items() if key != first} | ({first: left} if left else {})
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_comments_survive_every_preset(params, name):
-    before = comments(params.read_text())
-    assert len(before) > 50
+def test_a_preset_leaves_nothing_of_another(params, name):
+    wsss_preset("use", "scenes_tiny" if name.startswith("voc12") else "voc12_mini_saliency", "--set", "seed=7")
     wsss_preset("use", name)
-    assert comments(params.read_text()) == before
+    assert params.read_text(encoding="utf-8") == with_every_key(name)
+
+
+def texts_of(text: str) -> set[str]:
+    """The comments of a file."""
+    found = comments_of(text)
+    return {comment for part in (found.above, found.beside) for comments in part.values() for comment in comments}
+
+
+OWN = """# mine: the first line
+format: 1
+# of the run in May
+seed: 0                      # a lucky one
+
+dataset:
+  # on the other disk
+  root: "/disk/#1" # where 'they' lie: here
+train_cam:
+  augment: {crop: 96} # smaller
+  # two of a kind
+  # in a row
+rrm:
+  moments:
+    at:
+      - 0.5 # once
+# the end
+"""
+
+
+def test_comments_of_the_users_own_stay_at_their_keys_and_those_of_the_classes_are_not_repeated(params):
+    params.write_text(OWN)
+    assert wsss_preset("use", "voc12").exit_code == 0
+    lines = params.read_text(encoding="utf-8").splitlines()
+    for first, second in (
+        ("# mine: the first line", "format: 1                    # of this file"),
+        ("# of the run in May", "seed: 0                      # a lucky one"),
+        ("  # on the other disk", "  root: data/raw/VOC2012     # where 'they' lie: here"),
+        ("# two of a kind", "# in a row"),
+    ):
+        assert lines[lines.index(first) + 1] == second
+    assert "  augment:                   # smaller" in lines
+    assert "    at: [0.05, 0.25, 0.5, 1.0] # once" in lines
+    assert lines[-1] == "# the end"
+    own, shipped = texts_of("\n".join(lines)), texts_of(with_every_key("scenes"))
+    assert len(own - shipped) == 10
+    assert shipped - own == {"the data set's folder", "shares of the run"}
+    before = params.read_bytes()
+    assert wsss_preset("use", "voc12").output == "nothing changed\n"
+    assert params.read_bytes() == before
+
+
+def test_a_comment_of_a_key_that_is_no_more_goes_to_the_end(params):
+    params.write_text(params.read_text() + "betta: 3 # tried in June\n")
+    assert "betta: 3 -> removed, since there is no such key\n" in wsss_preset("use", "scenes").output
+    assert params.read_text() == with_every_key("scenes") + "\n# tried in June\n"
+
+
+def test_a_comment_inside_a_mapping_that_is_written_on_one_line_opens_it(params):
+    text = params.read_text().replace("  icd: {score_threshold: 0.2,", "  icd:\n    # mine\n    score_threshold: 0.2 #")
+    params.write_text(text)
+    wsss_preset("use", "scenes")
+    assert "  icd:\n    # mine\n    score_threshold: 0.2     # saliency_threshold: 0.01" in params.read_text()
+
+
+@pytest.mark.parametrize("damage", ["missing", "moved", "of an earlier version"])
+def test_use_brings_a_file_up_to_date(params, damage):
+    shipped = params.read_text()
+    keys = values(shipped)
+    if damage == "missing":
+        del keys["random_walk"]["beta"], keys["report"], keys["optimizer"]
+    elif damage == "moved":
+        keys["walk"] = keys.pop("random_walk")
+    else:
+        del keys["format"], keys["optimizer"]
+        keys["rrm"]["backbone"] = dict.fromkeys(keys["backbone"])
+    with params.open("w") as file:
+        YAML(typ="safe").dump(keys, file)
+    with pytest.raises(ParamsError, match="`wsss preset use NAME` writes the file anew"):
+        load_params(params)
+    result = wsss_preset("use", "scenes")
+    assert result.exit_code == 0, result.output
+    assert params.read_text() == shipped
+    assert len(result.output.splitlines()) <= 15, result.output
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,15 +218,6 @@ def test_a_second_use_changes_nothing(params, name):
     before = params.read_bytes()
     assert wsss_preset("use", name).output == "nothing changed\n"
     assert params.read_bytes() == before
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "scenes"])
-def test_the_scenes_preset_leads_back_from_every_other_byte_by_byte(params, name):
-    shipped = params.read_text()
-    wsss_preset("use", name)
-    assert values(params.read_text()) != values(shipped)
-    wsss_preset("use", "scenes")
-    assert params.read_text() == shipped
 
 
 def test_quotes_that_a_value_needed_go_with_it(params):
@@ -164,10 +266,10 @@ def test_comments_that_a_longer_value_had_pushed_come_back(params):
     assert params.read_text() == shipped
 
 
-def test_the_help_says_that_presets_mix_and_how_to_start_clean():
+def test_the_help_says_that_all_other_values_are_the_shipped_ones():
     help_text = " ".join(wsss_preset("use", "--help").output.split())
-    assert "mix" in help_text
-    assert "`wsss preset use scenes` first" in help_text
+    assert "all others as they are shipped" in help_text
+    assert "`scenes` is the shipped parameters alone" in help_text
 
 
 def test_a_use_tells_what_it_changes(params):
@@ -253,7 +355,7 @@ def test_list_names_every_preset_with_its_first_line(params):
     assert all(len(line.split()) > 3 for line in lines)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_show_prints_the_file(params, name):
     assert wsss_preset("show", name).output == (ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
 
@@ -266,41 +368,50 @@ def test_a_folder_without_presets_says_where_to_run():
     assert "there is no folder presets here; run from the repository's root" in result.output
 
 
-def test_merging_keeps_quotes_and_puts_a_mapping_where_there_was_none(params):
-    params.write_text(params.read_text().replace("root: data/raw/scenes ", 'root: "data/raw/scenes" '))
+def test_a_mapping_may_stand_where_there_was_none_and_go_again(params):
     crf = {
-        "engine": "pydensecrf", "iterations": 1, "gaussian_sxy": 1.0, "gaussian_weight": 3.0,
-        "bilateral_sxy": 67.0, "bilateral_srgb": 3.0, "bilateral_weight": 4.0,
+        "iterations": 1, "gaussian_sxy": 1.0, "gaussian_weight": 3.0, "bilateral_sxy": 67.0, "bilateral_srgb": 3.0,
+        "bilateral_weight": 4.0, "engine": "pydensecrf",
     }  # fmt: skip
-    merge(params, {"predict": {"crf": crf}}, source="test")
-    assert '"data/raw/scenes"' in params.read_text()
-    assert "  crf: {engine: pydensecrf, iterations: 1, " in params.read_text()
+    assert presets.use({"predict": {"crf": crf}}, params, source="test") == [f"predict.crf: null -> {crf}"]
     assert load_params(params).predict.crf.model_dump() == crf
-    merge(params, {"predict": {"crf": None}}, source="test")
-    assert load_params(params).predict.crf is None
+    assert presets.use({}, params, source="test") == [f"predict.crf: {crf} -> null"]
     assert "crf: null" in params.read_text()
 
 
 @pytest.mark.parametrize("kind", ["itself", "link"])
 def test_a_preset_is_never_changed(params, kind):
-    preset_file, target = Path("presets/scenes.yaml"), Path("mine.yaml")
+    preset_file, target = Path("presets/voc12_mini.yaml"), Path("mine.yaml")
     before = preset_file.read_bytes()
     target.symlink_to(preset_file)
     result = wsss_preset("use", "voc12", "--params", str(preset_file if kind == "itself" else target))
     assert result.exit_code == 1
-    assert "presets/scenes.yaml is read here and would be replaced" in result.output
+    assert "presets/voc12_mini.yaml is read here and would be replaced" in result.output
     assert preset_file.read_bytes() == before
 
 
-def test_a_missing_params_file_is_told(params):
-    result = wsss_preset("use", "scenes", "--params", "no.yaml")
-    assert result.exit_code == 1
-    assert result.output == "Error: no.yaml is missing; put it there or correct the path\n"
+def test_a_missing_params_file_is_written(params):
+    shipped = params.read_text()
+    params.unlink()
+    assert wsss_preset("use", "scenes").output == "params.yaml: written\n"
+    assert params.read_text() == shipped
 
 
-def test_a_merge_into_a_missing_file_says_so(tmp_path):
-    with pytest.raises((ParamsError, ValueError), match=r"params\.yaml is missing; put it there"):
-        merge(tmp_path / "params.yaml", {"seed": 1}, source="test")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages: {a: 1}\n", "other.yaml is no params file, and would be replaced; give the file to change"),
+        ("seed: 1\nlr: 2\n", "other.yaml is no params file"),
+        ("- 1\n", "other.yaml must hold a mapping of sections"),
+        ("seed: [", "other.yaml is no valid YAML"),
+    ],
+)
+def test_no_other_file_is_replaced(params, text, message):
+    Path("other.yaml").write_text(text)
+    result = wsss_preset("use", "scenes", "--params", "other.yaml")
+    assert result.exit_code == 2
+    assert message in result.output
+    assert Path("other.yaml").read_text() == text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ from workspace import Workspace, told
 from wsss_core import artifacts, layout, registry
 from wsss_core.cli.main import main
 from wsss_core.inference import saliency as saliency_inference
-from wsss_core.sections import Saliency
+from wsss_core.sections.saliency import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
 
 

@@ -58,7 +58,7 @@ def build() -> Callable[..., Method]:
         torch.manual_seed(0)
         network = build_network(
             registry.part(name, "network").NETWORK, num_classes=NUM_CLASSES, options=recipe.options,
-            backbone=params.backbone.overridden(recipe.section.backbone).model_dump(),
+            backbone=recipe.section.backbone.model_dump(),
         )  # fmt: skip
         return Method(params, recipe, network)
 

@@ -7,7 +7,7 @@ from workspace import preset_params
 from wsss_core import registry
 from wsss_core.models.build import build_network
 from wsss_core.params import Params, validate
-from wsss_core.sections import Training
+from wsss_core.sections.training import Training
 
 pytestmark = pytest.mark.huge
 
@@ -42,7 +42,7 @@ def test_every_method_is_here():
 def test_every_network_passes_a_crop_of_its_training(preset: str, network: str):
     params = validate(preset_params(preset), source=preset)
     kind, section, options = described(params, network)
-    backbone = {**params.backbone.overridden(section.backbone).model_dump(), "weights": "none"}
+    backbone = {**section.backbone.model_dump(), "weights": "none"}
     make = registry.part(kind, "network").NETWORK
     model = build_network(make, num_classes=NUM_CLASSES[preset], backbone=backbone, options=options).eval()
     crop = section.augment.crop

@@ -137,7 +137,7 @@ FROZEN = {
 def test_the_layers_that_the_releases_freeze_are_frozen_and_no_others(preset, section, monkeypatch, tmp_path):
     make_networks_narrow(monkeypatch)
     params: Params = load_params(Workspace(tmp_path, overridden(preset_params(preset))).folder / "params.yaml")
-    chosen = params.backbone.overridden(getattr(params, section).backbone).model_dump()
+    chosen = getattr(params, section).backbone.model_dump()
     net = build_backbone(**chosen).net
     still = {name.partition(".")[0] for name, p in net.named_parameters() if p.ndim > 1 and not p.requires_grad}
     assert still == set(FROZEN[preset][section])

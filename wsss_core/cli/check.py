@@ -13,7 +13,7 @@ from wsss_core.params import Params, load_params
 from wsss_core.problems import Problem
 from wsss_core.runtime import environment
 from wsss_core.scenes import generator as scenes
-from wsss_core.sections import Backbone, BackboneOverride, Training
+from wsss_core.sections.training import Backbone, Training
 
 
 @click.command()
@@ -33,11 +33,12 @@ def check(params_file: Path) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _backbones(params: Params) -> dict[str, Backbone | BackboneOverride]:
-    """The shared backbone and what each training overrides of it, by their keys."""
+def _backbones(params: Params, *keys: str) -> dict[str, Backbone]:
+    """By their places: the shared backbone, and those of trainings that list one of the keys as different there."""
     own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
     steps = {f"ssnet.{step}.backbone": p.backbone for step, p in params.ssnet if isinstance(p, Training)}
-    return {"backbone": params.backbone, **own, **steps}
+    listed = {place: backbone for place, backbone in {**own, **steps}.items() if backbone.model_fields_set & {*keys}}
+    return {"backbone": params.backbone, **listed}
 
 
 def _linked_outputs() -> list[Problem]:
@@ -50,11 +51,9 @@ def _unknown_backbones(params: Params) -> list[Problem]:
     from wsss_core.models.backbones.build import adapter_for  # imports timm, which takes seconds: after cheap checks
 
     problems = []
-    for key, backbone in _backbones(params).items():
-        whole = backbone if isinstance(backbone, Backbone) else params.backbone.overridden(backbone)
+    for key, backbone in _backbones(params, "name", "output_stride").items():
         try:
-            if backbone.name is not None or backbone.output_stride is not None:
-                adapter_for(whole.name, output_stride=whole.output_stride)
+            adapter_for(backbone.name, output_stride=backbone.output_stride)
         except ValueError as error:
             problems.append(Problem("unknown backbone", key, f"{key}: {error}"))
     return problems
@@ -62,10 +61,10 @@ def _unknown_backbones(params: Params) -> list[Problem]:
 
 def _missing_weights(params: Params) -> list[Problem]:
     """One for each weights file that a `backbone` names and that is not there."""
-    named = {key: backbone.weights for key, backbone in _backbones(params).items()}
+    named = {key: backbone.weights for key, backbone in _backbones(params, "weights").items()}
     remedy = "put it there, or give another path, imagenet or none"
     return [
         Problem("missing weights", path, f"{place}.weights is {path}, and there is no such file; {remedy}")
         for place, path in named.items()
-        if path is not None and path not in ("imagenet", "none") and not Path(path).is_file()
+        if path not in ("imagenet", "none") and not Path(path).is_file()
     ]

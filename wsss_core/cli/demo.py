@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, layout
-from wsss_core.cli.preset import find_preset, merge, read_preset
+from wsss_core import artifacts, layout, presets
 from wsss_core.frame.stage import PATH, telling_errors
+from wsss_core.params_file import written
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
 DVC_CONFIG = """[core]
@@ -51,9 +51,9 @@ def demo(folder: Path, name: str) -> None:
 
 
 def _write_params(target: Path, name: str) -> None:
-    """The preset over the shipped parameters, all of which the preset `scenes` holds; the user's may be anything."""
-    shutil.copyfile(find_preset("scenes"), target)
-    merge(target, read_preset(name), source=f"preset {name}")
+    """The preset over the shipped parameters; the user's may be anything."""
+    params = presets.params_with(presets.read_preset(name), source=f"preset {name}")
+    artifacts.write_text(target, written(params))
 
 
 def _mirror(source: Path, target: Path) -> None:

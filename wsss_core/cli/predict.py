@@ -16,19 +16,13 @@ from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import load_predict
 from wsss_core.problems import named
-from wsss_core.sections import Crf, Predict
+from wsss_core.sections.labels import Crf, Predict
 
 _log = logging.getLogger(__name__)
 
-SHIPPED = Predict(scales=[1.0], flip=True, crf=None, max_pixels=4_000_000)
-"""What params.yaml is shipped with. Not read from the working folder: one command, one result, wherever it runs."""
-
 LEGEND = "classes.txt"
 """Beside the label maps: the names of their labels."""
-CRF = Crf(
-    engine="lattice", iterations=10, gaussian_sxy=3, gaussian_weight=3, bilateral_sxy=83, bilateral_srgb=5,
-    bilateral_weight=4,
-)  # fmt: skip
+CRF = Crf(bilateral_sxy=83, bilateral_srgb=5, bilateral_weight=4)
 """DeepLab's, as the preset voc12 has it."""
 
 
@@ -101,7 +95,7 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
 
 def _options(params_file: Path | None, given: dict[str, object]) -> Predict:
     """The options that were given, over the file's values, over the shipped ones."""
-    options = SHIPPED if params_file is None else load_predict(params_file, over=SHIPPED)
+    options = Predict() if params_file is None else load_predict(params_file)
     chosen = {name: value for name, value in given.items() if value is not None}
     if "crf" in chosen:
         chosen["crf"] = (options.crf or CRF) if chosen["crf"] else None

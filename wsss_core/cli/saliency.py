@@ -12,7 +12,7 @@ from wsss_core.frame.truth import open_truth
 from wsss_core.ops.saliency.detection import patent_note
 from wsss_core.params import Params, load_params, validate
 from wsss_core.runtime import environment
-from wsss_core.sections import Saliency
+from wsss_core.sections.saliency import Saliency
 from wsss_core.supervision import SALIENCY_NETWORKS
 
 

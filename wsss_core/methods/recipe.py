@@ -9,8 +9,8 @@ from pathlib import Path
 from wsss_core import supervision
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import Samples
-from wsss_core.joint_sections import SnapshotTimes
-from wsss_core.sections import Training
+from wsss_core.sections.training import Training
+from wsss_core.sections.two_branch import SnapshotTimes
 from wsss_core.training.loop import Losses
 from wsss_core.training.snapshots import Label
 from wsss_core.training.train import Schedule, Start

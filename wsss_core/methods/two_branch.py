@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from wsss_core import layout
-from wsss_core.joint_sections import TwoBranch
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.energy import dense_energy
 from wsss_core.losses.segmentation import balanced_segmentation_loss
@@ -20,6 +19,7 @@ from wsss_core.ops.images import photograph
 from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.network_cells import at_pixels, network_stride
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
+from wsss_core.sections.two_branch import TwoBranch
 from wsss_core.training.loop import Losses, Terms
 from wsss_core.training.optim import two_phase_schedule
 from wsss_core.training.self_labelling import SelfLabels, self_labels

@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import nn
 
-from wsss_core.joint_sections import AdaptiveAffinity, LabelReassign, Ramp
 from wsss_core.losses.adaptive_affinity import adaptive_affinity_loss
 from wsss_core.losses.class_centres import class_centres, updated_bank, with_bank
 from wsss_core.losses.label_reassign import label_reassign_loss, share_reassigned
@@ -19,6 +18,7 @@ from wsss_core.ops.grids import grid_size
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.params import Params
+from wsss_core.sections.aalr import AdaptiveAffinity, LabelReassign, Ramp
 from wsss_core.training.loop import Terms
 from wsss_core.training.self_labelling import SelfLabels, self_labels
 

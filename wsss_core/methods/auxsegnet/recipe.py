@@ -18,7 +18,6 @@ from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.training_set import TrainingSet, require_labels
 from wsss_core.data.transforms import augmentation
-from wsss_core.joint_sections import TaskWeights
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
 from wsss_core.losses.segmentation import segmentation_loss
@@ -28,6 +27,7 @@ from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params
+from wsss_core.sections.auxsegnet import TaskWeights
 from wsss_core.training.loop import Terms
 from wsss_core.training.train import start_from
 

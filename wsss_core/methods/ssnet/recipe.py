@@ -19,12 +19,12 @@ from wsss_core.data.saliency_maps import SAYS_SOMETHING, log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet
 from wsss_core.data.training_set import PairedSet, TrainingSet, require_labels
 from wsss_core.data.transforms import augmentation
-from wsss_core.joint_sections import SaliencySource, SSNetStep
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import aggregated_saliency_loss
 from wsss_core.losses.segmentation import bootstrapped_loss
 from wsss_core.methods.recipe import Recipe
 from wsss_core.params import Params
+from wsss_core.sections.ssnet import SaliencySource, SSNetStep
 from wsss_core.training.loop import Terms
 from wsss_core.training.train import Start
 

@@ -1,0 +1,54 @@
+"""The section of saliency maps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from wsss_core.sections.section import Positive, Section, setting
+
+
+class OnnxSaliency(Section):
+    """Of method onnx."""
+
+    size: Annotated[int, Field(ge=32)] | None = setting(None, "pixels a side; null = the file's")
+    mean: tuple[float, float, float] = setting((0.485, 0.456, 0.406), "of RGB, by which it is normalised")
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
+    divide_by: Literal["maximum", 255] = setting("maximum", "before that. maximum: the picture's own | 255")
+    output: str | None = setting(None, "the output that is the map; null = the first")
+    logits: bool = setting(False, "whether it holds logits instead of [0, 1]")
+
+
+class Saliency(Section):
+    method: Literal["rbd", "mr", "mbd_plus", "mean", "folder", "u2net", "u2netp", "onnx"] = setting(
+        "rbd", "rbd | mr | mbd_plus | mean | folder | a network, learnt from masks: u2net | u2netp | onnx"
+    )
+    folder: str | None = setting(None, "of maps made elsewhere, <id>.png 8 bit grey")
+    weights: str | None = setting(
+        None, "u2net, u2netp: auto | path of the .pth, .safetensors or .onnx; onnx: path of the .onnx"
+    )
+    normalise: bool = setting(
+        True, "stretch each map of a network to 0..1, as released; false: one that finds nothing stays low"
+    )
+    onnx: OnnxSaliency = OnnxSaliency()
+    acknowledge_patents: bool = setting(False, "mr, mbd_plus and mean carry patent notes")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Saliency:
+        if self.method == "folder" and self.folder is None:
+            raise ValueError("method: folder needs `folder`, the path of the maps (<id>.png, 8 bit grey)")
+        if self.method in ("u2net", "u2netp") and self.weights is None:
+            raise ValueError(
+                f"method: {self.method} needs `weights`: auto, or the path of its .pth, .safetensors or .onnx file"
+            )
+        if self.method == "onnx" and self.weights in (None, "auto"):
+            raise ValueError("method: onnx needs `weights`, the path of the network's .onnx file")
+        if self.method in ("mr", "mbd_plus", "mean") and not self.acknowledge_patents:
+            raise ValueError(
+                f"method: {self.method} is covered by patent notes of its authors (docs/affinitynet.md);"
+                " set acknowledge_patents: true to use it, or take rbd"
+            )
+        return self
+
+
