@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -74,6 +75,29 @@ def test_what_starts_inside_takes_no_signal_from_the_terminal_and_the_parent_doe
     with worker.starting():
         assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before | {signal.SIGINT, signal.SIGHUP}
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def _raise_in_a_thread(error: BaseException) -> None:
+    def serve() -> None:
+        try:
+            raise error
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+
+    worker.begin()
+    serving = threading.Thread(target=serve)
+    serving.start()
+    serving.join()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(BrokenPipeError(32, "Broken pipe"), 0), (EOFError(), 0), (ValueError("a fault"), 1)]
+)
+def test_a_thread_says_nothing_of_a_parent_that_left_and_everything_of_a_fault(error, told, capfd):
+    process = FORK.Process(target=_raise_in_a_thread, args=(error,))
+    process.start()
+    process.join()
+    assert capfd.readouterr().err.count("Traceback") == told
 
 
 def _sleep_on(connection) -> None:

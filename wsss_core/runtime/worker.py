@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import TracebackType
 
 from wsss_core.runtime import interruption
 
@@ -48,6 +49,7 @@ def begin() -> None:
     for signum in interruption.SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
     interruption.forget()
+    sys.excepthook = _tell_unless_parent_left
     end_with_parent()
 
 
@@ -74,6 +76,15 @@ def end_all() -> None:
     finally:
         if before is not None:
             signal.signal(signal.SIGCHLD, before)
+
+
+def _tell_unless_parent_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What the excepthook of a worker does: a thread that handed the parent a sample when it was killed is no news.
+
+    multiprocessing serves file descriptors of shared memory in such a thread, and reports what ends an exchange.
+    """
+    if threading.current_thread() is threading.main_thread() or not isinstance(error, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 @cache
