@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss_core import artifacts, manifests, voc
+from wsss_core import artifacts, digests, manifests, voc
 from wsss_core.artifacts import ArtifactError, Scores
 
 IDS = ["2007_000032", "b c.d", "é", "sub/folder/a"]
@@ -336,9 +336,9 @@ def test_json_that_is_none_is_named(tmp_path):
 
 
 def test_a_digest_depends_on_values_and_not_on_the_order_of_keys():
-    assert artifacts.digest_of({"a": 1, "b": [1, 2]}) == artifacts.digest_of({"b": (1, 2), "a": 1})
-    assert artifacts.digest_of({"a": 1}) != artifacts.digest_of({"a": 2})
-    assert artifacts.digest_of({"a": [1, 2]}) != artifacts.digest_of({"a": [2, 1]})
+    assert digests.digest_of({"a": 1, "b": [1, 2]}) == digests.digest_of({"b": (1, 2), "a": 1})
+    assert digests.digest_of({"a": 1}) != digests.digest_of({"a": 2})
+    assert digests.digest_of({"a": [1, 2]}) != digests.digest_of({"a": [2, 1]})
 
 
 def test_json_keeps_accents_readable(tmp_path):

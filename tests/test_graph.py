@@ -38,6 +38,7 @@ LAYERS = [
         "wsss_core.code_digest",
         "wsss_core.graphs",
         "wsss_core.problems",
+        "wsss_core.digests",
         "wsss_core.remedies",
     ),
 ]

@@ -25,15 +25,15 @@ def test_a_manifest_counts_the_files_and_names_the_stage(tmp_path):
 
 def test_a_manifest_stands_for_names_and_bytes_and_not_for_their_order(tmp_path):
     files = {"a.png": b"1", "sub/b.png": b"2"}
-    digests = [
+    found = [
         manifest_of(tmp_path / "1", files)["content"],
         manifest_of(tmp_path / "2", files, order=-1)["content"],
         manifest_of(tmp_path / "3", {"a.png": b"1", "sub/b.png": b"3"})["content"],
         manifest_of(tmp_path / "4", {"a.png": b"1", "sub/c.png": b"2"})["content"],
         manifest_of(tmp_path / "5", {"a.png": b"2", "sub/b.png": b"1"})["content"],
     ]
-    assert digests[0] == digests[1]
-    assert len(set(digests)) == 4
+    assert found[0] == found[1]
+    assert len(set(found)) == 4
 
 
 FILES = {"a.png": b"1", "sub/b.png": b"2", "c.png": b"3"}

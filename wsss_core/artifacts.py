@@ -7,7 +7,6 @@ same bytes, so that DVC sees an artifact change only when it did.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -16,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -220,9 +218,7 @@ class Kind:
     suffix: str
 
 
-SCORES = Kind(write_scores, ".npz")
-LABELS = Kind(write_labels, ".png")
-GREY = Kind(write_grey, ".png")
+SCORES, LABELS, GREY = Kind(write_scores, ".npz"), Kind(write_labels, ".png"), Kind(write_grey, ".png")
 
 
 def read_labels(
@@ -302,22 +298,3 @@ def reading(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:  # not a decoder's word
             reason, remedy = error.strerror, "make it readable"
         raise ArtifactError(f"{path} cannot be read ({reason}); {remedy}") from error
-
-
-_blake2b = partial(hashlib.blake2b, digest_size=16)
-
-
-def file_digest(path: Path) -> str:
-    """A digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, _blake2b).hexdigest()
-
-
-def bytes_digest(content: bytes) -> str:
-    """What `file_digest` says of a file with this content."""
-    return _blake2b(content).hexdigest()
-
-
-def digest_of(content: object) -> str:
-    """A short digest of a JSON-like value, the same for the same value in every process."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]

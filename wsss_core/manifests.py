@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsss_core import artifacts, remedies, supervision
+from wsss_core import artifacts, digests, remedies, supervision
 from wsss_core.artifacts import MANIFEST, ArtifactError
 
 _NAMED = 3
@@ -24,16 +24,16 @@ def write(
     Returns:
         name -> digest of each file.
     """
-    files = {path.relative_to(folder).as_posix(): artifacts.file_digest(path) for path in sorted(paths)}
+    files = {path.relative_to(folder).as_posix(): digests.file_digest(path) for path in sorted(paths)}
     manifest = {
         "stage": stage,
         "supervision": supervised_by,
         "count": len(files),
         "content": _digest_of(files),
-        "params": artifacts.digest_of(params),
+        "params": digests.digest_of(params),
         "files": files,
     }
-    artifacts.write_json(folder / MANIFEST, {**manifest, "digest": artifacts.digest_of(manifest)})
+    artifacts.write_json(folder / MANIFEST, {**manifest, "digest": digests.digest_of(manifest)})
     return files
 
 
@@ -50,7 +50,7 @@ def read(folder: Path) -> dict:
             f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
             f" `{remedies.made_anew(path)}` makes {folder} anew"
         )
-    if manifest.pop("digest") != artifacts.digest_of(manifest) or not _is_sound(manifest):
+    if manifest.pop("digest") != digests.digest_of(manifest) or not _is_sound(manifest):
         remedy = remedies.made_anew(path)
         raise ArtifactError(f"{path} is damaged, or was changed by hand; `{remedy}` makes {folder} anew")
     return manifest
@@ -134,7 +134,7 @@ def _way_to_adopt(folder: Path, found: Mapping[str, Path]) -> str:
 
 def _differs(path: Path, digest: str) -> bool:
     with artifacts.reading(path):
-        return artifacts.file_digest(path) != digest
+        return digests.file_digest(path) != digest
 
 
 def _digest_of(files: Mapping[str, str]) -> str:

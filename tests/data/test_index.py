@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsss_core.artifacts import digest_of
 from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.source import Source
+from wsss_core.digests import digest_of
 from wsss_core.problems import DatasetError, Problem
 
 

@@ -295,18 +295,18 @@ def test_a_folder_is_whole_with_what_it_needs_and_nothing_foreign(tmp_path):
 def test_inputs_are_known_by_their_content(tmp_path):
     folder, file = tmp_path / "cams", tmp_path / "index.json"
     file.write_text("1")
-    digests = []
+    found = []
     for content in ("x", "y", "x"):
         artifacts.write_text(folder / "a.txt", content)
         manifests.write(folder, stage="s", params={}, paths=[folder / "a.txt"])
-        digests.append(content_digest(folder, file))
+        found.append(content_digest(folder, file))
     file.write_text("2")
-    digests.append(content_digest(folder, file))
-    assert digests[0] == digests[2]
-    assert digests[0][1] == digests[1][1]
-    assert digests[0][0] != digests[1][0]
-    assert digests[2][0] == digests[3][0]
-    assert digests[2][1] != digests[3][1]
+    found.append(content_digest(folder, file))
+    assert found[0] == found[2]
+    assert found[0][1] == found[1][1]
+    assert found[0][0] != found[1][0]
+    assert found[2][0] == found[3][0]
+    assert found[2][1] != found[3][1]
 
 
 @pytest.mark.parametrize("name", ["missing.json", "folder"])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts
+from wsss_core import artifacts, digests
 from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
@@ -51,9 +51,9 @@ def index(tmp_path: Path) -> Index:
     (tmp_path / "images").mkdir()
     for image_id in ids:
         Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(tmp_path / f"images/{image_id}.png")
-    digests = {name: artifacts.file_digest(tmp_path / f"images/{name}.png") for name in ids}
+    found = {name: digests.file_digest(tmp_path / f"images/{name}.png") for name in ids}
     records = {
-        name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, digests[name]) for k, name in enumerate(ids)
+        name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, found[name]) for k, name in enumerate(ids)
     }
     index = Index("folder", str(tmp_path), ("cat", "dog"), {"train": ids}, records, "tags")
     index.write(tmp_path / "index.json")
@@ -132,8 +132,8 @@ def test_a_killed_training_ends_with_the_weights_of_one_never_stopped(tmp_path, 
 def test_a_killed_training_starts_anew_when_its_code_changed(tmp_path, index, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fit(index, tmp_path / "models/cam", losses=killed_at(2))
-    digests, seen = Code.digests, []
-    monkeypatch.setattr(Code, "digests", lambda code: {**digests(code), "wsss_core/losses/classification.py": "other"})
+    usual, seen = Code.digests, []
+    monkeypatch.setattr(Code, "digests", lambda code: {**usual(code), "wsss_core/losses/classification.py": "other"})
     fit(index, tmp_path / "models/cam", losses=counting(seen))
     assert seen[0] == 0
 

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from wsss_core import artifacts
+from wsss_core import digests
 from wsss_core.artifacts import ArtifactError
 from wsss_core.problems import named
 
@@ -64,7 +64,7 @@ class Finished:
 
     def _digest(self, name: str) -> str | None:
         path = self.folder / name
-        return artifacts.file_digest(path) if path.is_file() else None
+        return digests.file_digest(path) if path.is_file() else None
 
 
 def _notes(folder: Path) -> defaultdict[str, set[str]]:

@@ -112,15 +112,14 @@ def fit(
         model, optimizer = fabric.setup(bare, optimizer)
     run = _restore(checkpoint, model, optimizer, scheduler, fabric.device) if checkpoint.exists() else _Run()
     model.train()
-    saved = time.monotonic()
-    began = saved - run.history.seconds
+    began = time.monotonic() - run.history.seconds
 
     def save() -> None:
         run.history.seconds = time.monotonic() - began
         if fabric.global_rank == 0 and not _broken_weights(bare):  # of which the next step's loss tells
             _save(checkpoint, model, optimizer, scheduler, run, fabric.device)
 
-    every = max(1, steps // NUM_HISTORY_ROWS)
+    every, due = max(1, steps // NUM_HISTORY_ROWS), _Every(CHECKPOINT_SECONDS)
     with (
         shortage.eased_by(shortage.PRECISION, "batch", "augment.crop"),
         tqdm(total=steps, initial=run.step, desc=name, unit="step", disable=fabric.global_rank > 0) as bar,
@@ -128,9 +127,7 @@ def fit(
         try:
             for step, batch in zip(range(run.step, steps), batches(run.step), strict=False):
                 with interruption.held_back():  # half a step is nothing to go on from
-                    terms, rate = _descend(
-                        model, batch, losses, optimizer, scheduler, fabric, step=step, progress=step / steps
-                    )
+                    terms, rate = _descend(model, batch, losses, optimizer, scheduler, fabric, step=step, steps=steps)
                     run.stretch.add({**terms.losses, **terms.seen})
                     if (step + 1) % every == 0 or step + 1 == steps:
                         row = run.end_stretch(step=step + 1, lr=rate)
@@ -139,9 +136,9 @@ def fit(
                     if after_step:
                         after_step(bare, step + 1)
                     run.step = step + 1
-                    if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    if due.now():
                         save()
-                        saved = time.monotonic()
+                        due.wait()
         except Interrupted:
             with interruption.held_back():
                 save()
@@ -151,6 +148,20 @@ def fit(
         raise DivergedError(f"{len(broken)} weights, {broken[0]} first, are not finite or absurdly large; {LOWER}")
     run.history.seconds = time.monotonic() - began
     return run.history
+
+
+class _Every:
+    """Whether it is time again, so many seconds after the last."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.wait()
+
+    def wait(self) -> None:
+        self.last = time.monotonic()
+
+    def now(self) -> bool:
+        return time.monotonic() - self.last > self.seconds
 
 
 class _Stretch:
@@ -190,10 +201,10 @@ class _Run:
         return self.history.rows[-1]
 
 
-def _descend(model, batch: dict, losses: Losses, optimizer, scheduler, fabric: Fabric, *, step: int, progress: float):
+def _descend(model, batch: dict, losses: Losses, optimizer, scheduler, fabric: Fabric, *, step: int, steps: int):
     """One step of the optimiser: its terms, and the learning rate that it took."""
     batch = _to_device(batch, fabric)
-    terms = losses(model, batch, progress)
+    terms = losses(model, batch, step / steps)
     total = torch.stack([*terms.losses.values()]).sum()
     _check_finite(terms.losses, total, step=step, batch=batch)
     optimizer.zero_grad(set_to_none=True)

@@ -76,13 +76,10 @@ def train(
     steps = max(1, round(epochs * len(samples) / batch))
     model = checkpoint.build(description, network)
     initialise(model)
-    options = dict(optimizer)
-    usual = {"power": options.pop("poly_power"), "warmup": options.pop("warmup")}
-    built = build_optimizer(model, **options)
-    made = Provenance.of(code, fabric)
-    recipe = {**asdict(description), "seed": seed}
-    key = {**recipe, "steps": steps, "made": made.key,
-           "inputs": content_digest(*inputs, *weights_files(description.backbone["weights"]))}
+    built, usual = _optimizer(model, **optimizer)
+    made, recipe = Provenance.of(code, fabric), {**asdict(description), "seed": seed}
+    read = content_digest(*inputs, *weights_files(description.backbone["weights"]))
+    key = {**recipe, "steps": steps, "made": made.key, "inputs": read}
     with Journal.open(out, key=key, processes=fabric) as journal:
         writer = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
         rows = fit(
@@ -91,7 +88,7 @@ def train(
                     rank=fabric.global_rank, world=fabric.world_size, pinned=fabric.device.type == "cuda"),
             losses=losses,
             optimizer=built,
-            scheduler=(schedule or partial(poly_schedule, **usual))(built, steps=steps),
+            scheduler=(schedule or usual)(built, steps=steps),
             steps=steps,
             fabric=fabric,
             checkpoint=journal.beside / "checkpoint.pt",
@@ -100,8 +97,8 @@ def train(
         )
         if fabric.global_rank == 0:
             _warn_of_idle_terms(rows)
-            checkpoint.save(journal.folder, model.cpu(), description)
             total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
+            checkpoint.save(journal.folder, model.cpu(), description)
             manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
                             paths=[journal.folder / checkpoint.FILE], supervised_by=total)
             made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
@@ -109,6 +106,13 @@ def train(
             if writer:
                 writer.publish(params=recipe, supervised_by=total)
             journal.discard()  # with the checkpoint, from which a run that failed above goes on
+
+
+def _optimizer(
+    model: nn.Module, *, poly_power: float, warmup: float, **options
+) -> tuple[optim.Optimizer, Schedule]:
+    """The optimiser of a section, and the schedule that its keys describe."""
+    return build_optimizer(model, **options), partial(poly_schedule, power=poly_power, warmup=warmup)
 
 
 def _warn_of_idle_terms(history: History) -> None:
