@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from wsss_core.params import Params, ParamsError, read_mapping, validate
 from wsss_core.params_file import content_of, written
 
 FOLDER = Path("presets")
+INSTALLED = Path(sysconfig.get_path("data"), "share/wsss/presets")
+"""Where they lie when the package is used without the repository."""
 SHIPPED = "scenes"
 """The preset that sets nothing: the values that stand in the classes of the sections."""
 _SHIPPED_TEXT = "# The shipped parameters: generated scenes and a small network trained from scratch\n"
@@ -22,9 +25,10 @@ LIKE = "like"
 
 def files() -> dict[str, Path]:
     """Name -> file of each preset that has one."""
-    if not FOLDER.is_dir():
+    folder = FOLDER if FOLDER.is_dir() else INSTALLED
+    if not folder.is_dir():
         raise ParamsError(f"there is no folder {FOLDER} here; run from the repository's root")
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def names() -> list[str]:
