@@ -21,7 +21,7 @@ from benchmarks.gpu.parts import PARTS, READERS, Part
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.report import REHEARSAL, REPORT, Report
 from benchmarks.gpu.setting import Setting
-from wsss_core import interruption  # which imports nothing else
+from wsss_core.runtime import interruption  # which imports nothing else
 
 
 def main() -> int:

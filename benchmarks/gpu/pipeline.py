@@ -14,7 +14,7 @@ from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
 from wsss_core import artifacts, layout, presets
 from wsss_core.params_file import written
-from wsss_core.training import distribution
+from wsss_core.runtime import devices
 
 PRECISIONS = ("bf16-mixed", "32-true")
 REHEARSED = {"num_train": 6, "num_val": 3}  # photographs
@@ -65,7 +65,7 @@ def differences(half: dict[str, float], whole: dict[str, float]) -> dict[str, fl
 
 def _precisions(setting: Setting, record: Record) -> tuple[str, ...]:
     """Both, but in a rehearsal on a CPU that does not compute in bf16, where it takes ten times as long."""
-    if setting.rehearse and not distribution.cpu_has_bf16():
+    if setting.rehearse and not devices.cpu_has_bf16():
         record.line("bf16-mixed is left out: this CPU does not compute in it")
         return PRECISIONS[1:]
     return PRECISIONS

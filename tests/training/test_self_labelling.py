@@ -5,12 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_core.ops.cam import EPSILON
 from wsss_core.ops.grids import grid_size
 from wsss_core.ops.images import normalise
 from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.network_cells import at_pixels, class_maps_on_cells
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
-from wsss_core.training.self_labelling import MAX_EPSILON, SelfLabels, multi_scale_cams, self_labels
+from wsss_core.training.self_labelling import SelfLabels, multi_scale_cams, self_labels
 from wsss_core.voc import IGNORE_INDEX
 
 NUM_CLASSES = 3
@@ -140,7 +141,7 @@ def test_make_gets_the_maps_of_the_tags_at_full_size_each_divided_by_its_maximum
     assert [own.tolist() for own in make.tags] == [[1, 3], [2]]
     full = at_pixels(outputs["cam"], (40, 48), stride=8)
     for given, maps, places in zip(make.cams, full, ([0, 2], [1]), strict=True):
-        expected = torch.stack([maps[c] / (maps[c].max() + MAX_EPSILON) for c in places])
+        expected = torch.stack([maps[c] / (maps[c].max() + EPSILON) for c in places])
         torch.testing.assert_close(given, expected)
         assert given.amax(dim=(1, 2)).tolist() == pytest.approx(len(places) * [1.0], abs=1e-4)
         assert given.max() < 1
