@@ -4,7 +4,7 @@ DVC compares the parameters that name files, and the commands that name code, bu
 This stage digests them at every run, and who depends on a digest that is still the same does not run.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
 from pathlib import Path
 
 from wsss_core import artifacts, code_digest, digests, graphs, layout, manifests
@@ -12,6 +12,8 @@ from wsss_core.data.masks import mask_files
 from wsss_core.frame.stage import command, draw_scenes, source_of
 from wsss_core.params import Params
 from wsss_core.runtime import environment
+from wsss_core.sections.saliency import SaliencySource
+from wsss_core.sections.section import Section
 
 WORDS = ("none", "imagenet", "auto")
 """Values of `weights` that are no file: the code says what they stand for."""
@@ -33,23 +35,14 @@ def main(params: Params) -> None:
 
 def _named(params: Params) -> dict[str, list[str]]:
     """Section -> the files of weights that it starts from, and the folders of maps that it reads."""
-    backbones = {
-        "train_cam": [params.train_cam.backbone],
-        "train_affinity": [params.train_affinity.backbone],
-        "train_deeplab": [params.train_deeplab.backbone],
-        "rrm": [params.rrm.backbone],
-        "aalr": [params.aalr.backbone],
-        "ssnet": [params.ssnet.first.backbone, params.ssnet.second.backbone],
-        "auxsegnet": [params.auxsegnet.backbone],
-    }
-    named = {section: _without_words([own.weights for own in each]) for section, each in backbones.items()}
-    named["saliency"] = _without_words([params.saliency.weights, params.saliency.folder])
-    named["ssnet"] += _without_words([params.ssnet.saliency_set.images, params.ssnet.saliency_set.masks])
-    return named
-
-
-def _without_words(weights: Sequence[str | None]) -> list[str]:
-    return sorted({file for file in weights if file is not None and file not in WORDS})
+    named: dict[str, set[str | None]] = defaultdict(set, saliency={params.saliency.weights, params.saliency.folder})
+    for place, training in params.trainings().items():
+        named[place.partition(".")[0]].add(training.backbone.weights)
+    sets = ((name, part) for name, own in params if isinstance(own, Section) for _, part in own)
+    for name, part in sets:
+        if isinstance(part, SaliencySource):
+            named[name] |= {part.images, part.masks}
+    return {section: sorted(file for file in files if file and file not in WORDS) for section, files in named.items()}
 
 
 def _digest(path: Path) -> str | None:

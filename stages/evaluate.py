@@ -9,7 +9,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import code_digest, layout, manifests, registry, remedies
+from wsss_core import code_digest, layout, manifests, remedies
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
@@ -49,8 +49,7 @@ def main(
         raise click.UsageError("--labels-of-rounds goes with --method auxsegnet, and without --labels")
     index, name = open_index(params), layout.round_name(method or "deeplab", number)
     truth = open_truth(params, index)
-    alone = method in registry.names("recipe") and params.last_round(method) is None
-    snapshots = [layout.SNAPSHOTS / name] if alone else []
+    snapshots = [layout.SNAPSHOTS / name] if hasattr(getattr(params, name, None), "moments") else []
     made = {f"{labels}_pseudo_labels": layout.METHOD_LABELS / labels} if labels else {}
     if method and labels_of_rounds:
         made = _rounds(method, len(getattr(params, method).rounds))

@@ -107,8 +107,9 @@ def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
     ours = files if code.module == "stages.train_joint" else files[:1]
     sources = [(ROOT / path).read_text(encoding="utf-8") for path in ours]
     read = {section for source in sources for section in re.findall(r"\bparams\.(\w+)", source)} - {"Params"}
-    if "last_round" in read:  # asks the parameters only for the method in rounds that the stage names
-        read = read - {"last_round"} | ({"auxsegnet"} if "--method auxsegnet" in stage["cmd"] else set())
+    if "last_round" in read:  # asks the parameters only for the stage's own method, where they number its rounds
+        own = getattr(Params(), code.method or "", None)
+        read = read - {"last_round"} | ({code.method} if hasattr(own, "rounds") else set())
     tracked = {param.partition(".")[0] for param in stage["params"]}
     assert read <= tracked, f"{graph}: {name} reads params that it does not list"
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
 from ruamel.yaml import YAML, YAMLError
 
-from wsss_core.sections.aalr import Aalr
-from wsss_core.sections.auxsegnet import AuxSegNet
+from wsss_core import registry
 from wsss_core.sections.data import Dataset
 from wsss_core.sections.fusion import Fuse
 from wsss_core.sections.labels import (
@@ -26,17 +25,15 @@ from wsss_core.sections.labels import (
 )
 from wsss_core.sections.saliency import Saliency
 from wsss_core.sections.section import Section, Shared, setting
-from wsss_core.sections.ssnet import SSNet, SSNetTwoStep
-from wsss_core.sections.training import Backbone, Optimizer, TrainAffinity, TrainCam, TrainDeeplab
-from wsss_core.sections.two_branch import Rrm, RrmTwoStep
+from wsss_core.sections.training import Backbone, Optimizer, TrainAffinity, TrainCam, TrainDeeplab, Training
 
 FORMAT = 1
 """Of params.yaml: the number grows when a key is renamed or moved, so that a file of before is told as such."""
 ANEW = "`wsss preset use NAME` writes the file anew with every key, and keeps its comments"
 
 
-class Params(Section):
-    """The whole file; what one section asks of another is checked here."""
+class _OfPipeline(Section):
+    """What is of no method, and the default pipeline's sections."""
 
     format: Literal[1] = setting(FORMAT, "of this file")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0  # NumPy's generator takes no more
@@ -56,16 +53,6 @@ class Params(Section):
     predict: Predict = Predict()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
-    rrm: Rrm = Rrm()
-    rrm_two_step: RrmTwoStep = RrmTwoStep()
-    aalr: Aalr = Aalr()
-    ssnet: SSNet = SSNet()
-    ssnet_two_step: SSNetTwoStep = SSNetTwoStep()
-    auxsegnet: AuxSegNet = AuxSegNet()
-
-    def last_round(self, method: str) -> int | None:
-        """The number of a method's last round; None for one that trains in one go."""
-        return getattr(getattr(self, method, None), "last_round", None)
 
     @field_validator("backbone", "optimizer")
     @classmethod
@@ -84,6 +71,30 @@ class Params(Section):
                 " add val there or take it out here"
             )
         return random_walk
+
+
+if TYPE_CHECKING:
+
+    class _OfMethods(_OfPipeline):
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _OfMethods = create_model(
+        "_OfMethods", __base__=_OfPipeline, **{name: (own, own()) for name, own in registry.sections().items()}
+    )
+
+
+class Params(_OfMethods):
+    """The whole file; what one section asks of another is checked here. Methods' sections follow the pipeline's."""
+
+    def last_round(self, method: str) -> int | None:
+        """The number of a method's last round; None for one that trains in one go."""
+        return getattr(getattr(self, method, None), "last_round", None)
+
+    def trainings(self) -> dict[str, Training]:
+        """All that train a network, by their keys: sections, and parts of one (`ssnet.first`)."""
+        parts = {f"{name}.{key}": part for name, own in self if isinstance(own, Section) for key, part in own}
+        return {name: own for name, own in (*self, *parts.items()) if isinstance(own, Training)}
 
 
 Model = TypeVar("Model", bound=Section)

@@ -4,6 +4,7 @@ A folder of `wsss_core/methods` is a method. What it has lies in modules of fixe
 when somebody asks for them. These are the only imports by name in the project, and `code_digest` follows them, so that
 a stage depends on what it asks for and on nothing beside.
 
+    section.py    SECTIONS: its sections of params.yaml by name; PLACE: where they stand among those of other methods
     network.py    NETWORK: the class of its network
     recipe.py     recipe(params[, number]) -> Recipe: how `stages.train_joint` trains it
     titles.py     TITLES: what tables call its figures
@@ -13,6 +14,7 @@ a stage depends on what it asks for and on nothing beside.
 from __future__ import annotations
 
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from types import ModuleType
 
@@ -56,6 +58,13 @@ def titles() -> dict[str, str]:
     """What tables call the figures of all methods. A stage depends on those of its own alone: it shows no others."""
     modules = [import_module(module_of(method, "titles")) for method in names("titles")]
     return {name: title for module in modules for name, title in module.TITLES.items()}
+
+
+def sections() -> dict[str, type]:
+    """What methods add to params.yaml, in its order: by their PLACE, then those without one, by name."""
+    modules = [part(method, "section") for method in names("section")]
+    ordered = sorted(modules, key=lambda module: getattr(module, "PLACE", inf))
+    return {name: section for module in ordered for name, section in module.SECTIONS.items()}
 
 
 def detectors() -> tuple[str, ...]:

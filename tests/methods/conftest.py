@@ -31,6 +31,7 @@ SMALL = {
     "ssnet": {"first": STEP, "second": {**STEP, "atrous_rates": [1, 2]}},
     "auxsegnet": {"head_channels": 16, "atrous_rates": [1, 2, 2], "dropout": 0.0, "augment": {"crop": CROP}},
 }
+"""Of a method's section, to be quick; a method without an entry is tried as its section has it."""
 COLOURS = torch.tensor([[110, 120, 115], [200, 40, 50], [40, 60, 190], [230, 200, 30]])
 """Of the background and of each class."""
 
@@ -53,7 +54,8 @@ def build() -> Callable[..., Method]:
     """build(method, [round,] key=value, ...): with nested changes of its section of the smallest parameters."""
 
     def make(name: str, *number: int, **changes) -> Method:
-        params = validate(merge(tiny_params(), {name: merge(copy.deepcopy(SMALL[name]), changes)}), source="tiny")
+        own = merge(copy.deepcopy(SMALL.get(name, {})), changes)
+        params = validate(merge(tiny_params(), {name: own}), source="tiny")
         recipe = registry.part(name, "recipe").recipe(params, *number)
         torch.manual_seed(0)
         network = build_network(

@@ -10,8 +10,8 @@ from wsss_core.losses.adaptive_affinity import adaptive_affinity_loss
 from wsss_core.losses.label_reassign import label_reassign_loss
 from wsss_core.methods.aalr import recipe as aalr
 from wsss_core.methods.aalr.recipe import Affinity, Reassign, on_grid, risen
+from wsss_core.methods.aalr.section import Ramp
 from wsss_core.methods.two_branch import Energy, Objective
-from wsss_core.sections.aalr import Ramp
 from wsss_core.training.self_labelling import SelfLabels
 from wsss_core.voc import IGNORE_INDEX
 

@@ -13,7 +13,7 @@ from wsss_core.params import Params, load_params
 from wsss_core.problems import Problem
 from wsss_core.runtime import environment
 from wsss_core.scenes import generator as scenes
-from wsss_core.sections.training import Backbone, Training
+from wsss_core.sections.training import Backbone
 
 
 @click.command()
@@ -35,9 +35,8 @@ def check(params_file: Path) -> None:
 
 def _backbones(params: Params, *keys: str) -> dict[str, Backbone]:
     """By their places: the shared backbone, and those of trainings that list one of the keys as different there."""
-    own = {f"{stage}.backbone": p.backbone for stage, p in params if isinstance(p, Training)}
-    steps = {f"ssnet.{step}.backbone": p.backbone for step, p in params.ssnet if isinstance(p, Training)}
-    listed = {place: backbone for place, backbone in {**own, **steps}.items() if backbone.model_fields_set & {*keys}}
+    own = {f"{place}.backbone": p.backbone for place, p in params.trainings().items()}
+    listed = {place: backbone for place, backbone in own.items() if backbone.model_fields_set & {*keys}}
     return {"backbone": params.backbone, **listed}
 
 

@@ -52,3 +52,18 @@ class Saliency(Section):
         return self
 
 
+class SaliencySource(Section):
+    """Photographs, of any classes, and masks of what is salient in them."""
+
+    images: str | None = setting(
+        "data/raw/scenes/Saliency/Image", "null for both: the maps of the stage `saliency`, which nobody drew"
+    )
+    masks: str | None = "data/raw/scenes/Saliency/Mask"
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> SaliencySource:
+        if (self.images is None) != (self.masks is None):
+            raise ValueError("give both folders, images and masks, or null for both")
+        if "" in (self.images, self.masks):
+            raise ValueError("a folder has no name; give both folders, images and masks, or null for both")
+        return self

@@ -1,4 +1,4 @@
-"""Sections of RRM, and of what it shares with AA&LR: one network that makes its own labels."""
+"""What the sections of RRM and AA&LR share: one network that makes its own labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wsss_core.sections.labels import BackgroundExponents, Crf, MeanField, Predict
+from wsss_core.sections.labels import BackgroundExponents, MeanField
 from wsss_core.sections.section import Count, Fraction, NonNegative, Positive, Scales, Section, setting
 from wsss_core.sections.training import Training
 
@@ -81,14 +81,3 @@ class TwoBranch(Training):
     foreground_weight: NonNegative = setting(1.0, "of the objects' cross entropy; the background's has 1")
     energy: Energy = Energy()
     moments: SnapshotTimes = SnapshotTimes()
-
-
-class Rrm(TwoBranch):
-    """One network, reliable pixels and dense energy (docs/rrm.md)."""
-
-
-class RrmTwoStep(Predict):
-    """Labels for a DeepLab: the predictions of RRM on the training images, among their tags."""
-
-    flip: bool = False
-    crf: Crf | None = Crf(bilateral_sxy=83, bilateral_srgb=5, bilateral_weight=4)

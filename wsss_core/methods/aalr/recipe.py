@@ -12,20 +12,20 @@ from wsss_core.losses.adaptive_affinity import adaptive_affinity_loss
 from wsss_core.losses.class_centres import class_centres, updated_bank, with_bank
 from wsss_core.losses.label_reassign import label_reassign_loss, share_reassigned
 from wsss_core.methods import two_branch
+from wsss_core.methods.aalr.section import Aalr, AdaptiveAffinity, LabelReassign, Ramp
 from wsss_core.methods.recipe import Recipe
 from wsss_core.methods.two_branch import Objective
 from wsss_core.ops.grids import grid_size
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.params import Params
-from wsss_core.sections.aalr import AdaptiveAffinity, LabelReassign, Ramp
 from wsss_core.training.loop import Terms
 from wsss_core.training.self_labelling import SelfLabels, self_labels
 
 
 def recipe(params: Params) -> Recipe:
     """How AA&LR trains, by its section of the parameters."""
-    p = params.aalr
+    p: Aalr = params.aalr
     refined = partial(self_labels, make=partial(pamr_labels, **p.pamr.model_dump()), **p.class_maps.model_dump())
     label = refined if p.label_source == "pamr" else two_branch.reliable_labelling(p)
     objective = partial(

@@ -21,13 +21,13 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
 from wsss_core.losses.segmentation import segmentation_loss
+from wsss_core.methods.auxsegnet import section
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.methods.recipe import Recipe
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params
-from wsss_core.sections.auxsegnet import TaskWeights
 from wsss_core.training.loop import Terms
 from wsss_core.training.train import start_from
 
@@ -36,7 +36,7 @@ NAME = "auxsegnet"
 
 def recipe(params: Params, number: int) -> Recipe:
     """How round `number` trains: on the labels and the saliency maps that the round before left."""
-    p = params.auxsegnet
+    p: section.AuxSegNet = params.auxsegnet
     if number not in p.rounds:
         raise ValueError(f"auxsegnet.rounds has no round {number}; it has {', '.join(map(str, p.rounds))}")
     this = p.rounds[number]
@@ -74,7 +74,7 @@ def _salient(image_id: str, *, maps: Maps, rule: str) -> np.ndarray:
     return binary(maps.grey(image_id), rule=rule).astype(np.float32)
 
 
-def losses(model: nn.Module, batch: dict, progress: float, *, weights: TaskWeights) -> Terms:
+def losses(model: nn.Module, batch: dict, progress: float, *, weights: section.TaskWeights) -> Terms:
     """Tags, and each dense task before and after its refinement; tasks of weight 0 are left out.
 
     Args:

@@ -8,6 +8,7 @@ from torch import nn
 
 from wsss_core.methods import two_branch
 from wsss_core.methods.recipe import Recipe
+from wsss_core.methods.rrm.section import Rrm
 from wsss_core.methods.two_branch import Objective
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
@@ -15,7 +16,7 @@ from wsss_core.training.loop import Terms
 
 def recipe(params: Params) -> Recipe:
     """How RRM trains, by its section of the parameters."""
-    p = params.rrm
+    p: Rrm = params.rrm
     label = two_branch.reliable_labelling(p)
     return two_branch.recipe(p, partial(losses, objective=Objective.of(p, label)), label=label)
 

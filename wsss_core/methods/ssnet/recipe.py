@@ -23,8 +23,9 @@ from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import aggregated_saliency_loss
 from wsss_core.losses.segmentation import bootstrapped_loss
 from wsss_core.methods.recipe import Recipe
+from wsss_core.methods.ssnet.section import SSNet, SSNetStep
 from wsss_core.params import Params
-from wsss_core.sections.ssnet import SaliencySource, SSNetStep
+from wsss_core.sections.saliency import SaliencySource
 from wsss_core.training.loop import Terms
 from wsss_core.training.train import Start
 
@@ -34,7 +35,8 @@ LABELS = layout.METHOD_LABELS / NAME
 
 def recipe(params: Params, number: int) -> Recipe:
     """How step 1, on tags, or step 2, on the labels that step 1's network made, trains; both learn saliency."""
-    p, step = params.ssnet, _step(params, number)
+    p: SSNet = params.ssnet
+    step = _step(p, number)
     folders = [Path(folder) for folder in (p.saliency_set.images, p.saliency_set.masks) if folder]
     saliency = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     return Recipe(
@@ -53,8 +55,8 @@ def recipe(params: Params, number: int) -> Recipe:
     )
 
 
-def _step(params: Params, number: int) -> SSNetStep:
-    steps = {1: params.ssnet.first, 2: params.ssnet.second}
+def _step(p: SSNet, number: int) -> SSNetStep:
+    steps = {1: p.first, 2: p.second}
     if number not in steps:
         raise ValueError(f"SSNet has no round {number}: give 1 or 2")
     return steps[number]
@@ -66,7 +68,7 @@ def _samples(index: Index, *, params: Params, number: int) -> PairedSet:
     if number == 2:
         labels = Maps(LABELS, index).labels
         require_labels(index, labels, source=LABELS)
-    augment = augmentation(**_step(params, number).augment.model_dump())
+    augment = augmentation(**_step(params.ssnet, number).augment.model_dump())
     source = saliency_source(params.ssnet.saliency_set, index)
     return PairedSet(
         TrainingSet(index, ids, augment, seed=params.seed, labels=labels),

@@ -103,3 +103,7 @@ class AuxSegNet(Training):
         if any(each.before != number - 1 for number, each in rounds.items()):
             raise ValueError("each round's `before` is the number of the round before it")
         return rounds
+
+
+PLACE = 4
+SECTIONS = {"auxsegnet": AuxSegNet}

@@ -69,3 +69,7 @@ class Aalr(TwoBranch):
     pamr: PamrLabels = PamrLabels()
     adaptive_affinity: AdaptiveAffinity = AdaptiveAffinity()
     label_reassign: LabelReassign = LabelReassign()
+
+
+PLACE = 2
+SECTIONS = {"aalr": Aalr}

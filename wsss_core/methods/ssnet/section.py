@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from wsss_core.sections.labels import Crf, Predict
+from wsss_core.sections.saliency import SaliencySource
 from wsss_core.sections.section import Count, Fraction, NonNegative, Section, setting
 from wsss_core.sections.training import Training
-
-
-class SaliencySource(Section):
-    """Photographs, of any classes, and masks of what is salient in them."""
-
-    images: str | None = setting(
-        "data/raw/scenes/Saliency/Image", "null for both: the maps of the stage `saliency`, which nobody drew"
-    )
-    masks: str | None = "data/raw/scenes/Saliency/Mask"
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> SaliencySource:
-        if (self.images is None) != (self.masks is None):
-            raise ValueError("give both folders, images and masks, or null for both")
-        if "" in (self.images, self.masks):
-            raise ValueError("a folder has no name; give both folders, images and masks, or null for both")
-        return self
 
 
 class SSNetStep(Training):
@@ -61,3 +45,7 @@ class SSNetTwoStep(Predict):
 
     flip: bool = False
     crf: Crf | None = Crf(iterations=5)
+
+
+PLACE = 3
+SECTIONS = {"ssnet": SSNet, "ssnet_two_step": SSNetTwoStep}
