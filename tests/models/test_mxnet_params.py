@@ -110,7 +110,7 @@ def damaged(good: bytes, how: str) -> bytes:
     at = {
         "magic": (0, struct.pack("<Q", 0x113)), "version": (24, struct.pack("<I", 0xF993FACA)),
         "storage": (28, struct.pack("<i", 1)), "axes": (32, struct.pack("<I", 0)),
-        "negative": (36, struct.pack("<q", -2)), "huge": (36, struct.pack("<q", 2**60)),
+        "negative": (36, struct.pack("<q", -2)), "huge": (36, struct.pack("<q", 2**60)), "empty": (36, struct.pack("<q", 0)),
         "type": (52, struct.pack("<i", 9)), "names": (64, struct.pack("<Q", 0)), "text": (80, b"\xff"),
     }  # fmt: skip
     if how == "cut":
@@ -129,6 +129,7 @@ def damaged(good: bytes, how: str) -> bytes:
         ("storage", "at byte 28, array 0 of 1 has storage type 1"),
         ("axes", "at byte 32, array 0 of 1 starts with 0x0"),
         ("negative", r"at byte 36, array 0 of 1 has shape \(-2,\)"),
+        ("empty", r"at byte 36, array 0 of 1 has shape \(0,\)"),
         ("huge", "at byte 56, the data of array 0 of 1 needs 4611686018427387904 bytes, 25 are left"),
         ("type", "at byte 52, array 0 of 1 has type flag 9, known are 0 to 6"),
         ("names", "at byte 64, 0 names follow 1 arrays"),

@@ -130,7 +130,7 @@ def _read_shape(reader: _Reader, what: str) -> tuple[int, ...]:
         raise reader.error(start, f"{what} starts with {num_axes:#x}, no known version or number of axes")
     start = reader.offset
     shape = reader.integers(code, num_axes, f"the shape of {what}")
-    if min(shape) < 0:
+    if min(shape) <= 0:  # beside a side of 0, NumPy refuses others as too large
         raise reader.error(start, f"{what} has shape {shape}")
     return shape
 
