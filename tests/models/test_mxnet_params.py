@@ -110,7 +110,8 @@ def damaged(good: bytes, how: str) -> bytes:
     at = {
         "magic": (0, struct.pack("<Q", 0x113)), "version": (24, struct.pack("<I", 0xF993FACA)),
         "storage": (28, struct.pack("<i", 1)), "axes": (32, struct.pack("<I", 0)),
-        "negative": (36, struct.pack("<q", -2)), "huge": (36, struct.pack("<q", 2**60)), "empty": (36, struct.pack("<q", 0)),
+        "negative": (36, struct.pack("<q", -2)), "huge": (36, struct.pack("<q", 2**60)),
+        "empty": (36, struct.pack("<q", 0)),
         "type": (52, struct.pack("<i", 9)), "names": (64, struct.pack("<Q", 0)), "text": (80, b"\xff"),
     }  # fmt: skip
     if how == "cut":
