@@ -193,3 +193,9 @@ def test_impossible_sizes_are_refused_before_anything_is_written(tmp_path, chang
     with pytest.raises(ValueError, match=message):
         scenes.generate(tmp_path / "set", **TINY | changed)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_that_was_written_before_the_module_moved_is_still_ours(tmp_path):
+    numbers = {"num_train": 1, "num_val": 0, "num_saliency": 0, "height": 64, "width": 64, "seed": 0}
+    scenes.generate(tmp_path, **numbers)
+    assert json.loads((tmp_path / "recipe.json").read_text())["generator"] == "wsss_core.data.scenes"

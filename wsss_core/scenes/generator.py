@@ -31,7 +31,7 @@ SALIENCY = tuple(kind.name for kind in scene_objects.SALIENCY_KINDS)
 _SPLITS = ("train", "val", "saliency")  # the position is part of each picture's seed: append only
 _RECIPE = "recipe.json"
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation", "Saliency/Image", "Saliency/Mask")
-_GENERATOR = "wsss_core.scenes.generator"
+_GENERATOR = "wsss_core.data.scenes"  # where the module lay when the first sets were written
 _VERSION = 1  # raise with every change of the pictures, so that `ensure` makes old sets anew
 
 _EMPTY_SHARE = 0.03  # of the pictures: nothing but background
