@@ -23,6 +23,7 @@ from benchmarks.gpu.setting import BUNDLE, Setting
 from wsss_core import artifacts
 from wsss_core.data.source import Source
 from wsss_core.runtime import interruption
+from wsss_core.runtime.journal import runs
 
 LARGEST = 60 * 10**6  # bytes
 NEVER = ("torch", "torchvision", "numpy")
@@ -110,7 +111,8 @@ def _folder_beside(out: Path) -> Iterator[Path]:
     """A folder for what is being made, gone after the block; those that killed processes left are removed first."""
     out.parent.mkdir(parents=True, exist_ok=True)
     for left in out.parent.glob(f".{glob.escape(out.name)}.*"):
-        if left.suffix[1:].isdigit() and not _runs(int(left.suffix[1:])):
+        pid = left.suffix[1:]
+        if pid == str(os.getpid()) or (pid.isdigit() and not runs(int(pid))):
             shutil.rmtree(left)
     folder = artifacts.temporary_path(out)
     folder.mkdir()
@@ -119,17 +121,6 @@ def _folder_beside(out: Path) -> Iterator[Path]:
     finally:
         with interruption.held_back():
             shutil.rmtree(folder)
-
-
-def _runs(pid: int) -> bool:
-    """Whether another process has this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid != os.getpid()
 
 
 def _copy_code(target: Path) -> None:
