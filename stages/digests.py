@@ -5,6 +5,7 @@ This stage digests them at every run, and who depends on a digest that is still 
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from wsss_core import artifacts, code_digest, digests, graphs, layout, manifests
@@ -22,15 +23,24 @@ WORDS = ("none", "imagenet", "auto")
 @command
 def main(params: Params) -> None:
     """Write a small file of digests for each command, for each section that names weights, and for the true masks."""
-    with code_digest.remembering(environment.resume_folder() / "sources.json"):
-        for code in graphs.commands(params.model_dump()):
-            lines = [f"{digest}  {file}\n" for file, digest in code.digests().items()]
-            artifacts.write_text(layout.CODE / graphs.name_of(code), "".join(lines))
+    _write_code(detector=params.saliency.method)
     draw_scenes(params)  # whose masks and saliency set lie in folders too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
     masks = [(path.name, digests.file_digest(path)) for path in mask_files(source_of(params))]
     artifacts.write_json(layout.TRUTH, {"files": len(masks), "digest": digests.digest_of(masks)})
+
+
+def _write_code(*, detector: str) -> None:
+    """Of each command; sources of bytes that an earlier run has parsed are not parsed again."""
+    kept = environment.resume_folder() / "sources.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):  # it may be deleted, and is no worse where it is damaged
+        code_digest.recall(artifacts.read_json(kept))
+    for code in graphs.commands(detector=detector):
+        lines = [f"{digest}  {file}\n" for file, digest in code.digests().items()]
+        artifacts.write_text(layout.CODE / graphs.name_of(code), "".join(lines))
+    with suppress(OSError):
+        artifacts.write_json(kept, code_digest.remembered())
 
 
 def _named(params: Params) -> dict[str, list[str]]:

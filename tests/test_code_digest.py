@@ -1,5 +1,7 @@
 """What a stage's code is: everything it imports, known by what it does and not by how it is written."""
 
+import ast
+import json
 import shutil
 from pathlib import Path
 
@@ -154,6 +156,47 @@ def test_the_packages_that_compute_are_those_that_the_code_imports():
 def test_an_optional_package_that_is_not_there_is_told_from_every_version(sources):
     (sources / "wsss_core/tiny.py").write_text("def f():\n    import nowhere_to_be_found\n")
     assert Code("wsss_core.tiny").packages() == {"nowhere_to_be_found": "absent"}
+
+
+@pytest.fixture
+def kept(sources, monkeypatch) -> dict:
+    """What a process that looked at one stage's sources remembers, with none of it in memory any more."""
+    monkeypatch.setattr(code_digest, "_recalled", {})
+    monkeypatch.setattr(code_digest, "_found", {})
+    Code("stages.fuse").digests()
+    kept = json.loads(json.dumps(code_digest.remembered()))
+    forget()
+    return kept
+
+
+def test_what_is_recalled_is_not_parsed_again_and_is_the_same(kept, monkeypatch):
+    before = Code("stages.fuse").digests()
+    forget()
+    code_digest.recall(kept)
+    monkeypatch.setattr(ast, "parse", lambda source: pytest.fail("parsed again"))
+    assert Code("stages.fuse").digests() == before
+
+
+def test_changed_sources_are_parsed_whatever_was_recalled(kept, sources):
+    before = Code("stages.fuse").digests()
+    edit(sources / "wsss_core/ops/walk_fusion.py", "return", "return 2 *")
+    forget()
+    code_digest.recall(kept)
+    after = Code("stages.fuse").digests()
+    assert {file for file in after if after[file] != before[file]} == {"wsss_core/ops/walk_fusion.py"}
+
+
+def test_nothing_is_recalled_of_another_version(kept):
+    code_digest.recall({**kept, "version": "other"})
+    assert code_digest._recalled == {}
+
+
+def test_sources_that_are_no_more_are_forgotten(kept, sources):
+    code_digest.recall(kept)
+    edit(sources / "stages/fuse.py", "import", "import  ")
+    code_digest._found.clear()
+    Code("stages.fuse").digests()
+    assert len(code_digest.remembered()["facts"]) == len(kept["facts"])
 
 
 def test_a_relative_import_is_refused(sources):

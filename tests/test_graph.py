@@ -14,7 +14,6 @@ from wsss_core.params import Params
 from wsss_core.sections.section import Section, Shared
 
 GRAPHS = graphs.files(ROOT)
-VALUES = {"saliency": {"method": "rbd"}}
 
 LAYERS = [
     ("stages", "wsss_core.cli"),
@@ -88,7 +87,7 @@ def _stages():
 
 @pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
 def test_a_stage_depends_on_the_digest_of_its_own_code(graph, name, stage):
-    own = layout.CODE / graphs.name_of(graphs.code_of(stage["cmd"], VALUES))
+    own = layout.CODE / graphs.name_of(graphs.code_of(stage["cmd"], detector="rbd"))
     listed = [dep for dep in stage.get("deps", ()) if dep.startswith(layout.CODE.as_posix())]
     assert listed == ([] if name == "digests" else [own.as_posix()])
 
@@ -102,7 +101,7 @@ def test_no_graph_lists_code():
 def test_stage_reads_only_sections_that_dvc_tracks(graph, name, stage):
     if name == "digests":
         return  # it runs each time
-    code = graphs.code_of(stage["cmd"], VALUES)
+    code = graphs.code_of(stage["cmd"], detector="rbd")
     files = [code_digest.path_of(code.module), Path(f"wsss_core/methods/{code.method}/recipe.py")]
     ours = files if code.module == "stages.train_joint" else files[:1]
     sources = [(ROOT / path).read_text(encoding="utf-8") for path in ours]

@@ -47,7 +47,7 @@ TABLE = {
 def closures() -> dict[str, set[str]]:
     """Command -> the files of its digest, with the shipped parameters."""
     cmds = [stage["cmd"] for graph in graphs.files(ROOT) for stage in graphs.stages(graph).values()]
-    codes = {graphs.code_of(cmd, {"saliency": {"method": "rbd"}}) for cmd in cmds}
+    codes = {graphs.code_of(cmd, detector="rbd") for cmd in cmds}
     return {graphs.name_of(code): {path.as_posix() for path in code.closure()} for code in codes}
 
 

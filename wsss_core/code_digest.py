@@ -3,8 +3,8 @@
 A file's digest is that of its syntax tree without docstrings: what cannot change a result (comments, layout, texts
 that describe) changes no digest. It does not depend on the machine, nor on the folder in which the sources lie.
 
-The same digest is in DVC's dependencies (`stages.code` writes it), in the key of unfinished work and in the record of
-what made an artifact. Nobody lists modules: imports are followed wherever they stand, and so are the lookups of
+The same digest is in DVC's dependencies (`stages.digests` writes it), in the key of unfinished work and in the record
+of what made an artifact. Nobody lists modules: imports are followed wherever they stand, and so are the lookups of
 `registry`, by the method or the detector that the stage's command names.
 """
 
@@ -13,11 +13,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -151,47 +149,50 @@ class Facts:
     lookups: tuple[tuple[str, str], ...]
 
 
-@contextmanager
-def remembering(file: Path) -> Iterator[None]:
-    """Keep in a file what sources of the same bytes said before: parsing all of them takes a second or two.
+def recall(kept: object) -> None:
+    """Take over what `remembered` said in an earlier process; nothing of it where its version was another.
 
-    It tells nothing that the bytes of the sources, this module and the version of Python do not; it may be deleted.
+    Raises:
+        ValueError, TypeError, KeyError: it never said that.
     """
+    if kept["version"] == _version_of_facts():  # type: ignore[index]
+        for name, (digest, imports, lookups) in kept["facts"].items():  # type: ignore[index]
+            _recalled[name] = Facts(digest, tuple(imports), tuple((lookup, part) for lookup, part in lookups))
+
+
+def remembered() -> dict:
+    """JSON-like: what the sources that this process looked at say of themselves, known by their bytes.
+
+    Parsing all of them takes a second or two. It tells nothing that the bytes, this module and Python do not.
+    """
+    facts = {name: [found.digest, found.imports, found.lookups] for name, found in _found.items()}
+    return {"version": _version_of_facts(), "facts": facts}
+
+
+def _version_of_facts() -> str:
     known = json.dumps([sys.version, Path(__file__).read_text(encoding="utf-8")])
-    version = hashlib.sha256(known.encode()).hexdigest()
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        if kept["version"] == version:
-            _remembered.update({
-                name: Facts(digest, tuple(imports), tuple((a, b) for a, b in lookups))
-                for name, (digest, imports, lookups) in kept["facts"].items()
-            })  # fmt: skip
-    before = set(_remembered)
-    yield
-    if set(_remembered) - before:
-        facts = {name: [facts.digest, facts.imports, facts.lookups] for name, facts in _remembered.items()}
-        with suppress(OSError):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_name(f".{file.name}.{os.getpid()}")
-            temporary.write_text(json.dumps({"version": version, "facts": facts}), encoding="utf-8")
-            temporary.replace(file)
+    return hashlib.sha256(known.encode()).hexdigest()
 
 
-_remembered: dict[str, Facts] = {}
-"""By the digest of a source's path and bytes."""
+_recalled: dict[str, Facts] = {}
+_found: dict[str, Facts] = {}
+"""Of an earlier process, and of this one: by the digest of a source's path and bytes."""
 
 
 @cache
 def _facts(path: Path) -> Facts:
     source = (ROOT / path).read_bytes()
     key = hashlib.sha256(path.as_posix().encode() + b"\0" + source).hexdigest()
-    if key not in _remembered:
-        tree = ast.parse(source)
-        nodes = list(_run(tree))
-        lookups = tuple(found for node in nodes if (found := _lookup(node, path)))
-        digest = hashlib.sha256("".join(_written(tree)).encode()).hexdigest()[:16]
-        _remembered[key] = Facts(digest, tuple(sorted(_imported(nodes, path))), lookups)
-    return _remembered[key]
+    _found[key] = _recalled.get(key) or _parsed(source, path)
+    return _found[key]
+
+
+def _parsed(source: bytes, path: Path) -> Facts:
+    tree = ast.parse(source)
+    nodes = list(_run(tree))
+    lookups = tuple(found for node in nodes if (found := _lookup(node, path)))
+    digest = hashlib.sha256("".join(_written(tree)).encode()).hexdigest()[:16]
+    return Facts(digest, tuple(sorted(_imported(nodes, path))), lookups)
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:

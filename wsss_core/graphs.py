@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -23,18 +22,18 @@ def stages(file: Path) -> dict[str, dict]:
     return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
 
 
-def commands(values: Mapping) -> list[Code]:
-    """The code of every command of the graphs in the working folder, once each; `values` of params.yaml."""
-    found = (code_of(stage["cmd"], values) for file in files() for stage in stages(file).values())
+def commands(*, detector: str) -> list[Code]:
+    """The code of every command of the graphs in the working folder, once each; see `code_of`."""
+    found = (code_of(stage["cmd"], detector=detector) for file in files() for stage in stages(file).values())
     return list(dict.fromkeys(found))
 
 
-def code_of(cmd: str, values: Mapping) -> Code:
-    """What a command runs: its module, the method that it names, and the detector that `values` choose."""
+def code_of(cmd: str, *, detector: str) -> Code:
+    """What a command runs: its module, the method that it names, and the detector that `saliency.method` chooses."""
     module, method = re.search(r"-m (\S+)", cmd), re.search(r"--method (\S+)", cmd)
     if module is None:
         raise ValueError(f"{cmd!r} runs no module (`python -m stages.NAME`), so that its code is not known")
-    return Code(module[1], method=method[1] if method else None, detector=values["saliency"]["method"])
+    return Code(module[1], method=method[1] if method else None, detector=detector)
 
 
 def name_of(code: Code) -> str:

@@ -99,6 +99,7 @@ class _Writer:
         return {text for _, text in self.told} | {line.removeprefix("#").strip() for line in HEADER.splitlines()}
 
     def text(self, params: Params) -> str:
+        """The whole file; what the user wrote beside keys that are no more stands at its end."""
         lines: list[str] = []
         for name in type(params).model_fields:
             section = isinstance(getattr(params, name), Section)
