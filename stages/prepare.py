@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import click
-
 from wsss_core import code_digest, layout, manifests, supervision
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
@@ -15,13 +13,10 @@ from wsss_core.scenes import generator as scenes
 
 
 @command
-@click.option("--pictures", is_flag=True, help="Only draw what `scenes` generates.")
-def main(params: Params, pictures: bool) -> None:
+def main(params: Params) -> None:
     """Index the photographs: ids, splits, tags, sizes, content digests."""
     if params.dataset.format == "scenes":
         scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
-    if pictures:
-        return
     source = source_of(params)
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)

@@ -1,6 +1,7 @@
 """The stage `digests`: of the weights files that the parameters name, by section."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,34 @@ def test_a_folder_of_maps_is_known_by_the_names_and_bytes_of_all_in_it(workspace
 def test_a_missing_file_is_left_to_the_stage_that_needs_it(workspace):
     workspace.set(backbone={"weights": "later.pth"}).run("digests")
     assert digests(workspace)["train_cam"] == {"later.pth": None}
+
+
+def masks(workspace) -> dict:
+    return json.loads((workspace.folder / layout.TRUTH).read_text())
+
+
+def test_other_scenes_are_drawn_before_they_are_digested(workspace):
+    before = masks(workspace.run("digests"))
+    after = masks(workspace.set(dataset={"scenes": {"seed": 5}}).run("digests"))
+    assert after != before
+    assert masks(workspace.run("prepare", "digests")) == after, "so that nothing runs again after the first `dvc repro`"
+
+
+def test_scenes_are_those_of_the_parameters_that_the_stage_was_given(workspace):
+    workspace.run("prepare")
+    drawn = workspace.files("data/raw/scenes_tiny")
+    shutil.rmtree(workspace.folder / "data/raw/scenes_tiny")
+    (workspace.folder / "params.yaml").rename(workspace.folder / "other.yaml")
+    workspace.run_with("saliency", "--params", "other.yaml")
+    assert workspace.files("data/raw/scenes_tiny") == drawn
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"version": 1, "facts": 2}'])
+def test_what_is_remembered_of_sources_may_be_damaged(workspace, kept):
+    (workspace.folder / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
+    codes = workspace.run("digests").files(str(layout.CODE))
+    (workspace.folder / ".wsss/sources.json").write_text(kept)
+    assert workspace.run("digests").files(str(layout.CODE)) == codes
 
 
 @pytest.mark.parametrize(

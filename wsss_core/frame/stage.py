@@ -121,15 +121,25 @@ def source_of(params: Params) -> Source:
 
 
 def draw_scenes(params: Params) -> None:
-    """Have `prepare` draw the generated pictures that were cleaned away, or that this copy never had, if any."""
-    if params.dataset.format == "scenes" and not Path(params.dataset.root).exists():
-        subprocess.run([sys.executable, "-m", "stages.prepare", "--pictures"], check=True)
+    """Have the generated pictures that `params` ask for drawn, if any and if others or none are there.
+
+    In a process of its own, so that a stage does not depend on the code that draws, but on what is drawn.
+
+    Raises:
+        Exit: that process ended in an error, of which it has told.
+    """
+    if params.dataset.format == "scenes":
+        drawing = [params.dataset.root, params.dataset.scenes.model_dump_json()]
+        ended = subprocess.run([sys.executable, "-m", "wsss_core.cli.draw_scenes", *drawing], check=False)
+        if ended.returncode:
+            raise click.exceptions.Exit(ended.returncode)
 
 
 def open_index(params: Params) -> Index:
     """The index that `prepare` wrote. Generated images that were cleaned away are made again."""
     index = Index.open(layout.INDEX)
-    draw_scenes(params)
+    if not Path(params.dataset.root).exists():
+        draw_scenes(params)
     return index
 
 
