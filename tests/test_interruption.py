@@ -103,13 +103,13 @@ def test_a_signal_in_the_middle_of_a_fork_is_not_lost():
 
 def test_a_second_signal_ends_what_does_not_end():
     script = (
-        "import time; from wsss_core import interruption\n"
+        "import time; from wsss_core.runtime import interruption\n"
         "with interruption.handled():\n"
         "    print('ready', flush=True)\n"
         "    while True: time.sleep(0.01)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
-        process.stdout.readline()
+        assert process.stdout.readline() == b"ready\n"
         for _ in range(3):  # of one cause: `timeout` sends its signal to the process and to its group
             process.terminate()
             time.sleep(0.02)

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from wsss_core import artifacts, layout, presets
+from wsss_core.params import load_params
+from wsss_core.sections.section import Section
 
 ROOT = Path(__file__).parents[1]
 
@@ -130,6 +132,10 @@ class Workspace:
         with (self.folder / "params.yaml").open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(self.params, file)
         return self
+
+    def section(self, name: str) -> Section:
+        """The values that a stage gets, with all that the file leaves to the shared sections."""
+        return getattr(load_params(self.folder / "params.yaml"), name)
 
     def invoke(self, command, *arguments: object, **environment: str) -> Result:
         """Run a click command in the folder."""

@@ -188,13 +188,13 @@ def test_the_users_photographs_are_segmented_by_the_same_network(joint):
 @every_method
 def test_schedule_init_needs_no_cam_network_and_starts_with_the_tags_alone(pipeline, method):
     shutil.rmtree(pipeline.folder / "models/cam")
-    p = pipeline.set(**{method: {"schedule": "init"}}).params[method]
+    p = pipeline.set(**{method: {"schedule": "init"}}).section(method)
     pipeline.run_with("train_joint", "--method", method).run_with("predict", "--method", method)
     history = history_of(pipeline, method)
     alone = {name for name, values in history.items() if math.isfinite(values[0])}
     assert alone == {"step", "lr", "tags", "tags_raw"}
     assert math.isfinite(history["foreground"][1])
-    assert history["lr"].tolist() == pytest.approx([p["classification_phase"]["lr"], p["optimizer"]["lr"]])
+    assert history["lr"].tolist() == pytest.approx([p.classification_phase.lr, p.optimizer.lr])
     assert set(pipeline.files(f"data/snapshots/{method}")) > {f"step_1/{SHOWN[0]}.png", f"step_2/{SHOWN[1]}.png"}
 
 
@@ -227,14 +227,14 @@ def test_half_the_bits_are_enough_to_train(pipeline, precision):
 
 @every_method
 def test_the_rate_of_schedule_init_turns_at_the_step_at_which_the_losses_do(pipeline, method):
-    p = pipeline.set(**{method: {"schedule": "init", "epochs": 3.4}}).params[method]
+    p = pipeline.set(**{method: {"schedule": "init", "epochs": 3.4}}).section(method)
     pipeline.run_with("train_joint", "--method", method)
     history = history_of(pipeline, method)
     assert len(history["step"]) == 5
     alone = int(np.isnan(history["foreground"]).sum())
     assert alone == 3  # steps 0, 1 and 2 of five lie in the first half
-    assert history["lr"][0] == pytest.approx(p["classification_phase"]["lr"])
-    assert history["lr"][alone] == pytest.approx(p["optimizer"]["lr"])  # of step 3, the first of all losses
+    assert history["lr"][0] == pytest.approx(p.classification_phase.lr)
+    assert history["lr"][alone] == pytest.approx(p.optimizer.lr)  # of step 3, the first of all losses
 
 
 @every_method
