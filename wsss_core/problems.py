@@ -26,6 +26,12 @@ def printable(text: str) -> str:
     )
 
 
+def excerpt(text: str, length: int = 300) -> str:
+    """The text as `printable` gives it, cut where what others wrote would fill the screen."""
+    shown = printable(text[: length + 1])
+    return shown if len(shown) <= length else f"{shown[: length - 4]} ..."
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with a data set.

@@ -9,7 +9,7 @@ import torch
 
 from wsss_core.artifacts import ArtifactError
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.training import checkpoint, trained
+from wsss_core.training import checkpoint, state_file, trained
 from wsss_core.training.checkpoint import Description
 
 BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
@@ -156,6 +156,19 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
     with pytest.raises(ArtifactError, match="no model of this project") as caught:
         trained.load(tmp_path)
     assert "fc8.weight" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("value", [torch.zeros(40, 40), {"a": torch.zeros(40, 40)}, "x" * 9000, "\ud800"])
+@pytest.mark.parametrize("key", ["name", "batch_norm", "output_stride"])
+def test_what_a_file_holds_is_quoted_in_a_few_words(tmp_path, key, value):
+    saved(tmp_path)
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    del content["digest"]
+    content["backbone"][key] = value
+    state_file.save(tmp_path / "model.pt", content)
+    with pytest.raises(ArtifactError) as refused:
+        trained.load(tmp_path)
+    assert len(str(refused.value).encode()) < 1000
 
 
 def test_a_description_is_complete():

@@ -15,6 +15,7 @@ from torch import nn
 from wsss_core import artifacts, remedies
 from wsss_core.models.build import build_network
 from wsss_core.models.weights import FOREIGN
+from wsss_core.problems import excerpt
 from wsss_core.training import state_file
 
 FILE = "model.pt"
@@ -125,7 +126,8 @@ def _built(file: Path, description: Description, network: Make | Callable[[Descr
         make = network if isinstance(network, type) else network(description)
         return build(replace(description, backbone={**description.backbone, "weights": "none"}), make)
     except ValueError as error:  # which says what is missing here: timm may not know the name, or not at this stride
-        raise artifacts.ArtifactError(f"{file} holds a network that cannot be built here: {error}") from error
+        reason = excerpt(str(error))  # which may quote any value of the file
+        raise artifacts.ArtifactError(f"{file} holds a network that cannot be built here: {reason}") from error
 
 
 def file_of(path: Path) -> Path:
