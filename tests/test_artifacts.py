@@ -15,6 +15,7 @@ from PIL import Image
 
 from wsss_core import artifacts, digests, manifests, voc
 from wsss_core.artifacts import ArtifactError, Scores
+from wsss_core.cli.outputs import is_label_map
 
 IDS = ["2007_000032", "b c.d", "é", "sub/folder/a"]
 
@@ -353,5 +354,5 @@ def test_a_png_that_claims_to_be_huge_is_no_label_map(tmp_path):
     content[16:24] = struct.pack(">II", 60_000, 60_000)
     content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
     (tmp_path / "huge.png").write_bytes(content)
-    assert artifacts.is_label_map(tmp_path / "a.png")
-    assert not artifacts.is_label_map(tmp_path / "huge.png")
+    assert is_label_map(tmp_path / "a.png")
+    assert not is_label_map(tmp_path / "huge.png")

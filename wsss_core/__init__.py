@@ -1,8 +1,6 @@
 """Weakly supervised semantic segmentation: image tags in, pseudo-labels and a trained segmenter out.
 
->>> import wsss_core
->>> segmenter = wsss_core.load("models/deeplab")  # doctest: +SKIP
->>> segmenter.segment("photograph.jpg")  # doctest: +SKIP
+What a program calls is `load`; `python -m stages.<name>` and the command `wsss` are the rest.
 """
 
 from __future__ import annotations
@@ -26,6 +24,13 @@ def load(path: str | Path, *, device: str = "cpu") -> Segmenter:
         ValueError: the network does not segment, or there is no such device.
 
     See `wsss_core.inference.segmenter.Segmenter`.
+
+    >>> import wsss_core
+    >>> segmenter = wsss_core.load("models/deeplab")
+    >>> segmenter.classes
+    ('background', 'cat', 'dog')
+    >>> segmenter.segment("photograph.jpg").shape  # a label for each pixel
+    (40, 60)
     """
     from wsss_core.inference.segmenter import Segmenter  # and torch, which takes seconds
     from wsss_core.training.trained import load_segmenter

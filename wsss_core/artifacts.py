@@ -152,6 +152,11 @@ def read_scores(folder: Path, image_id: str, *, size: Size | None = None, num_cl
 
     Raises:
         ArtifactError: the file is missing or damaged, or holds no maps of such a photograph and such classes.
+
+    >>> of_class_3 = Scores(np.array([3]), np.array([[[0.25, 1.0]]]), size=(4, 7))  # cells of 4 x 4 pixels
+    >>> write_scores(Path("data/cam"), "2007_000032", of_class_3)
+    >>> read_scores(Path("data/cam"), "2007_000032").scores
+    array([[[0.25, 1.  ]]], dtype=float16)
     """
     path = scores_path(folder, image_id)
     with reading(path), path.open("rb") as file:
@@ -233,6 +238,10 @@ def read_labels(
 
     Raises:
         ArtifactError: the file is missing or damaged, or no label map of such a photograph and such classes.
+
+    >>> write_labels(Path("data/fused"), "2007_000032", np.array([[0, 3, 255]]))
+    >>> read_labels(Path("data/fused"), "2007_000032")
+    array([[  0,   3, 255]], dtype=uint8)
     """
     path = png_path(folder, image_id)
     labels = _read_png(path, size, modes=("P", "L"), kind="palette or grey label map")
@@ -257,15 +266,6 @@ def _read_png(path: Path, size: Size | None, *, modes: Sequence[str], kind: str)
         if size and picture.size != (size[1], size[0]):  # known before a pixel is decoded
             raise _of_another_size(path, (picture.height, picture.width), size)
         return np.array(picture, dtype=np.uint8)
-
-
-def is_label_map(path: Path) -> bool:
-    """Whether a file is a PNG as `write_labels` makes it."""
-    try:
-        with Image.open(path) as picture:
-            return picture.mode == "P" and picture.getpalette() == voc.palette()
-    except _DAMAGE:
-        return False
 
 
 def _of_another_size(path: Path, found: Size, size: Size) -> ArtifactError:

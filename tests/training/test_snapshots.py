@@ -9,6 +9,7 @@ from PIL import Image
 from torch import nn
 
 from wsss_core import artifacts, digests
+from wsss_core.cli.outputs import is_label_map
 from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
 from wsss_core.runtime.journal import Journal
@@ -136,7 +137,7 @@ def test_labels_are_label_maps_of_the_photograph_s_size(tmp_path, index):
         labels = artifacts.read_labels(tmp_path / "out/step_20", image_id)
         assert labels.shape == (height, width)
         assert (labels[: height // 2] == 2).all() and (labels[height // 2 :] == IGNORE_INDEX).all()
-        assert artifacts.is_label_map(artifacts.png_path(tmp_path / "out/step_20", image_id))
+        assert is_label_map(artifacts.png_path(tmp_path / "out/step_20", image_id))
 
 
 def test_a_large_photograph_is_labelled_smaller_and_its_labels_are_its_size(tmp_path, monkeypatch):

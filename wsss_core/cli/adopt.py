@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from wsss_core import artifacts, digests, layout, manifests, supervision
+from wsss_core import digests, layout, manifests, supervision
 from wsss_core.artifacts import ArtifactError
+from wsss_core.cli.outputs import is_label_map
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import PATH, open_index, telling_errors
@@ -52,7 +53,7 @@ def _require_label_map(path: Path, folder: Path, index: Index) -> None:
     if path.suffix != ".png" or image_id not in index:
         raise ArtifactError(f"{path} is no label map of a photograph; only these can be adopted")
     Maps(folder, index).labels(image_id)
-    if not artifacts.is_label_map(path):
+    if not is_label_map(path):
         raise ArtifactError(
             f"{path} has no palette, or another than VOC's: its pixels may not be class ids; save it as a palette PNG"
             " with the colours of the map that it replaces"

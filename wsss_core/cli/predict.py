@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from wsss_core import artifacts
-from wsss_core.cli.outputs import refuse_input
+from wsss_core.cli.outputs import is_label_map, refuse_input
 from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
@@ -152,7 +152,7 @@ def _refuse_to_replace(found: Mapping[str, Path], out: Path) -> None:
     """
     legend, targets = out / LEGEND, [artifacts.png_path(out, name) for name in found]
     there = [target for target in targets if target.exists()]
-    foreign = [target for target in there if not artifacts.is_label_map(target)]
+    foreign = [target for target in there if not is_label_map(target)]
     if foreign:
         raise ValueError(f"{foreign[0]} is no label map, and one would replace it; choose another --out")
     for photograph, target in zip(found.values(), targets, strict=True):

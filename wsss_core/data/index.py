@@ -55,6 +55,11 @@ class Index:
         splits: "train" and "val", each with its ids ascending.
         records: id -> record.
         supervision: "tags", or "pixels" where the tags had to be taken from masks.
+
+    >>> pet = Record("pets/1", "pets/1.jpg", tags=(2,), height=375, width=500, digest="")
+    >>> index = Index("folder", "photographs", ("cat", "dog"), {"train": ("pets/1",)}, {"pets/1": pet}, "tags")
+    >>> index.ids("train"), index.tag_ids("pets/1"), index.size("pets/1"), index.path("pets/1").as_posix()
+    (('pets/1',), array([2], dtype=uint8), (375, 500), 'photographs/pets/1.jpg')
     """
 
     format: str

@@ -46,6 +46,14 @@ class SaliencyMaps:
 
         Raises:
             ValueError: some of `ids` have no map, or several; names them, with the count.
+
+        >>> from wsss_core.artifacts import write_grey
+        >>> from wsss_core.data.index import Record
+        >>> cat = Record("cat", "cat.jpg", tags=(1,), height=1, width=3, digest="")
+        >>> index = Index("folder", ".", ("cat",), {"train": ("cat",)}, {"cat": cat}, "tags")
+        >>> write_grey(Path("maps"), "cat", np.array([[0.0, 0.2, 1.0]]))
+        >>> SaliencyMaps.open(Path("maps"), index, ["cat"], otherwise="take rbd").read("cat")
+        array([[0. , 0.2, 1. ]], dtype=float32)
         """
         if not folder.is_dir():
             raise ValueError(f"{folder} is no folder; put the saliency maps there, or {otherwise}")

@@ -13,6 +13,13 @@ class Confusion:
     """Counts (true class, predicted class) over a set of images.
 
     `matrix` is (C+1, C+2) int64: the last column counts predicted IGNORE_INDEX. True IGNORE_INDEX is dropped.
+
+    >>> counted = Confusion(num_classes=1)
+    >>> counted.add(prediction=np.array([[0, 0, 1, 255]]), truth=np.array([[0, 0, 1, 1]]))
+    >>> counted.iou(), round(counted.miou(), 3)  # 255 counts as background
+    (array([0.66666667, 0.5       ]), 0.583)
+    >>> counted.coverage(), counted.miou_labelled()
+    (0.75, 1.0)
     """
 
     def __init__(self, num_classes: int) -> None:

@@ -22,6 +22,9 @@ def over_maximum(maps: Maps, *, epsilon: float = EPSILON) -> Maps:
     """Each map of (..., h, w) divided by its own maximum: below 1, and 0 where a map of values >= 0 has none above 0.
 
     M_c = S_c / (max_xy S_c + epsilon) for S_c >= 0; Ahn & Kwak, CVPR 2018, eq. 1, as released.
+
+    >>> over_maximum(np.array([[[0.0, 1.0, 4.0]], [[0.0, 0.0, 0.0]]])).round(3).tolist()
+    [[[0.0, 0.25, 1.0]], [[0.0, 0.0, 0.0]]]
     """
     if isinstance(maps, np.ndarray):
         return maps / (maps.max(axis=(-2, -1), keepdims=True, initial=0) + epsilon)
@@ -53,5 +56,9 @@ def background(cams: Maps, *, exponent: float) -> Maps:
 
 
 def with_background(cams: np.ndarray, *, exponent: float) -> np.ndarray:
-    """(K+1, h, w) float32: the background's score, then the maps."""
+    """(K+1, h, w) float32: the background's score, then the maps.
+
+    >>> with_background(np.array([[[0.0, 0.5, 1.0]]]), exponent=2).tolist()
+    [[[1.0, 0.25, 0.0]], [[0.0, 0.5, 1.0]]]
+    """
     return np.concatenate([background(cams, exponent=exponent)[None], cams.astype(np.float32)])

@@ -52,6 +52,13 @@ def dense_crf(
             engine is not installed.
 
     Kraehenbuehl & Koltun, NIPS 2011, with symmetrically normalised kernels as in pydensecrf.
+
+    >>> image = np.array([[[0] * 3, [0] * 3, [255] * 3, [255] * 3]], dtype=np.uint8)  # black, black, white, white
+    >>> unsure = np.array([[[0.9, 0.5, 0.5, 0.1]], [[0.1, 0.5, 0.5, 0.9]]])  # of two labels; the middle may be either
+    >>> kernels = {"gaussian_sxy": 3, "gaussian_weight": 0, "bilateral_sxy": 80, "bilateral_srgb": 13}
+    >>> (q,) = dense_crf([image], [unsure], engine="lattice", iterations=5, bilateral_weight=4, **kernels)
+    >>> q.argmax(axis=0)
+    array([[0, 0, 1, 1]])
     """
     for image, maps in zip(images, probabilities, strict=True):
         height, width = maps.shape[-2:]

@@ -43,7 +43,11 @@ def stride_of(grid: Size, size: Size) -> int:
 
 
 def store(maps: np.ndarray, *, stride: int) -> np.ndarray:
-    """The mean of each cell: (K, H, W) -> (K, ceil(H / stride), ceil(W / stride)) float32."""
+    """The mean of each cell: (K, H, W) -> (K, ceil(H / stride), ceil(W / stride)) float32.
+
+    >>> store(np.array([[[0.0, 2.0, 8.0], [0.0, 2.0, 8.0]]]), stride=2)  # the last cell repeats the edge
+    array([[[1., 8.]]], dtype=float32)
+    """
     num_maps, height, width = maps.shape
     rows, columns = grid_size((height, width), stride=stride)
     beyond = ((0, 0), (0, rows * stride - height), (0, columns * stride - width))
@@ -59,6 +63,10 @@ def read(maps: np.ndarray, size: Size, *, stride: int | None = None) -> np.ndarr
 
     Raises:
         ValueError: their grid is none of an image of `size`.
+
+    >>> read(np.array([[[1.0, 5.0]]]), (2, 4))  # two cells of 2 x 2 pixels, their centres at columns 0.5 and 2.5
+    array([[[1., 2., 4., 5.],
+            [1., 2., 4., 5.]]], dtype=float32)
     """
     (height, width), (rows, columns) = size, maps.shape[1:]
     stride = stride or stride_of((rows, columns), size)

@@ -32,6 +32,9 @@ def at_pixels(maps: torch.Tensor, size: Size, *, stride: int) -> torch.Tensor:
 
     DEVIATION from all releases, which stretch the grid over the input: that moves content by up to half a cell, by
     another way for each size.
+
+    >>> at_pixels(torch.tensor([[[[1.0, 5.0]]]]), (1, 4), stride=2)
+    tensor([[[[1., 2., 4., 5.]]]])
     """
     _require_grid(maps, size, stride=stride)
     if stride == 1:

@@ -47,6 +47,10 @@ def affinities(features: torch.Tensor, *, radius: int) -> Iterator[tuple[tuple[i
 
     Ahn & Kwak, CVPR 2018, sec. 3.2, with the mean of the released code (the paper sums).
     DEVIATION: the complete in-bounds graph; the released index table starves cells near the border.
+
+    >>> features = torch.tensor([[[0.0, 0.0, 2.0]]])  # one channel; 1 x 3 cells, of which the last differs
+    >>> dict(affinities(features, radius=2))[0, 1]  # of each cell with the one on its right
+    tensor([[1.0000, 0.1353]])
     """
     for offset, distance in zip(offsets(radius), _MeanDistances.apply(features.float(), radius), strict=True):
         yield offset, torch.exp(-distance)

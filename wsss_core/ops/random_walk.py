@@ -47,6 +47,13 @@ def transition_matrix(
         ValueError: an affinity map is not of its offset's shape.
 
     Ahn & Kwak, CVPR 2018, sec. 3.3; every row sums to 1. Memory is that of B N (2 offsets + 1) terms.
+
+    >>> right = torch.tensor([[1.0, 0.5]])  # of 1 x 3 cells: how alike each is to the one on its right
+    >>> walk = transition_matrix([((0, 1), right)], height=1, width=3, beta=1)
+    >>> propagate(torch.eye(3).view(3, 1, 3), walk, log2_steps=0)[:, 0].T  # one step: the matrix itself
+    tensor([[0.5000, 0.5000, 0.0000],
+            [0.4000, 0.4000, 0.2000],
+            [0.0000, 0.3333, 0.6667]])
     """
     links = [(offset, affinity) for offset, affinity in affinities]
     first = links[0][1] if links else torch.ones(0, 0)
@@ -97,6 +104,10 @@ def propagate(scores: torch.Tensor, transition: Transition, *, log2_steps: int) 
 
     x^t = sum_k c_k T_k(x) over Chebyshev polynomials T_k with k of t's parity: about 80 sparse products stand for
     256, and the recurrence is stable because T is similar to a symmetric matrix with spectrum in [-1, 1].
+
+    >>> walk = transition_matrix([((0, 1), torch.tensor([[1.0, 0.0]]))], height=1, width=3, beta=8)
+    >>> propagate(torch.tensor([[[1.0, 0.0, 0.0]]]), walk, log2_steps=8)  # it spreads as far as cells are alike
+    tensor([[[0.5000, 0.5000, 0.0000]]])
     """
     num_channels, height, width = scores.shape[-3:]
     grids = scores.reshape(-1, num_channels, height, width).float()

@@ -83,6 +83,11 @@ def fuse(
     Raises:
         ValueError: unknown rule, shapes that do not fit, ids out of range, values that are not numbers.
         TypeError: a parameter of the rule is missing or unknown.
+
+    >>> cat, salient = np.array([[[0.9, 0.9, 0.1, 0.1]]]), np.array([[1.0, 0.0, 1.0, 0.0]])
+    >>> thresholds = {"cam_threshold": 0.2, "saliency_threshold": 0.06}
+    >>> fuse(cat, np.array([3]), salient, rule="dual_xor", **thresholds).label  # 255 where they disagree
+    array([[  3, 255, 255,   0]], dtype=uint8)
     """
     if rule not in RULES:
         raise ValueError(f"fusion rule {rule!r} is unknown; take one of {', '.join(RULES)}")

@@ -38,6 +38,12 @@ def soft_scores(
 
     Raises:
         ValueError: shapes do not fit, or a parameter is out of its range.
+
+    >>> cat, salient = np.array([[[0.5, 0.5]]]), np.array([[1.0, 0.0]])  # alike to the classifier
+    >>> soft_scores(cat, salient, saliency_weight=0.5, saliency_exponent=1, background_exponent=1)
+    array([[[0.33333334, 0.6       ]],
+    <BLANKLINE>
+           [[0.6666667 , 0.4       ]]], dtype=float32)
     """
     if cams.ndim != 3 or (saliency is not None and saliency.shape != cams.shape[1:]):
         came = None if saliency is None else saliency.shape

@@ -17,6 +17,12 @@ def detect(image: np.ndarray, *, method: str) -> np.ndarray:
 
     Raises:
         ValueError: the method is unknown, or the image is not (H, W, 3) uint8.
+
+    >>> image = np.full((60, 60, 3), 40, dtype=np.uint8)  # dark
+    >>> image[20:40, 20:40] = 200  # and a bright square
+    >>> saliency = detect(image, method="rbd")
+    >>> round(float(saliency[30, 30]), 3), round(float(saliency[5, 5]), 3)
+    (1.0, 0.0)
     """
     return registry.detector(method).detect(image)
 
