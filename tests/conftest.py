@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,20 @@ from wsss_core import registry
 # One thread for images this small, and for the processes that tests start. Read when torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A job that is started in the background ignores Ctrl-C, and commands leave ignored signals ignored.
+# A job in the background ignores Ctrl-C, one under `nohup` the end of its terminal, and commands leave ignored
+# signals ignored.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Each test ends the processes that it begins: another one may count them."""
+    before = multiprocessing.active_children()
+    yield
+    assert [process for process in multiprocessing.active_children() if process not in before] == []
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The training stream: endless, seeded, the same for any number of workers and from any step."""
 
+import contextlib
+import multiprocessing
 import random
 from pathlib import Path
 
@@ -228,6 +230,15 @@ class Refused(Draws):
 def test_an_error_of_a_loader_process_is_told_without_its_traceback(workers):
     with pytest.raises(ValueError, match=r"^a\.png is no picture: make it again$"):
         next(batches(Refused(["a"], seed=0), batch=1, steps=1, workers=workers)(0))
+
+
+@pytest.mark.parametrize("items", [Refused, Draws])
+def test_a_stream_that_ends_early_leaves_no_process(items):
+    made = batches(items(["a"], seed=0), batch=1, steps=99, workers=2)(0)
+    with contextlib.suppress(ValueError):
+        next(made)
+    made.close()
+    assert multiprocessing.active_children() == []
 
 
 def test_ranks_share_each_batch_without_overlap(index):

@@ -6,6 +6,7 @@ import logging
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -203,13 +204,16 @@ def batches(
         loader = DataLoader(samples, batch_sampler=plan, num_workers=workers, pin_memory=pinned,
                             generator=torch.Generator(),  # not torch's own: a resumed run would draw once more
                             worker_init_fn=_begin)
+        started: list[BaseProcess] = []
         with shortage.eased_by(*[shortage.WORKERS] if workers else []):
             try:
-                with worker.starting():
+                with worker.starting() as started:
                     loaded = iter(loader)
                 yield from loaded
             except ValueError as error:
                 raise ValueError(_without_traceback(str(error))) from error
+            finally:
+                worker.end(started)  # the loader asks them by SIGTERM, which they ignore, and goes on without them
 
     return start
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
@@ -38,20 +38,19 @@ def map_in_order(
         yield from map(function, items)
         return
     parts = [items[i:i + chunk] for i in range(0, len(items), chunk)]
-    workers, others = min(workers, len(parts)), set(active_children())
-    own: set[BaseProcess] = set()
+    workers = min(workers, len(parts))
+    own: list[BaseProcess] = []
     try:
         with shortage.eased_by(shortage.WORKERS), _one_thread_each(), _pool(function, workers) as pool:
             try:
-                with worker.starting():
+                with worker.starting() as own:
                     made = deque(pool.submit(_call, part) for part in parts)
-                own = set(active_children()) - others
                 while made:
                     yield from made.popleft().result()
             except BrokenProcessPool:
                 raise  # and the pool ends the other processes
             except BaseException:
-                for process in own or set(active_children()) - others:
+                for process in own:
                     process.kill()  # else the pool would wait for all that is to be done
                 raise
     except BrokenProcessPool as error:

@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 
 from wsss_core.runtime import interruption
@@ -22,23 +23,35 @@ _PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting() -> Iterator[list[BaseProcess]]:
     """Start processes inside: a signal to this one raises after the block, one from the terminal spares the new ones.
+
+    Yields a list that holds them after the block.
 
     Python runs handlers inside a fork, where an exception is dropped, and a lock of `logging` stays held; and Ctrl-C,
     which reaches all processes at once, would find the new ones before they can `begin`. What is left of them when this
     process ends is killed: multiprocessing would ask them by SIGTERM, which they ignore, and wait for ever.
     """
     _end_all_at_exit(os.getpid())
-    with interruption.held_back():
-        if not hasattr(signal, "pthread_sigmask"):
-            yield
-            return
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _of_the_terminal())
+    others, started = multiprocessing.active_children(), []
+    with interruption.held_back(), _terminal_blocked():
         try:
-            yield
+            yield started
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            started += [process for process in multiprocessing.active_children() if process not in others]
+
+
+@contextmanager
+def _terminal_blocked() -> Iterator[None]:
+    """Processes that start inside get no signal from the terminal."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _of_the_terminal())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin() -> None:
@@ -64,14 +77,19 @@ def end_with_parent() -> None:
 
 def end_all() -> None:
     """Kill the processes that multiprocessing started for this one, pools' and loaders', and wait for their end."""
-    before = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") else None
+    end(multiprocessing.active_children())
+
+
+def end(processes: Sequence[BaseProcess]) -> None:
+    """Kill those that still run, and wait for their end."""
+    is_main = threading.current_thread() is threading.main_thread()  # where alone handlers can be set
+    before = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") and is_main else None
     if before is not None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler raises an error for each loader that is killed
     try:
-        left = multiprocessing.active_children()
-        for process in left:
+        for process in processes:
             process.kill()
-        for process in left:
+        for process in processes:
             process.join()
     finally:
         if before is not None:
@@ -103,6 +121,6 @@ def _asked_the_system() -> bool:
     return prctl is not None and prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) == 0
 
 
-def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+def _end_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)
