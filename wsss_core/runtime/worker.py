@@ -33,7 +33,8 @@ def starting() -> Iterator[list[BaseProcess]]:
     process ends is killed: multiprocessing would ask them by SIGTERM, which they ignore, and wait for ever.
     """
     _end_all_at_exit(os.getpid())
-    others, started = multiprocessing.active_children(), []
+    others = multiprocessing.active_children()
+    started: list[BaseProcess] = []
     with interruption.held_back(), _terminal_blocked():
         try:
             yield started
