@@ -10,7 +10,7 @@ from workspace import Workspace, run_graph, told
 from wsss_core import layout
 from wsss_core.cli.main import main
 from wsss_core.params import load_params
-from wsss_core.report import comparison
+from wsss_core.report import comparison, seeds
 
 ALL = ["AffinityNet + DeepLab", "RRM", "RRM, two steps", "AA&LR", "AuxSegNet", "SSNet", "full supervision (true masks)"]
 
@@ -159,3 +159,18 @@ def test_nothing_to_compare(workspace):
     assert told(workspace.run("prepare").invoke(main, "compare"), code=1) == (
         "no graph has run to its metrics on the data as it is now; run `dvc repro`, then those in pipelines/"
     )
+
+
+def test_what_ran_over_seeds_stands_in_a_table_of_its_own(compared):
+    workspace, _ = compared
+    table = workspace.folder / "reports/seeds/affinitynet.csv"
+    table.parent.mkdir()
+    content = json.loads((workspace.folder / layout.METRICS / "deeplab.json").read_text(encoding="utf-8"))
+    on, params = content["measured_on"], seeds.but_the_seed(load_params(workspace.folder / "params.yaml"))
+    figure = seeds.Figure("metrics/deeplab", "val", "I", on, params, "miou", {0: 0.5, 1: 0.7})
+    table.write_text(seeds.as_csv([figure]), encoding="utf-8")
+    result = workspace.invoke(main, "compare")
+    assert result.exit_code == 0, result.output
+    assert "60.0 ± 14.1" in result.output
+    page = (workspace.folder / "reports/compare.html").read_text(encoding="utf-8")
+    assert "Over seeds" in page and "60.0 ± 14.1" in page

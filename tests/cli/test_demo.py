@@ -1,14 +1,12 @@
 """`make demo` sets its own folder up from the user's; the graph itself runs in test_end_to_end."""
 
 import shutil
-import subprocess
 
 import pytest
 from ruamel.yaml import YAML
 from workspace import ROOT, Workspace, told
 
-from wsss_core.cli import demo as module
-from wsss_core.cli import preset
+from wsss_core.cli import preset, work_copy
 from wsss_core.cli.demo import demo
 from wsss_core.params import load_params
 
@@ -22,8 +20,7 @@ def repository(workspace, monkeypatch) -> Workspace:
     shutil.copytree(ROOT / "presets", workspace.folder / "presets")
     for name in ("dvc.yaml", ".dvcignore", "params.yaml"):
         shutil.copyfile(ROOT / name, workspace.folder / name)
-    runs = subprocess.CompletedProcess([], 0)
-    monkeypatch.setattr(module.subprocess, "run", lambda *args, **kwargs: runs)
+    monkeypatch.setattr(work_copy, "repro", lambda *args: 0)
     return workspace
 
 
@@ -87,8 +84,7 @@ def test_unchanged_files_are_left_alone_so_that_nothing_runs_again(repository):
 
 
 def test_a_failing_graph_is_passed_on(repository, monkeypatch):
-    failed = subprocess.CompletedProcess([], 255)
-    monkeypatch.setattr(module.subprocess, "run", lambda *args, **kwargs: failed)
+    monkeypatch.setattr(work_copy, "repro", lambda *args: 255)
     assert repository.invoke(demo).exit_code == 255
 
 

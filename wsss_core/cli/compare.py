@@ -22,12 +22,12 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     """Compare all methods whose graphs ran: a table, reports/compare.csv and reports/compare.html.
 
     Rows stand in blocks by supervision: image tags (I), also saliency learnt from masks of other pictures (I+S), true
-    masks (F).
+    masks (F). What `wsss seeds` ran on this data stands below, in a table of its own.
     """
     from wsss_core.evaluation.measured import measured_on
     from wsss_core.frame import page  # and torch: the other commands start without
     from wsss_core.frame.truth import open_truth
-    from wsss_core.report import comparison, contents, tables
+    from wsss_core.report import comparison, contents, seeds, tables
 
     refuse_input(CSV, others, remedy="copy it elsewhere and give the copy to --beside")
     params = load_params(params_file)
@@ -42,10 +42,13 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
     artifacts.write_text(CSV, comparison.as_csv(lines))  # of this run alone, to stand beside another
     lines = comparison.in_blocks([*lines, *beside])
     click.echo(f"{comparison.as_text(lines)}\n{click.wrap_text(tables.COMPARISON_NOTE, width=110)}")
+    over_seeds = seeds.current(measured, params=seeds.but_the_seed(params))
+    if over_seeds:
+        click.echo(f"\n{tables.as_text(over_seeds)}\n{click.wrap_text(seeds.NOTE, width=110)}\n")
     for graph in missing:
         click.echo(f"not run yet on this data: dvc repro {graph}")
     figures, names = comparison.Figures(measured), [method.name for method in comparison.methods(params)]
     shown = contents.of_comparison([name for name in names if figures.of(name)])
     table = [comparison.HEADER, *map(comparison.cells, lines)]
-    written, _ = page.write(params, index, shown, comparison=table)
+    written, _ = page.write(params, index, shown, comparison=table, over_seeds=over_seeds)
     click.echo(f"wrote {CSV} and {written}")

@@ -9,6 +9,7 @@ from wsss_core.cli.export import export
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
 from wsss_core.cli.saliency import saliency
+from wsss_core.cli.seeds import seeds
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +20,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, predict, preset, saliency):
+for command in (adopt, check, compare, export, predict, preset, saliency, seeds):
     main.add_command(command)
 
 

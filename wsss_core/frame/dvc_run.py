@@ -67,7 +67,7 @@ def telling_of_a_copy(params: Params) -> Iterator[None]:
 
 def _missing_in_the_copy(params: Params) -> str | None:
     original = Path(os.environ.get("DVC_ROOT", ""))
-    left = [path for path in dict.fromkeys(_paths(params.model_dump())) if not Path(path).exists()]
+    left = [path for path in paths_of(params) if not Path(path).exists()]
     left = [path for path in left if (original / path).exists()]
     if not left:
         return None
@@ -78,8 +78,12 @@ def _missing_in_the_copy(params: Params) -> str | None:
     )
 
 
+def paths_of(params: Params) -> list[str]:
+    """Every path of the user's that the parameters name, once each; artifacts, which DVC brings, are left out."""
+    return list(dict.fromkeys(_paths(params.model_dump())))
+
+
 def _paths(content: dict) -> Iterator[str]:
-    """Every path of the user's that the nested values name; those of artifacts, which DVC brings, are left out."""
     for key, value in content.items():
         if isinstance(value, dict):
             yield from _paths(value)

@@ -12,12 +12,17 @@ from wsss_core.report.writer import write_page
 
 
 def write(
-    params: Params, index: Index, shown: Contents, *, comparison: Sequence[Sequence[str]] = ()
+    params: Params,
+    index: Index,
+    shown: Contents,
+    *,
+    comparison: Sequence[Sequence[str]] = (),
+    over_seeds: Sequence[Sequence[str]] = (),
 ) -> tuple[Path, list[Strip]]:
     """As `report.writer.write_page`, with the seed and the backbone at its head."""
     backbone = params.backbone
     built = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
     return write_page(
         index, open_truth(params, index), shown, settings={"Backbone": built, "Seed": str(params.seed)},
-        num_images=params.report.num_images, comparison=comparison,
+        num_images=params.report.num_images, comparison=comparison, over_seeds=over_seeds,
     )  # fmt: skip

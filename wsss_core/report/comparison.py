@@ -136,11 +136,7 @@ def _shown(value: float | None, write) -> str:
 
 def as_text(lines: Sequence[Line]) -> str:
     """The table for a terminal."""
-    rows = [HEADER, *map(cells, lines)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
-    aligned = [[cell.ljust(w) if k in (0, len(HEADER) - 1) else cell.rjust(w) for k, (cell, w) in
-                enumerate(zip(row, widths, strict=True))] for row in rows]  # fmt: skip
-    text = ["  ".join(row).rstrip() for row in aligned]
+    text = tables.as_text([HEADER, *map(cells, lines)]).split("\n")
     for place in range(len(lines) - 1, 0, -1):
         if lines[place].supervision != lines[place - 1].supervision:
             text.insert(place + 1, "")  # behind the header and the lines of the block

@@ -16,7 +16,7 @@ from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import LabelShares
-from wsss_core.report import figures, overlays, tables
+from wsss_core.report import figures, overlays, seeds, tables
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
@@ -39,6 +39,7 @@ class Results:
         moments: a CSV of how good the labels were that a network made for itself, by step.
         saliency: name of the metrics file of saliency maps; empty without.
         comparison: header and lines of a table of methods; empty on other pages.
+        over_seeds: header and lines of the table over seeds; empty where none ran.
         subject: the method that the page is about; empty on the pipeline's.
         unfolded: rows whose confusion matrix is open; the others' are folded away.
     """
@@ -57,6 +58,7 @@ class Results:
     moments: Path | None = None
     saliency: str = ""
     comparison: Sequence[Sequence[str]] = ()
+    over_seeds: Sequence[Sequence[str]] = ()
     subject: str = ""
     unfolded: Sequence[str] = ()
 
@@ -72,6 +74,8 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         subject=results.subject,
         comparison=results.comparison,
         comparison_note=tables.COMPARISON_NOTE,
+        over_seeds=results.over_seeds,
+        seeds_note=seeds.NOTE,
         facts={**_facts(index, truth, rows), **results.settings, "Software": _software()},
         notes=[*_notes(index, truth, results.metrics), *_notes_on_supervision(rows), *results.notes],
         classes=_classes(index),

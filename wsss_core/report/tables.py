@@ -192,6 +192,14 @@ def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     return "\n".join(lines)
 
 
+def as_text(rows: Sequence[Sequence[str]]) -> str:
+    """Header and lines for a terminal; the first and the last column aligned at their left, the others at the right."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    aligned = [[cell.ljust(w) if k in (0, len(widths) - 1) else cell.rjust(w) for k, (cell, w) in
+                enumerate(zip(row, widths, strict=True))] for row in rows]  # fmt: skip
+    return "\n".join("  ".join(row).rstrip() for row in aligned)
+
+
 def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[float]]:
     """The columns of a table of numbers by their headers: TSV or, with the suffix .csv, CSV.
 

@@ -26,6 +26,7 @@ def write_page(
     settings: Mapping[str, str],
     num_images: int,
     comparison: Sequence[Sequence[str]] = (),
+    over_seeds: Sequence[Sequence[str]] = (),
 ) -> tuple[Path, list[Strip]]:
     """Write the page and tell where, and the strips of training images on it.
 
@@ -35,6 +36,7 @@ def write_page(
         settings: name -> value of what its head states.
         num_images: of each split that are shown.
         comparison: header and lines of a table of methods, for a page that has one.
+        over_seeds: header and lines of the table of `wsss seeds`, likewise.
     """
     for folder in [layout.SALIENCY, *(layout.PREDICTIONS / network for network in shown.networks)]:
         if strips.finished(folder) and folder not in shown.needed:
@@ -66,6 +68,7 @@ def write_page(
         subject=shown.subject,
         unfolded=shown.unfolded,
         comparison=comparison,
+        over_seeds=over_seeds,
     )
     artifacts.write_text(page_file, page.render(index, truth, results))
     return page_file, drawn["train"]
