@@ -45,14 +45,10 @@ def main(
     params: Params, method: str | None, number: int | None, labels: str | None, labels_of_rounds: bool, saliency: bool
 ) -> None:
     """Evaluate all stages of the pipeline, or what one method's graph made."""
-    if labels_of_rounds and (method != "auxsegnet" or labels):
-        raise click.UsageError("--labels-of-rounds goes with --method auxsegnet, and without --labels")
+    made = _labels(params, method, labels, of_rounds=labels_of_rounds)
     index, name = open_index(params), layout.round_name(method or "deeplab", number)
     truth = open_truth(params, index)
     snapshots = [layout.SNAPSHOTS / name] if hasattr(getattr(params, name, None), "moments") else []
-    made = {f"{labels}_pseudo_labels": layout.METHOD_LABELS / labels} if labels else {}
-    if method and labels_of_rounds:
-        made = _rounds(method, len(getattr(params, method).rounds))
     maps = [layout.PREDICTED_SALIENCY / name / "val"] if saliency else []
     graph: str | Path = remedies.graph_of(method) if method else "predict"
     made_by = {
@@ -74,10 +70,19 @@ def main(
     logger.info("%s", quality_table(layout.METRICS, [*made, name] if method else PIPELINE))
 
 
-def _rounds(method: str, count: int) -> dict[str, Path]:
-    """Name of the metrics file -> folder of the labels after each round; round 0 is before the first."""
+def _labels(params: Params, method: str | None, labels: str | None, *, of_rounds: bool) -> dict[str, Path]:
+    """Name of the metrics file -> folder of the pseudo-labels that are asked for; round 0 is before the first.
+
+    Raises:
+        UsageError: those of rounds are asked of a method whose section lists no rounds, or beside others.
+    """
+    if not of_rounds:
+        return {f"{labels}_pseudo_labels": layout.METHOD_LABELS / labels} if labels else {}
+    rounds = {name: section.rounds for name, section in params if hasattr(section, "rounds")}
+    if method not in rounds or labels:
+        raise click.UsageError(f"--labels-of-rounds goes with --method {' or '.join(rounds)}, and without --labels")
     folder = layout.METHOD_LABELS / method
-    return {f"{method}_rounds/round_{number}": layout.round_folder(folder, number) for number in range(count + 1)}
+    return {f"{method}_rounds/round_{k}": layout.round_folder(folder, k) for k in (0, *rounds[method])}
 
 
 def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | Path]) -> dict[str, Seen]:

@@ -27,6 +27,7 @@ TABLE = {
     "wsss_core/methods/auxsegnet/network.py": AUXSEGNET_S_NETWORK,
     "wsss_core/methods/ssnet/recipe.py": {"train_joint-ssnet"},
     "wsss_core/methods/rrm/page.py": {"report-rrm"},
+    "wsss_core/methods/rrm/titles.py": {"evaluate-rrm", "report-rrm"},
     "wsss_core/ops/random_walk.py": {"random_walk"},
     "wsss_core/ops/walk_fusion.py": {"fuse"},
     "wsss_core/ops/saliency/detectors/rbd.py": {"saliency"},

@@ -11,6 +11,8 @@ _OF_DEFAULT_GRAPH = ("affinitynet", "cam_crf", "cam", "affinity", "deeplab")
 
 def graph_of(method: str) -> Path:
     """The graph whose stages make a method's artifacts; second steps and rounds belong to it too."""
+    if method in _OF_DEFAULT_GRAPH:
+        return layout.GRAPH
     return layout.GRAPHS / _method_of(method) / "dvc.yaml"
 
 

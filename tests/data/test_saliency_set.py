@@ -54,7 +54,7 @@ def test_a_folder_that_is_not_there_or_empty(folders, tmp_path, place, made):
     given[place] = tmp_path / "other"
     if made:
         given[place].mkdir()
-    with pytest.raises(SaliencySetError, match="other holds no images; correct ssnet.saliency_set"):
+    with pytest.raises(SaliencySetError, match="other holds no images; correct `saliency_set`, which names it"):
         SaliencyFolders.open(*given)
 
 

@@ -204,7 +204,7 @@ def test_metrics_that_were_not_written_are_asked_for(joint):
 
 
 @pytest.mark.parametrize("options", [("--method", "rrm"), ("--method", "auxsegnet", "--labels", "rrm"), ()])
-def test_labels_of_rounds_are_asked_of_auxsegnet_alone(pipeline, options):
+def test_labels_of_rounds_are_asked_of_methods_whose_section_lists_rounds_alone(pipeline, options):
     message = pipeline.refusal("evaluate", *options, "--labels-of-rounds", code=2)
     assert "--labels-of-rounds goes with --method auxsegnet, and without --labels" in message
 

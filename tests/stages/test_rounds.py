@@ -208,7 +208,7 @@ def test_a_saliency_set_with_one_folder_only(joint):
 def test_a_saliency_set_that_is_not_there(joint):
     joint.set(ssnet={"saliency_set": {"images": "nowhere"}})
     message = joint.refusal("train_joint", "--method", "ssnet", "--round", "1")
-    assert message == "nowhere holds no images; correct ssnet.saliency_set"
+    assert message == "nowhere holds no images; correct `saliency_set`, which names it"
 
 
 def test_saliency_masks_that_are_missing_are_counted_and_named(joint):

@@ -41,14 +41,17 @@ def compare(params_file: Path, others: Sequence[Path]) -> None:
         )
     artifacts.write_text(CSV, comparison.as_csv(lines))  # of this run alone, to stand beside another
     lines = comparison.in_blocks([*lines, *beside])
-    click.echo(f"{comparison.as_text(lines)}\n{click.wrap_text(tables.COMPARISON_NOTE, width=110)}")
+    figures = comparison.Figures(measured)
+    ran = [method for method in comparison.methods(params) if figures.of(method.name)]
+    notes = comparison.notes(ran)
+    explained = click.wrap_text(" ".join([tables.COMPARISON_NOTE, *notes]), width=110)
+    click.echo(f"{comparison.as_text(lines)}\n{explained}")
     over_seeds = seeds.current(measured, params=seeds.but_the_seed(params))
     if over_seeds:
         click.echo(f"\n{tables.as_text(over_seeds)}\n{click.wrap_text(seeds.NOTE, width=110)}\n")
     for graph in missing:
         click.echo(f"not run yet on this data: dvc repro {graph}")
-    figures, names = comparison.Figures(measured), [method.name for method in comparison.methods(params)]
-    shown = contents.of_comparison([name for name in names if figures.of(name)])
+    shown = contents.of_comparison([method.name for method in ran], notes=notes)
     table = [comparison.HEADER, *map(comparison.cells, lines)]
     written, _ = page.write(params, index, shown, comparison=table, over_seeds=over_seeds)
     click.echo(f"wrote {CSV} and {written}")

@@ -134,7 +134,7 @@ def _files(folder: Path) -> dict[str, Path]:
     """Name -> the one image of that name."""
     found = list_images(folder).files if folder.is_dir() else {}
     if not found:
-        raise SaliencySetError(f"{folder} holds no images; correct ssnet.saliency_set")
+        raise SaliencySetError(f"{folder} holds no images; correct `saliency_set`, which names it")
     twice = [name for name, paths in found.items() if len(paths) > 1]
     if twice:
         raise SaliencySetError(f"{folder} has several files for {len(twice)} names ({named(twice)}); leave one of each")

@@ -70,7 +70,7 @@ def compare(params: Params, measured_on: Mapping[str, str]) -> tuple[list[Line],
     """
     known, figures = methods(params), Figures(measured_on)
     ran = [method for method in known if figures.of(method.name)]
-    missing = [remedies.graph_of(m.name) if m.name != "deeplab" else Path("dvc.yaml") for m in known if m not in ran]
+    missing = [remedies.graph_of(method.name) for method in known if method not in ran]
     return in_blocks([_line(method, params, figures) for method in ran]), list(dict.fromkeys(missing))
 
 
@@ -100,7 +100,7 @@ def _line(method: Compared, params: Params, figures: Figures) -> Line:
     val, bound = figures.figure(method.name, "miou"), figures.figure(tables.UPPER_BOUND, "miou")
     network, _ = trained.load(layout.round_folder(layout.MODELS / method.name, params.last_round(method.name)))
     return Line(
-        title=method.title or tables.title(method.name),
+        title=_title(method),
         labels=figures.figure(method.labels, "miou"),
         val=val,
         share=val / bound if val is not None and bound else None,
@@ -110,6 +110,15 @@ def _line(method: Compared, params: Params, figures: Figures) -> Line:
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         supervision=figures.of(method.name).get("supervision", TAGS),
     )
+
+
+def _title(method: Compared) -> str:
+    return method.title or tables.title(method.name)
+
+
+def notes(methods: Sequence[Compared]) -> list[str]:
+    """A sentence for each line of which a reader must know more than `tables.COMPARISON_NOTE`."""
+    return [f"{_title(method)}: {method.note}." for method in methods if method.note]
 
 
 def _seconds(trainings: Sequence[str]) -> float | None:

@@ -60,10 +60,11 @@ class Compared:
     Attributes:
         name: of its model, predictions and metrics.
         labels: metrics file of the pseudo-labels of the training split that its network learns; None where it keeps
-            none: RRM and AA&LR make theirs anew at every step.
+            none.
         saliency: metrics file of saliency maps that it makes; None without.
         trainings: histories of all trainings from photographs to network.
         title: what the table calls it, where not as everywhere.
+        note: what a reader of its line must know.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Compared:
     saliency: str | None
     trainings: tuple[str, ...]
     title: str = ""
+    note: str = ""
 
 
 def with_cam(used: bool, *trainings: str) -> tuple[str, ...]:
@@ -106,12 +108,12 @@ def of_pipeline(*methods: str) -> Contents:
     )
 
 
-def of_comparison(names: Sequence[str]) -> Contents:
+def of_comparison(names: Sequence[str], *, notes: Sequence[str]) -> Contents:
     """The page of all methods that ran: their figures and what they predict for the same images."""
     titles = {name: tables.title(name) for name in names}
     return Contents(
         page="compare", rows=tuple(names), trainings={}, needed={}, counted={}, networks=titles, train=(),
-        subject="all methods",
+        subject="all methods", notes=notes,
         unfolded=tuple(name for name in names if name != tables.UPPER_BOUND),
     )
 

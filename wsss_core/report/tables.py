@@ -24,19 +24,19 @@ PIPELINE = {
     "pseudo_labels": "pseudo-labels (CRF)",
     "deeplab": "DeepLab",
 }
-"""The metrics files of the default graph, in its order, and what a table calls them."""
+"""The metrics files of the default graph, in its order, and what a table calls them; here, since others stand
+beside them, to whose pages AffinityNet's own modules are nothing."""
 
 BASELINE = "cam"
 ROW_TO_BEAT = "cam_crf"
 UPPER_BOUND = "full_supervision"
 COMPARISON_NOTE = (
-    "labels: what the network learns, on train; RRM and AA&LR make theirs anew at every step. of full: share"
-    " of the val mIoU that the same DeepLab reaches on true masks. max F, MAE: of the method's saliency maps, on val;"
-    " AffinityNet's are the maps that it was given, on train. training: of all its networks, that of the CAMs too where"
-    " it is used. supervision: I, image tags; I+S, also saliency learnt from masks of other pictures; F, true masks."
-    " Rows of one kind stand together; those of different kinds do not compare."
+    "labels: what the network learns, on train. of full: share of the val mIoU that the same DeepLab reaches on true"
+    " masks. max F, MAE: of the method's saliency maps, on val. training: of all its networks, that of the CAMs too"
+    " where it is used. supervision: I, image tags; I+S, also saliency learnt from masks of other pictures; F, true"
+    " masks. Rows of one kind stand together; those of different kinds do not compare."
 )
-"""What a reader of the table of all methods must know."""
+"""What a reader of the table of all methods must know; `comparison.notes` says more of some methods."""
 SMALLEST, LARGEST = 1e-30, 1e30
 """No figure here is smaller or larger, and matplotlib draws none that is."""
 

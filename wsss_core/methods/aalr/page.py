@@ -9,6 +9,7 @@ from wsss_core.report.contents import Compared, Contents, with_cam
 
 YEAR = 2021
 NAME = "aalr"
+NOTE = "it makes its labels anew at every step"
 
 
 def page(params: Params) -> Contents:
@@ -29,4 +30,4 @@ def page(params: Params) -> Contents:
 
 def compared(params: Params) -> list[Compared]:
     """Its network."""
-    return [Compared(NAME, None, None, with_cam(params.aalr.schedule == "cls", NAME))]
+    return [Compared(NAME, None, None, with_cam(params.aalr.schedule == "cls", NAME), note=NOTE)]

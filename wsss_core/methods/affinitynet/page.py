@@ -16,4 +16,5 @@ def page(params: Params) -> Contents:
 def compared(params: Params) -> list[Compared]:
     """DeepLab on the pipeline's labels."""
     trainings = ("train_cam", "train_affinity", "deeplab")
-    return [Compared("deeplab", "pseudo_labels", "saliency", trainings, title="AffinityNet + DeepLab")]
+    note = "its max F and MAE are of the saliency maps that it was given, on train"
+    return [Compared("deeplab", "pseudo_labels", "saliency", trainings, title="AffinityNet + DeepLab", note=note)]

@@ -9,6 +9,7 @@ from wsss_core.report.contents import Compared, Contents, with_cam
 
 YEAR = 2020
 NAME, SECOND = "rrm", "rrm_two_step"
+NOTE = "it makes its labels anew at every step"
 
 
 def page(params: Params) -> Contents:
@@ -33,6 +34,6 @@ def compared(params: Params) -> list[Compared]:
     first = params.rrm.schedule == "cls"
     both = first or params.train_deeplab.init == "cam"
     return [
-        Compared(NAME, None, None, with_cam(first, NAME)),
+        Compared(NAME, None, None, with_cam(first, NAME), note=NOTE),
         Compared(SECOND, f"{NAME}_pseudo_labels", None, with_cam(both, NAME, SECOND)),
     ]
