@@ -8,6 +8,7 @@ from wsss_core.code_digest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PATH = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|yaml|md))[`:]")
+NAMED = re.compile(r"`((?:[\w-]+/)+[\w-]+\.py): (\w+)`")
 NEW = "seed_expand"
 """The method that docs/adding_a_method.md adds."""
 
@@ -17,3 +18,10 @@ def test_every_source_file_that_a_document_names_is_there(document):
     named = {path for path in PATH.findall(document.read_text(encoding="utf-8")) if NEW not in path}
     missing = [path for path in sorted(named) if not any((ROOT / base / path).exists() for base in ("", "wsss_core"))]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_function_or_class_that_a_document_names_behind_a_file_is_in_it(document):
+    for path, name in set(NAMED.findall(document.read_text(encoding="utf-8"))):
+        file = next(ROOT / base / path for base in ("", "wsss_core") if (ROOT / base / path).exists())
+        assert re.search(rf"^(def|class) {name}\b", file.read_text(encoding="utf-8"), re.MULTILINE), f"{path}: {name}"

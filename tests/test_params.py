@@ -1,11 +1,15 @@
 """params.yaml: what is shipped is valid, what is wrong is told, all of it at once, with a way out."""
 
 import copy
+import runpy
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from wsss_core import registry
+from wsss_core.code_digest import ROOT
 from wsss_core.models.heads import HEADS, build_head
 from wsss_core.params import FORMAT, ParamsError, load_params, validate
 
@@ -247,11 +251,25 @@ def test_a_folder_of_saliency_maps_needs_its_path():
     assert "method: folder needs `folder`" in complaint(saliency__method="folder")
 
 
-@pytest.mark.parametrize("method", ["mr", "mbd_plus", "mean"])
+@pytest.mark.parametrize("method", registry.patented())
 def test_a_patented_method_needs_an_acknowledgement(method):
     assert "acknowledge_patents: true" in complaint(saliency__method=method)
     values = content(saliency__method=method, saliency__acknowledge_patents=True)
     assert validate(values, source="p").saliency.method == method
+
+
+def test_a_detector_is_a_value_of_its_section_as_soon_as_its_file_is_there(tmp_path, monkeypatch):
+    (tmp_path / "centre.py").write_text("import nothing\n\n\ndef detect(image): ...\n")
+    (tmp_path / "edges.py").write_text('PATENT_NOTE = "held by somebody"\n')
+    monkeypatch.setattr(registry, "DETECTORS", tmp_path)
+    fresh = runpy.run_path(str(ROOT / "wsss_core/sections/saliency.py"))["Saliency"]
+    shipped = {"method": "centre", "folder": None, "weights": None}
+    assert fresh(**shipped).method == "centre"
+    with pytest.raises(ValidationError, match="acknowledge_patents: true"):
+        fresh(**shipped | {"method": "edges"})
+    with pytest.raises(ValidationError, match="'centre', 'edges', 'folder', 'u2net', 'u2netp' or 'onnx'"):
+        fresh(**shipped | {"method": "rbd"})
+    assert fresh.model_fields["acknowledge_patents"].description == "edges carry patent notes"
 
 
 @pytest.mark.parametrize("value", [3, "conv1a", [], [""], ["conv1a", 2], {"conv1a": True}])

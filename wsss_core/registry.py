@@ -9,10 +9,16 @@ a stage depends on what it asks for and on nothing beside.
     recipe.py     recipe(params[, number]) -> Recipe: how `stages.train_joint` trains it
     titles.py     TITLES: what tables call its figures
     page.py       page(params) -> Contents: its page of the report; compared(params): its lines in `wsss compare`
+
+A file of `wsss_core/ops/saliency/detectors` is a saliency detector, a value of `saliency.method`.
+
+    detect(image) (H, W, 3) uint8 RGB -> (H, W) float32 in [0, 1]; all 0 where nothing stands out
+    PATENT_NOTE   only where its authors hold a patent: users must acknowledge it
 """
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from math import inf
 from pathlib import Path
@@ -70,6 +76,12 @@ def sections() -> dict[str, type]:
 def detectors() -> tuple[str, ...]:
     """The weight-free saliency detectors, ascending."""
     return tuple(sorted(path.stem for path in DETECTORS.glob("[!_]*.py")))
+
+
+def patented() -> tuple[str, ...]:
+    """The detectors that have a PATENT_NOTE, ascending: their files are read, since importing them takes seconds."""
+    note = re.compile(r"^PATENT_NOTE\b", re.MULTILINE)
+    return tuple(name for name in detectors() if note.search((DETECTORS / f"{name}.py").read_text(encoding="utf-8")))
 
 
 def module_of_detector(name: str) -> str:

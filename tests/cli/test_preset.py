@@ -100,7 +100,8 @@ def test_presets_that_are_like_nothing_are_told_and_change_nothing(params, like,
 
 
 def test_the_shipped_file_is_what_the_command_writes():
-    assert (ROOT / "params.yaml").read_text(encoding="utf-8") == written(Params())
+    assert (ROOT / "params.yaml").read_text(encoding="utf-8") == written(Params()), \
+        "delete it and run `wsss preset use scenes`"
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -6,9 +6,12 @@ import pytest
 from wsss_core.ops.fusion import RULES, fuse, on_one_scale, soft_scores
 from wsss_core.ops.fusion.conflicts import settle
 from wsss_core.ops.fusion.rules import ignore_band
+from wsss_core.sections.fusion import Fuse
+from wsss_core.sections.section import Section
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
-PARAMETERS = {
+SHIPPED = {rule: getattr(Fuse(), rule).model_dump(exclude={"multi"}) for rule in RULES}
+PARAMETERS = SHIPPED | {
     "dual_xor": {"cam_threshold": 0.2, "saliency_threshold": 0.06},
     "oaa": {
         "foreground_threshold": 0.3,
@@ -32,6 +35,10 @@ VECTORS = [  # class 7 alone: cam, saliency, then the labels by dual_xor, oaa, c
     (0.10, 0.01, 0, 0, 0),
     (0.20, 0.06, 0, 0, 0),
 ]
+
+
+def test_every_rule_has_parameters_in_params_yaml_and_no_other_has():
+    assert RULES.keys() == {name for name, section in Fuse() if isinstance(section, Section)}
 
 
 def by_rule(rule, cams, classes, saliency, **changes):

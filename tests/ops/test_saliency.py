@@ -260,14 +260,15 @@ def test_further_passes_never_raise_the_barrier_distance():
 
 
 def test_methods_built_on_a_patented_one_carry_its_note():
-    assert {name for name in registry.detectors() if patent_note(name)} == {"mr", "mbd_plus", "mean"}
-    assert registry.detectors() == ("mbd_plus", "mean", "mr", "rbd")
+    noted = {name for name in registry.detectors() if patent_note(name)}
+    assert noted == set(registry.patented()), "imported or read, a detector says the same"
+    assert noted >= {"mr", "mbd_plus", "mean"} and "rbd" not in noted
 
 
 @pytest.mark.parametrize(
     ("image", "method", "message"),
     [
-        (np.zeros((4, 4, 3), np.uint8), "drfi", "take one of mbd_plus, mean, mr, rbd"),
+        (np.zeros((4, 4, 3), np.uint8), "drfi", "take one of .*mbd_plus, mean, mr, rbd"),
         (np.zeros((4, 4), np.uint8), "rbd", "repeat a grey channel"),
         (np.zeros((4, 4, 3), np.float32), "mr", "expected \\(H, W, 3\\) uint8"),
         (np.zeros((0, 4, 3), np.uint8), "mbd_plus", "expected \\(H, W, 3\\) uint8"),

@@ -12,6 +12,7 @@ from workspace import STAGES, Workspace
 
 from wsss_core import artifacts, layout, voc
 from wsss_core.data.index import Index
+from wsss_core.ops.fusion import RULES
 
 SCENES = "data/raw/scenes_tiny"
 ODD_NAMES = (
@@ -173,7 +174,7 @@ def test_one_pixel_and_a_thin_strip_go_through_all_stages(pipeline):
     assert sizes_of_results(pipeline, "strip") == {(20, 3000)}
 
 
-@pytest.mark.parametrize("rule", ["dual_xor", "oaa", "icd", "harmonic", "const_bg"])
+@pytest.mark.parametrize("rule", sorted(RULES.keys() - {"soft"}))
 def test_one_pixel_through_every_rule(pipeline, rule):
     pipeline.set(dataset={"format": "voc"}, fuse={"rule": rule})
     add_image(pipeline, "pixel", height=1, width=1)

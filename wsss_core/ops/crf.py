@@ -51,7 +51,8 @@ def dense_crf(
         ValueError: an image and its probabilities differ in height or width, the numbers of unaries differ, or the
             engine is not installed.
 
-    Kraehenbuehl & Koltun, NIPS 2011, with symmetrically normalised kernels as in pydensecrf.
+    E(x) = sum_i -ln p_i(x_i) + sum_{i<j} [x_i != x_j] k_ij, Kraehenbuehl & Koltun, NIPS 2011, eqs. 1-3; k_ij is the sum
+    of two Gaussians (`Kernels`), symmetrically normalised as in pydensecrf.
 
     >>> image = np.array([[[0] * 3, [0] * 3, [255] * 3, [255] * 3]], dtype=np.uint8)  # black, black, white, white
     >>> unsure = np.array([[[0.9, 0.5, 0.5, 0.1]], [[0.1, 0.5, 0.5, 0.9]]])  # of two labels; the middle may be either

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kernels:
-    """Of Kraehenbuehl & Koltun, NIPS 2011, eq. 3.
+    """The reach and the weight of each kernel of Kraehenbuehl & Koltun, NIPS 2011, eq. 3, at positions P and colours I:
+
+    k_ij = bilateral_weight exp(-|P_i - P_j|^2 / 2 bilateral_sxy^2 - |I_i - I_j|^2 / 2 bilateral_srgb^2)
+         + gaussian_weight exp(-|P_i - P_j|^2 / 2 gaussian_sxy^2)
 
     Attributes:
         gaussian_sxy: reach of the smoothness kernel, pixels.

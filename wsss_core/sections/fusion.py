@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from wsss_core.sections.section import ConflictPolicy, Fraction, Positive, Section, StoreStride, setting
 
 
@@ -54,9 +56,7 @@ class ConstBg(Section):
 
 
 class Fuse(Section):
-    rule: Literal["soft", "dual_xor", "oaa", "icd", "harmonic", "const_bg"] = setting(
-        "soft", "soft | dual_xor | oaa | icd | harmonic | const_bg"
-    )
+    rule: str = setting("soft", "one of those below, by its name")
     norm: Literal["max", "minmax", "none"] = setting("max", "max | minmax | none: of each class's walk")
     store_stride: StoreStride = setting(2, "of the soft rule's probabilities")
     soft: Soft = Soft()
@@ -65,3 +65,11 @@ class Fuse(Section):
     icd: Icd = Icd()
     harmonic: Harmonic = Harmonic()
     const_bg: ConstBg = ConstBg()
+
+    @field_validator("rule")
+    @classmethod
+    def _has_parameters_below(cls, rule: str) -> str:
+        rules = [name for name, field in cls.model_fields.items() if isinstance(field.default, Section)]
+        if rule not in rules:
+            raise ValueError(f"must be one of {', '.join(rules)}")
+        return rule

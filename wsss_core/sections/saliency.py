@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from wsss_core import registry
 from wsss_core.sections.section import Positive, Section, setting
+from wsss_core.supervision import SALIENCY_NETWORKS
+
+METHODS = (*registry.detectors(), "folder", *SALIENCY_NETWORKS)
+if TYPE_CHECKING:
+    Method = str
+else:
+    Method = Literal[METHODS]
 
 
 class OnnxSaliency(Section):
@@ -21,9 +29,7 @@ class OnnxSaliency(Section):
 
 
 class Saliency(Section):
-    method: Literal["rbd", "mr", "mbd_plus", "mean", "folder", "u2net", "u2netp", "onnx"] = setting(
-        "rbd", "rbd | mr | mbd_plus | mean | folder | a network, learnt from masks: u2net | u2netp | onnx"
-    )
+    method: Method = setting("rbd", f"{' | '.join(METHODS)} (docs/saliency.md)")
     folder: str | None = setting(None, "of maps made elsewhere, <id>.png 8 bit grey")
     weights: str | None = setting(
         None, "u2net, u2netp: auto | path of the .pth, .safetensors or .onnx; onnx: path of the .onnx"
@@ -32,7 +38,7 @@ class Saliency(Section):
         True, "stretch each map of a network to 0..1, as released; false: one that finds nothing stays low"
     )
     onnx: OnnxSaliency = OnnxSaliency()
-    acknowledge_patents: bool = setting(False, "mr, mbd_plus and mean carry patent notes")
+    acknowledge_patents: bool = setting(False, f"{', '.join(registry.patented())} carry patent notes")
 
     @model_validator(mode="after")
     def _usable(self) -> Saliency:
@@ -44,7 +50,7 @@ class Saliency(Section):
             )
         if self.method == "onnx" and self.weights in (None, "auto"):
             raise ValueError("method: onnx needs `weights`, the path of the network's .onnx file")
-        if self.method in ("mr", "mbd_plus", "mean") and not self.acknowledge_patents:
+        if self.method in registry.patented() and not self.acknowledge_patents:
             raise ValueError(
                 f"method: {self.method} is covered by patent notes of its authors (docs/affinitynet.md);"
                 " set acknowledge_patents: true to use it, or take rbd"

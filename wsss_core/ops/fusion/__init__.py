@@ -7,26 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsss_core.ops.fusion.conflicts import on_one_scale
-from wsss_core.ops.fusion.rules import const_bg, dual_xor, harmonic, icd, ignore_band, oaa
+from wsss_core.ops.fusion.rules import PUBLISHED, ignore_band
 from wsss_core.ops.fusion.soft import is_informative, soft, soft_scores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 __all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "on_one_scale", "reads_saliency", "soft_scores"]
 
-RULES: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
-    "soft": soft,
-    "dual_xor": dual_xor,
-    "oaa": oaa,
-    "icd": icd,
-    "harmonic": harmonic,
-    "const_bg": const_bg,
-}
+RULES: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {"soft": soft, **PUBLISHED}
 
 MISSING_BELOW, MISSING_ABOVE = 0.01, 0.9
 """A salient share of the image outside this range says that the detector failed."""
 
-NEEDS_SALIENCY = ("dual_xor", "oaa", "harmonic")
-"""Rules that label nonsense from a failed map. `icd` and `soft` deal with one, `const_bg` reads none."""
+DO_WITHOUT = ("icd", "soft", "const_bg")
+"""Rules that deal with a failed map, or read none. For the others `ignore_band` stands in, lest they label nonsense."""
 
 
 def reads_saliency(rule: str, *, saliency_weight: float = 1.0, **_: float | str) -> bool:
@@ -65,9 +58,9 @@ def fuse(
 ) -> Fused:
     """Label each pixel by what the classes' maps and the saliency map say about it.
 
-    A saliency map of which less than 1 % or more than 90 % exceeds the rule's threshold counts as missing;
-    dual_xor, oaa and harmonic then give way to `ignore_band`, soft to class evidence alone. Call
-    `RULES[rule]` for the published rule without this.
+    A saliency map of which less than 1 % or more than 90 % exceeds the rule's `saliency_threshold` counts as missing;
+    for a rule without one, a map that tells no pixel from another. soft then takes class evidence alone, icd has a
+    clause of its own, and other rules give way to `ignore_band`. `RULES[rule]` is the published rule without this.
 
     Args:
         cams: (K, H, W) float in [0, 1], at full size; map k belongs to classes[k]. See `on_one_scale`. Maps that
@@ -100,7 +93,7 @@ def fuse(
     # A fall-back must not hide a misspelt parameter of the rule that it stands in for.
     inspect.signature(RULES[rule]).bind(cams, classes, saliency, **parameters)
     used = _counts(saliency, rule, parameters)
-    if rule in NEEDS_SALIENCY and not used:
+    if rule not in DO_WITHOUT and not used:
         label, disputed = ignore_band(cams, classes, multi=str(parameters.get("multi", "largest")))
     else:
         label, disputed = RULES[rule](cams, classes, saliency, **parameters)
@@ -121,7 +114,7 @@ def _counts(saliency: np.ndarray, rule: str, parameters: dict[str, float | str])
     """Whether the map takes part in the rule's decision."""
     if rule == "const_bg":
         return False
-    if rule == "soft":
+    if "saliency_threshold" not in parameters:
         return is_informative(saliency)
     salient = (saliency > float(parameters["saliency_threshold"])).mean()
     if rule == "icd":  # it has a clause of its own for empty maps

@@ -154,6 +154,10 @@ def const_bg(
     return assign(cams, claims, cams, classes, multi)
 
 
+PUBLISHED = {rule.__name__: rule for rule in (dual_xor, oaa, icd, harmonic, const_bg)}
+"""By the names that `fuse.rule` and the rules' parameters have in params.yaml."""
+
+
 def ignore_band(cams: np.ndarray, classes: np.ndarray, *, multi: str) -> Labelled:
     """Label by confident class evidence alone: object above 0.2, background up to 0.05, else ignore.
 
