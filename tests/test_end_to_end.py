@@ -63,7 +63,7 @@ def below(stage: str) -> set[str]:
     while waiting:
         outs = made[waiting.pop()]
         for name, content in stages.items():
-            uses = any(out == dep or out.startswith(f"{dep}/") for out in outs for dep in content["deps"])
+            uses = any(out == dep or out.startswith(f"{dep}/") for out in outs for dep in content.get("deps", []))
             if uses and name not in found:
                 found.add(name)
                 waiting.append(name)
