@@ -13,8 +13,11 @@ from lightning_fabric import Fabric
 from torch import nn
 from workspace import ROOT
 
-from benchmarks.gpu import pipeline, throughput
+from benchmarks.gpu import pipeline, sample, throughput
+from benchmarks.gpu.networks import NETWORKS
 from benchmarks.gpu.record import Record
+from wsss_core.data.source import Source
+from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Terms
 
 
@@ -58,6 +61,18 @@ def test_the_profile_begins_after_the_first_step(tmp_path):
     table = (tmp_path / "t.txt").read_text()
     assert seconds == 0  # no GPU's kernels
     assert "aten::cos" in table and "erfinv" not in table
+
+
+@pytest.mark.parametrize("network", [net for net in NETWORKS if net.rehearsed], ids=lambda net: net.method)
+def test_inference_is_measured_for_each_network(network, tmp_path):
+    scenes.ensure(tmp_path, seed=0, num_train=1, num_val=0, num_saliency=0, height=64, width=64)
+    source = Source(
+        format="scenes", root=tmp_path, classes=None, train="train", val="", labels=None, images=None, masks=None
+    )
+    index = sample.open_index(source)
+    model = network.smaller().build(None, num_classes=len(index.classes))
+    line = throughput._inference(network.smaller(), model, index, Fabric(accelerator="cpu", devices=1))
+    assert line["share_of_network"] == pytest.approx(line["photographs_a_second"] / line["network_alone"])
 
 
 def test_files_of_tests_that_are_skipped_or_broken_leave_a_line_with_the_reason(tmp_path):

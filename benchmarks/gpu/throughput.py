@@ -200,12 +200,12 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
     model.to(device).eval()
     images = [index.image(name) for name in ids]
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
-    views = [view for image in images for view in views([image], **options)]  # type: ignore[arg-type]
+    on_device = [view for image in images for view in views([image], **options)]  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def alone() -> None:
         with fabric.autocast():
-            for view in views:
+            for view in on_device:
                 model.cams(view) if network.method == "cam" else model(view)  # type: ignore[operator]
 
     @torch.inference_mode()
