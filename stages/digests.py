@@ -10,7 +10,8 @@ from pathlib import Path
 
 from wsss_core import artifacts, code_digest, digests, graphs, layout, manifests
 from wsss_core.data.masks import mask_files
-from wsss_core.frame.stage import command, draw_scenes, source_of
+from wsss_core.data.source import Source
+from wsss_core.frame.stage import command, draw_scenes
 from wsss_core.params import Params
 from wsss_core.runtime import environment
 from wsss_core.sections.saliency import SaliencySource
@@ -27,7 +28,7 @@ def main(params: Params) -> None:
     draw_scenes(params)  # whose masks and saliency set lie in folders too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
-    masks = [(path.name, digests.file_digest(path)) for path in mask_files(source_of(params))]
+    masks = [(path.name, digests.file_digest(path)) for path in mask_files(Source(**params.dataset.source()))]
     artifacts.write_json(layout.TRUTH, {"files": len(masks), "digest": digests.digest_of(masks)})
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from wsss_core import code_digest, layout, manifests, supervision
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
-from wsss_core.frame.stage import command, source_of
+from wsss_core.data.source import Source
+from wsss_core.frame.stage import command
 from wsss_core.params import Params
 from wsss_core.runtime import environment
 from wsss_core.runtime.provenance import Provenance
@@ -17,7 +18,7 @@ def main(params: Params) -> None:
     """Index the photographs: ids, splits, tags, sizes, content digests."""
     if params.dataset.format == "scenes":
         scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
-    source = source_of(params)
+    source = Source(**params.dataset.source())
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
     manifests.write(

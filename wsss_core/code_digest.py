@@ -26,16 +26,16 @@ from wsss_core import registry
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
-_DECLARES = re.compile(r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section)\.py")
-"""Files that declare and check parameters, whose values DVC tracks, and what the library offers to others: neither they
-count nor what they import."""
-
-_TELLS = re.compile(
-    r"wsss_core/(code_digest|graphs|problems|remedies|frame/(dvc_run|stage|truth)"
-    r"|runtime/(environment|interruption|provenance|shortage|worker))\.py"
+_SAYS = re.compile(
+    r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies)\.py"
 )
-"""Files that start and end a command, say what it runs, or tell what went wrong: what they import counts, and they do
-not."""
+"""Files that declare and check parameters, whose values DVC tracks, and that say what the library offers, which code
+counts and what went wrong: neither they count nor what they import."""
+
+_FRAMES = re.compile(
+    r"wsss_core/(frame/(dvc_run|stage|truth)|runtime/(environment|interruption|provenance|shortage|worker))\.py"
+)
+"""Files that start and end a command, and open its inputs: what they import counts, and they do not."""
 
 _COMPUTES_NOTHING = {"click", "filelock", "jinja2", "pydantic", "ruamel", "tqdm"}
 """Foreign packages on which no result depends; every other one that a module imports counts."""
@@ -67,11 +67,11 @@ class Code:
         seen, waiting = {path}, [path]
         while waiting:
             file = waiting.pop()
-            if not _DECLARES.fullmatch(file.as_posix()):
+            if not _SAYS.fullmatch(file.as_posix()):
                 new = (direct(file) | self._looked_up(file)) - seen
                 seen |= new
                 waiting += new
-        return sorted(file for file in seen if not any(kind.fullmatch(file.as_posix()) for kind in (_DECLARES, _TELLS)))
+        return sorted(file for file in seen if not any(kind.fullmatch(file.as_posix()) for kind in (_SAYS, _FRAMES)))
 
     def digests(self) -> dict[str, str]:
         """File -> digest of its code, for the whole closure."""
@@ -120,11 +120,11 @@ def path_of(module: str) -> Path | None:
 
 @cache
 def direct(path: Path) -> frozenset[Path]:
-    """The project files that a file imports itself, the packages that lie on the way included."""
+    """The project files with code that a file imports itself, the packages that lie on the way included."""
     names = _facts(path).imports
     parents = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
     found = {path_of(name) for name in parents}
-    return frozenset(file for file in found if file is not None and (ROOT / file).stat().st_size > 0)
+    return frozenset(file for file in found if file is not None and _facts(file).has_code)
 
 
 def _version(distribution: str) -> str:
@@ -140,11 +140,13 @@ class Facts:
 
     Attributes:
         digest: of its code.
+        has_code: whether it has any: a package may hold its description alone.
         imports: names of what it imports anywhere: modules, and what may be modules in packages.
         lookups: its calls of the registry, each with the name of the part that it asks for.
     """
 
     digest: str
+    has_code: bool
     imports: tuple[str, ...]
     lookups: tuple[tuple[str, str], ...]
 
@@ -156,8 +158,9 @@ def recall(kept: object) -> None:
         ValueError, TypeError, KeyError: it never said that.
     """
     if kept["version"] == _version_of_facts():  # type: ignore[index]
-        for name, (digest, imports, lookups) in kept["facts"].items():  # type: ignore[index]
-            _recalled[name] = Facts(digest, tuple(imports), tuple((lookup, part) for lookup, part in lookups))
+        for name, (digest, has_code, imports, lookups) in kept["facts"].items():  # type: ignore[index]
+            asked = tuple((lookup, part) for lookup, part in lookups)
+            _recalled[name] = Facts(digest, has_code, tuple(imports), asked)
 
 
 def remembered() -> dict:
@@ -165,7 +168,7 @@ def remembered() -> dict:
 
     Parsing all of them takes a second or two. It tells nothing that the bytes, this module and Python do not.
     """
-    facts = {name: [found.digest, found.imports, found.lookups] for name, found in _found.items()}
+    facts = {name: [found.digest, found.has_code, found.imports, found.lookups] for name, found in _found.items()}
     return {"version": _version_of_facts(), "facts": facts}
 
 
@@ -192,7 +195,8 @@ def _parsed(source: bytes, path: Path) -> Facts:
     nodes = list(_run(tree))
     lookups = tuple(found for node in nodes if (found := _lookup(node, path)))
     digest = hashlib.sha256("".join(_written(tree)).encode()).hexdigest()[:16]
-    return Facts(digest, tuple(sorted(_imported(nodes, path))), lookups)
+    has_code = not all(map(_describes, tree.body))
+    return Facts(digest, has_code, tuple(sorted(_imported(nodes, path))), lookups)
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:

@@ -7,8 +7,9 @@ import click
 
 from wsss_core import layout
 from wsss_core.data.check import check_dataset
+from wsss_core.data.source import Source
 from wsss_core.frame.dvc_run import linked_outputs
-from wsss_core.frame.stage import PATH, source_of, telling_errors
+from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import Params, load_params
 from wsss_core.problems import Problem
 from wsss_core.runtime import environment
@@ -25,7 +26,7 @@ def check(params_file: Path) -> None:
     click.echo(f"{params_file}: parameters are valid")
     if params.dataset.format == "scenes":
         scenes.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
-    report = check_dataset(source_of(params), prepared=layout.INDEX, workers=environment.workers())
+    report = check_dataset(Source(**params.dataset.source()), prepared=layout.INDEX, workers=environment.workers())
     own = (*_linked_outputs(), *_unknown_backbones(params), *_missing_weights(params))
     report = replace(report, problems=(*own, *report.problems))
     click.echo(report.text())

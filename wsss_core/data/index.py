@@ -6,6 +6,7 @@ It names no mask, so that a run cannot depend on one unnoticed.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,16 +14,19 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wsss_core import artifacts, digests
-from wsss_core.data.fields import Side, Text
 from wsss_core.data.images import MAX_PIXELS, ImageError, decode_image, read_bytes
 from wsss_core.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
 
 VERSION = 2
 _REMEDY = "run `dvc repro -f prepare`"
+
+Text = Annotated[str, Field(min_length=1)]
+Side = Annotated[int, Field(ge=1)]
+"""Height or width in pixels."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Index:
                 raise _index_error(path, f"the index is of another version of this software; {_REMEDY}")
             if isinstance(content, dict) and content.pop("digest", None) != digests.digest_of(content):
                 raise _index_error(path, f"the index is damaged, or was changed by hand; {_REMEDY}")
-            stored = _STORED.validate_python(content)
+            stored = _Stored.model_validate_json(json.dumps(content), strict=True)  # refuses halves of letters too
         except (artifacts.ArtifactError, ValidationError):
             raise _index_error(path, f"the index is damaged; {_REMEDY}") from None
         records = {record.id: record for record in stored.records}
@@ -168,9 +172,6 @@ class _Stored(BaseModel):
     classes: Annotated[tuple[Text, ...], Field(min_length=1, max_length=IGNORE_INDEX - 1)]
     splits: dict[Literal["train", "val"], tuple[str, ...]]
     records: tuple[Record, ...]
-
-
-_STORED = TypeAdapter(_Stored)
 
 
 def _ascends(numbers: Sequence[int]) -> bool:

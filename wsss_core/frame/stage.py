@@ -17,7 +17,6 @@ import click
 
 from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
-from wsss_core.data.source import Source
 from wsss_core.frame import dvc_run
 from wsss_core.params import Params, ParamsError, load_params
 from wsss_core.runtime import environment, interruption, shortage, worker
@@ -112,12 +111,6 @@ def _told(error: BaseException) -> str | None:
         return f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno, _OTHER_REMEDY)}"
     known = isinstance(error, (ValueError, RuntimeError, OSError))
     return str(error) if known and shortage.raised_in(error).startswith(("wsss_core", "stages")) else None
-
-
-def source_of(params: Params) -> Source:
-    """The data set that `params` describe; it need not be there."""
-    dataset = params.dataset
-    return Source(**dataset.model_dump(exclude={"scenes", "root"}), root=Path(dataset.root))
 
 
 def draw_scenes(params: Params) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -37,3 +38,7 @@ class Dataset(Section):
         "keep", "keep | drop: photographs that show no class, which the literature leaves out of COCO"
     )
     scenes: Scenes = Scenes()
+
+    def source(self) -> dict[str, Any]:
+        """The keyword arguments of `data.source.Source`: all that says where its files lie, which need not be there."""
+        return {**self.model_dump(exclude={"scenes"}), "root": Path(self.root)}
