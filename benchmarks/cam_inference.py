@@ -16,6 +16,7 @@ from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.ops import cam, grids
 from wsss_core.ops.images import resized
 from wsss_core.ops.network_cells import class_maps_on_grid
@@ -72,7 +73,7 @@ def _network(backbone: str) -> Any:
         "name": backbone, "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "frozen",
         "freeze_stem": False,
     }  # fmt: skip
-    return build_network(CamNetwork, num_classes=20, backbone=options, options={"dropout": 0.0}).eval()
+    return build_network(CamNetwork, pretrained_backbone(**options), num_classes=20, options={"dropout": 0.0}).eval()
 
 
 def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) -> np.ndarray:

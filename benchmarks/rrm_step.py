@@ -19,6 +19,7 @@ from benchmarks.photographs import NAMES, evidence, photograph
 from wsss_core.methods.rrm import recipe as rrm
 from wsss_core.methods.two_branch import Energy, Objective
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.two_branch import TwoBranchNetwork
 from wsss_core.ops.images import normalise
 from wsss_core.ops.kernels import Kernels
@@ -70,7 +71,7 @@ def rows(device: torch.device) -> list[Row]:
 def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
     """The whole step, and those of its parts that can run alone."""
     options = {"dropout": 0.5, "head_channels": 512, "atrous_rate": None}
-    network = build_network(TwoBranchNetwork, num_classes=CLASSES, backbone=BACKBONE, options=options)
+    network = build_network(TwoBranchNetwork, pretrained_backbone(**BACKBONE), num_classes=CLASSES, options=options)
     maps = torch.from_numpy(np.stack([evidence(CLASSES, 41, 41, seed=i) for i in range(BATCH)])).to(device)
     model = _WithEvidence(network, maps).to(device).train()
     descent = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.0007)

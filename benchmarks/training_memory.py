@@ -14,6 +14,7 @@ import torch
 from benchmarks.measure import Floor, Row, describe, seconds
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.runtime.memory import keep_freed_memory
 
 BATCH, CROP, STEPS, REPEATS = 16, 224, 5, 3
@@ -53,7 +54,9 @@ def _measure(way: str, threads: int) -> dict[str, Any]:
         keep_freed_memory()
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = build_network(CamNetwork, num_classes=20, backbone=BACKBONE, options={"dropout": 0.0}).train()
+    model = build_network(
+        CamNetwork, pretrained_backbone(**BACKBONE), num_classes=20, options={"dropout": 0.0}
+    ).train()
     descent = torch.optim.AdamW(model.parameters())
     images = torch.randn(BATCH, 3, CROP, CROP)
     losses: list[float] = []

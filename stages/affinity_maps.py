@@ -10,8 +10,8 @@ from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.run import Inference
 from wsss_core.methods.auxsegnet.inference import affinities_of_peak
 from wsss_core.methods.auxsegnet.network import AuxSegNet
+from wsss_core.models import model_file
 from wsss_core.params import Params
-from wsss_core.training import checkpoint
 
 METHOD = "auxsegnet"
 
@@ -20,8 +20,8 @@ METHOD = "auxsegnet"
 def main(params: Params) -> None:
     """Write the affinities of one pixel of each training photograph that the report shows."""
     index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}
-    weights = layout.round_folder(layout.MODELS / METHOD, params.last_round(METHOD)) / checkpoint.FILE
-    run = Inference.of(weights, partial(checkpoint.load, network=AuxSegNet), index)
+    weights = layout.round_folder(layout.MODELS / METHOD, params.last_round(METHOD)) / model_file.FILE
+    run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
 
     def maps(ids: Sequence[str]) -> list[Scores]:
         both = zip(run.images(ids), run.tags(ids), strict=True)

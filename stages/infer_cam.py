@@ -8,16 +8,16 @@ from wsss_core.artifacts import Scores
 from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.inference.run import Inference
+from wsss_core.models import model_file
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.params import Params
-from wsss_core.training import checkpoint
 
 
 @command
 def main(params: Params) -> None:
     """Infer class activation maps."""
     p, index = params.infer_cam, open_index(params)
-    run = Inference.of(layout.MODELS / "cam" / checkpoint.FILE, partial(checkpoint.load, network=CamNetwork), index)
+    run = Inference.of(layout.MODELS / "cam" / model_file.FILE, partial(model_file.load, network=CamNetwork), index)
 
     def infer(ids: Sequence[str]) -> list[Scores]:
         views = p.model_dump(exclude={"splits"})

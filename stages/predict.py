@@ -9,8 +9,8 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import segment
+from wsss_core.models import model_file, trained
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, trained
 
 
 @command
@@ -20,7 +20,7 @@ def main(params: Params, method: str, number: int | None) -> None:
     """Predict label maps for the validation split."""
     p, index = params.predict, open_index(params)
     last_or_named = params.last_round(method) if number is None else number
-    weights = layout.round_folder(layout.MODELS / method, last_or_named) / checkpoint.FILE
+    weights = layout.round_folder(layout.MODELS / method, last_or_named) / model_file.FILE
     run = Inference.of(weights, trained.load_segmenter, index)
 
     def predict(ids: Sequence[str]) -> list[np.ndarray]:

@@ -10,8 +10,8 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import saliency_maps
+from wsss_core.models import model_file, trained
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, trained
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def main(params: Params, method: str) -> None:
     """Predict saliency maps for the validation split."""
     p, index = params.predict, open_index(params)
-    weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / checkpoint.FILE
+    weights = layout.round_folder(layout.MODELS / method, params.last_round(method)) / model_file.FILE
     run = Inference.of(weights, trained.load_segmenter, index)
     if not run.network.finds_saliency:
         logger.warning("%s was trained without saliency: it makes no saliency maps", weights)

@@ -9,8 +9,8 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import segment
+from wsss_core.models import model_file, trained
 from wsss_core.params import Params
-from wsss_core.training import checkpoint, trained
 
 
 @command
@@ -21,7 +21,7 @@ def main(params: Params, method: str) -> None:
     if p is None:
         raise click.UsageError(f"{method} has no second step: there is no section {method}_two_step")
     first = None if params.last_round(method) is None else 1
-    weights = layout.round_folder(layout.MODELS / method, first) / checkpoint.FILE
+    weights = layout.round_folder(layout.MODELS / method, first) / model_file.FILE
     run = Inference.of(weights, trained.load_segmenter, index)
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:

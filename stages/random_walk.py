@@ -10,8 +10,8 @@ from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
 from wsss_core.methods.affinitynet.network import AffinityNet
 from wsss_core.methods.affinitynet.walk import random_walk_scores
+from wsss_core.models import model_file
 from wsss_core.params import Params
-from wsss_core.training import checkpoint
 
 
 @command
@@ -19,8 +19,8 @@ def main(params: Params) -> None:
     """Propagate class activation maps by random walk."""
     p, index = params.random_walk, open_index(params)
     cams = Maps(require(layout.CAMS, stage="infer_cam"), index)
-    weights = layout.MODELS / "affinity" / checkpoint.FILE
-    run = Inference.of(weights, partial(checkpoint.load, network=AffinityNet), index)
+    weights = layout.MODELS / "affinity" / model_file.FILE
+    run = Inference.of(weights, partial(model_file.load, network=AffinityNet), index)
 
     def walk(ids: Sequence[str]) -> list[Scores]:
         starts, options = [cams.scores(i) for i in ids], p.model_dump(exclude={"splits"})

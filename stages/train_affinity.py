@@ -9,9 +9,10 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.frame.stage import command, open_index, require
 from wsss_core.methods.affinitynet.network import AffinityNet
 from wsss_core.methods.affinitynet.objective import affinity
+from wsss_core.models.model_file import Description
 from wsss_core.params import Params
-from wsss_core.training.checkpoint import Description
-from wsss_core.training.train import start_of, train
+from wsss_core.training.start import start_of
+from wsss_core.training.train import train
 
 
 @command

@@ -12,9 +12,10 @@ from wsss_core.frame.stage import PATH, command, open_index, require
 from wsss_core.frame.truth import open_truth
 from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.methods.deeplab.objective import segmentation
+from wsss_core.models.model_file import Description
 from wsss_core.params import Params
-from wsss_core.training.checkpoint import Description
-from wsss_core.training.train import start_of, train
+from wsss_core.training.start import start_of
+from wsss_core.training.train import train
 
 
 @command

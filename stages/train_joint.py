@@ -8,8 +8,8 @@ from wsss_core.data.training_set import Samples, TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.frame.stage import command, open_index
 from wsss_core.methods.recipe import Recipe
+from wsss_core.models.model_file import Description
 from wsss_core.params import Params
-from wsss_core.training.checkpoint import Description
 from wsss_core.training.snapshots import Snapshots
 from wsss_core.training.train import train
 

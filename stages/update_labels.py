@@ -13,9 +13,9 @@ from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
 from wsss_core.methods.auxsegnet.inference import refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
+from wsss_core.models import model_file
 from wsss_core.ops import fusion
 from wsss_core.params import Params
-from wsss_core.training import checkpoint
 
 
 @command
@@ -23,10 +23,10 @@ from wsss_core.training import checkpoint
 def main(params: Params, number: int) -> None:
     """Make the labels on which AuxSegNet's next round is trained."""
     p, index = params.auxsegnet, open_index(params)
-    weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
+    weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / model_file.FILE
     folder = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
     saliency = Maps(require(folder, stage=remedies.graph_of("auxsegnet")), index)
-    run = Inference.of(weights, partial(checkpoint.load, network=AuxSegNet), index)
+    run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
     options: dict[str, Any] = {"renormalise": p.renormalise_cams, "max_pixels": p.max_pixels}
 
     def label(ids: Sequence[str]) -> list[np.ndarray]:

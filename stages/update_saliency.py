@@ -13,9 +13,9 @@ from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import saliency_maps
 from wsss_core.methods.auxsegnet.network import AuxSegNet
+from wsss_core.models import model_file
 from wsss_core.ops.saliency.anchored import anchored
 from wsss_core.params import Params
-from wsss_core.training import checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +27,9 @@ ONE_VIEW = {"scales": [1.0], "flip": False}
 def main(params: Params, number: int) -> None:
     """Make the saliency maps on which AuxSegNet's next round is trained."""
     p, index = params.auxsegnet, open_index(params)
-    weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / checkpoint.FILE
+    weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / model_file.FILE
     anchors = Maps(require(layout.SALIENCY, stage="saliency"), index)
-    run = Inference.of(weights, partial(checkpoint.load, network=AuxSegNet), index)
+    run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
     if not run.network.finds_saliency:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 

@@ -14,8 +14,9 @@ from clone import copy_sources
 from PIL import Image
 
 from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
+from wsss_core.models import model_file
+from wsss_core.models.model_file import Description
+from wsss_core.training import start
 
 pytestmark = pytest.mark.graphs
 BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
@@ -43,7 +44,7 @@ def elsewhere(tmp_path_factory) -> Path:
     options = {"head": "largefov", "atrous_rates": [2]}
     described = Description("deeplab", "deeplab", ("cat", "dog"), BACKBONE, options, {})
     torch.manual_seed(0)
-    checkpoint.save(folder / "work/model", checkpoint.build(described, DeepLab), described)
+    model_file.save(folder / "work/model", start.build(described, DeepLab), described)
     Image.fromarray(np.full((40, 60, 3), 99, dtype=np.uint8)).save(folder / "work/a.png")
     return folder
 

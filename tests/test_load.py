@@ -9,9 +9,10 @@ import wsss_core
 from wsss_core import artifacts
 from wsss_core.artifacts import ArtifactError
 from wsss_core.methods.deeplab.network import DeepLab
+from wsss_core.models import model_file
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
+from wsss_core.models.model_file import Description
+from wsss_core.training import start
 
 BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 VIEWS = {"scales": (1.0, 0.5), "flip": True}
@@ -21,7 +22,7 @@ def save(folder, network=DeepLab, **options) -> None:
     kind = "deeplab" if network is DeepLab else "cam"
     described = Description(kind, kind, ("cat", "dog"), BACKBONE, options, {})
     torch.manual_seed(0)
-    checkpoint.save(folder, checkpoint.build(described, network), described)
+    model_file.save(folder, start.build(described, network), described)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def load(path: str | Path, *, device: str = "cpu") -> Segmenter:
     (40, 60)
     """
     from wsss_core.inference.segmenter import Segmenter  # and torch, which takes seconds
-    from wsss_core.training.trained import load_segmenter
+    from wsss_core.models.trained import load_segmenter
 
     network, description = load_segmenter(Path(path))
     return Segmenter(network, description.classes, device=device)

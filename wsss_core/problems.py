@@ -1,17 +1,25 @@
-"""What can be wrong with a data set, and the error that says so."""
+"""What can be wrong with a data set or a file of others, and the error that says so."""
 
 from __future__ import annotations
 
 import difflib
+import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _NAMED = 10
 _LISTED = 20  # problems that an error message spells out
+
+FOREIGN = (
+    UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError,
+    ArithmeticError, struct.error,
+)  # fmt: skip
+"""What reading a file with `torch.load` was seen to raise where others wrote it, or where it is not whole."""
 
 
 def printable(text: str) -> str:

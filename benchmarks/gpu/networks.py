@@ -15,6 +15,7 @@ from wsss_core.methods.affinitynet.objective import affinity
 from wsss_core.methods.cam.objective import classification
 from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.training.loop import Losses, Terms
 
@@ -54,7 +55,9 @@ class Network:
         if weights and self.backbone == "mobilenetv2_100":
             backbone["weights"] = weights
         make = registry.part(self.method, "network").NETWORK
-        return build_network(make, num_classes=num_classes, backbone=backbone, options=dict(self.options))
+        return build_network(
+            make, pretrained_backbone(**backbone), num_classes=num_classes, options=dict(self.options)
+        )
 
     def smaller(self) -> Network:
         """As a CPU rehearses it: in float32, and little of it."""

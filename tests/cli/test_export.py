@@ -7,7 +7,7 @@ import torch
 from workspace import told
 
 from wsss_core.cli.main import main
-from wsss_core.training import trained
+from wsss_core.models import trained
 
 
 def exported(workspace) -> str:

@@ -31,6 +31,7 @@ from wsss_core.data.lists import read_lists
 from wsss_core.data.masks import open_masks
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
+from wsss_core.models import model_file, trained
 from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.weights import load_weights, read_state_dict
@@ -38,7 +39,7 @@ from wsss_core.params import load_params
 from wsss_core.report import tables
 from wsss_core.runtime import provenance
 from wsss_core.scenes import generator as scenes
-from wsss_core.training import checkpoint, state_file, trained
+from wsss_core.training import start
 
 ROOT = Path(__file__).parents[2]
 
@@ -199,7 +200,7 @@ def as_torch(tree: Any) -> bytes:
 
 def as_model(tree: Any) -> bytes:
     """A model with the digest of what it holds, so that what it holds is looked at."""
-    return as_torch({**tree, "digest": state_file._digest_of(tree)} if isinstance(tree, dict) else tree)
+    return as_torch({**tree, "digest": model_file._digest_of(tree)} if isinstance(tree, dict) else tree)
 
 
 def as_safetensors(tree: Any) -> bytes:
@@ -224,8 +225,8 @@ DESCRIPTION = {
 
 @functools.cache
 def model() -> dict[str, Any]:
-    description = checkpoint.Description(**{**DESCRIPTION, "classes": tuple(DESCRIPTION["classes"])})
-    network = checkpoint.build(description, CamNetwork)
+    description = model_file.Description(**{**DESCRIPTION, "classes": tuple(DESCRIPTION["classes"])})
+    network = start.build(description, CamNetwork)
     return {**DESCRIPTION, "state": dict(network.state_dict())}
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from wsss_core.inference.saliency import SaliencyNetwork, saliency_maps
 from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinity, refined
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.backbones.resnet38d import ResNet38d
 from wsss_core.models.u2net import U2Net
 from wsss_core.ops import network_cells
 
@@ -91,7 +91,7 @@ def test_class_maps_lie_on_the_grid_where_the_cpu_puts_them(device, mirrored):
 def test_class_activation_maps_of_a_batch_are_those_of_each_photograph_on_the_cpu(device):
     pytest.importorskip("timm")
     from wsss_core.inference.cam import class_activation_maps
-    from wsss_core.models.backbones.wide_resnet import WideResNet
+    from wsss_core.models.backbones.resnet38d import WideResNet
     from wsss_core.models.cam_network import CamNetwork
 
     torch.manual_seed(0)

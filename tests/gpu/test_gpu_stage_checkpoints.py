@@ -13,8 +13,9 @@ from comparing import assert_close
 from lightning_fabric import Fabric
 from torch import nn
 
+from wsss_core.models import model_file, trained
 from wsss_core.runtime import devices
-from wsss_core.training import loop, state_file, trained
+from wsss_core.training import loop
 from wsss_core.training.loop import Terms
 from wsss_core.training.optim import build_optimizer, poly_schedule
 
@@ -91,7 +92,7 @@ def test_a_training_draws_from_the_device_s_generator(tmp_path):
 def test_the_checkpoint_of_a_training_opens_on_the_cpu_and_another_goes_on_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "c.pt", losses=killed, dropout=0.0)
-    state = state_file.load(tmp_path / "c.pt")
+    state = model_file.load_state(tmp_path / "c.pt")
     assert state["step"] == KILLED
     assert {tensor.device.type for tensor in state["model"].values()} == {"cpu"}
     here = train(tmp_path / "c.pt", dropout=0.0, fabric=Fabric(accelerator="cpu", devices=1))
@@ -108,7 +109,7 @@ def test_the_file_of_a_model_holds_tensors_of_the_cpu(on_device, method):
 
 @torch.inference_mode()
 def test_a_model_written_on_the_device_answers_alike_on_the_cpu_and_back_on_the_device(on_device, device, tmp_path):
-    from wsss_core.training import checkpoint
+    from wsss_core.models import model_file
 
     images = torch.randn(2, 3, 64, 80, generator=torch.Generator().manual_seed(0))
     model, description = trained.load(on_device.folder / "models/deeplab")
@@ -116,6 +117,6 @@ def test_a_model_written_on_the_device_answers_alike_on_the_cpu_and_back_on_the_
     there = model.to(device)(images.to(device))["seg"]
     assert np.ptp(here.numpy()) > 0
     assert_close(there, here, share=NETWORK)
-    checkpoint.save(tmp_path, model, description)  # its weights lie on the device
+    model_file.save(tmp_path, model, description)  # its weights lie on the device
     again, _ = trained.load(tmp_path)
     torch.testing.assert_close(again(images)["seg"], here, rtol=0, atol=0)

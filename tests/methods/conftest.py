@@ -14,6 +14,7 @@ from workspace import merge, tiny_params
 from wsss_core import registry
 from wsss_core.methods.recipe import Recipe
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.ops.images import normalise
 from wsss_core.params import Params, validate
 from wsss_core.training.loop import Terms
@@ -59,8 +60,8 @@ def build() -> Callable[..., Method]:
         recipe = registry.part(name, "recipe").recipe(params, *number)
         torch.manual_seed(0)
         network = build_network(
-            registry.part(name, "network").NETWORK, num_classes=NUM_CLASSES, options=recipe.options,
-            backbone=recipe.section.backbone.model_dump(),
+            registry.part(name, "network").NETWORK, pretrained_backbone(**recipe.section.backbone.model_dump()),
+            num_classes=NUM_CLASSES, options=recipe.options,
         )  # fmt: skip
         return Method(params, recipe, network)
 

@@ -11,10 +11,11 @@ from overfitting import OPTIMIZER, backward, train
 from workspace import tiny_params
 
 from wsss_core import layout
+from wsss_core.models import model_file
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.model_file import Description
 from wsss_core.params import validate
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
+from wsss_core.training import start
 from wsss_core.training.loop import Terms
 from wsss_core.training.optim import build_optimizer, two_phase_schedule
 
@@ -90,8 +91,8 @@ def test_a_start_from_the_trained_classifier_has_its_backbone_and_its_class_maps
     torch.manual_seed(5)
     values = {"classes": ("a", "b", "c"), "backbone": made.params.backbone.model_dump(), "options": {"dropout": 0.5}}
     described = Description(method="cam", network="cam", params={}, **values)
-    trained = checkpoint.build(described, CamNetwork).eval()
-    checkpoint.save(layout.MODELS / "cam", trained, described)
+    trained = start.build(described, CamNetwork).eval()
+    model_file.save(layout.MODELS / "cam", trained, described)
     head = copy.deepcopy(made.network.head.state_dict())
     made.recipe.start.initialise(made.network.eval())
     with torch.no_grad():

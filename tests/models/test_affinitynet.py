@@ -5,10 +5,9 @@ import torch
 
 from wsss_core.losses.affinity import affinity_loss
 from wsss_core.methods.affinitynet.network import AffinityNet
-from wsss_core.models.backbones.build import build_backbone
-from wsss_core.models.backbones.wide_resnet import WideResNet
+from wsss_core.models.backbones.resnet38d import ResNet38d, WideResNet
 from wsss_core.models.build import build_network
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.pretrained import pretrained_backbone
 
 IMAGES = torch.randn(2, 3, 48, 70, generator=torch.Generator().manual_seed(0))
 WIDTHS = (4, 8, 16)
@@ -19,7 +18,7 @@ def build(name="resnet10t", output_stride=8, freeze_backbone=False, widths=WIDTH
     if name == "resnet38d":
         backbone = WideResNet(ResNet38d(width=2), name=name, stride=8, batch_norm="frozen")
     else:
-        backbone = build_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
+        backbone = pretrained_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
     return AffinityNet(backbone, taps=taps, widths=widths, freeze_backbone=freeze_backbone)
 
 
@@ -88,4 +87,5 @@ def test_the_mixing_layer_starts_four_times_as_wide_as_xavier_s_rule():
 def test_it_is_built_from_plain_values():
     backbone = {"name": "resnet10t", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
     options = {"taps": (-3, -2, -1), "widths": WIDTHS, "freeze_backbone": True}
-    assert isinstance(build_network(AffinityNet, num_classes=3, backbone=backbone, options=options), AffinityNet)
+    network = build_network(AffinityNet, pretrained_backbone(**backbone), num_classes=3, options=options)
+    assert isinstance(network, AffinityNet)

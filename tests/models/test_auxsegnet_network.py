@@ -7,6 +7,7 @@ from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinit
 from wsss_core.methods.auxsegnet.inference import AFFINITIES, affinities_of_peak, refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 
 BACKBONE = {
     "name": "test_resnet", "output_stride": 8, "weights": "none", "dilate": True, "batch_norm": "trained",
@@ -21,7 +22,8 @@ def build(*, num_classes: int = 20, **changes):
         "dropout": 0.0, "head_channels": 16, "atrous_rates": [1, 2, 3], "saliency": True, "affinity": "cross",
         "renormalise_rows": False,
     }  # fmt: skip
-    return build_network(AuxSegNet, num_classes=num_classes, backbone=BACKBONE, options=options | changes).eval()
+    backbone = pretrained_backbone(**BACKBONE)
+    return build_network(AuxSegNet, backbone, num_classes=num_classes, options=options | changes).eval()
 
 
 def outputs_of(network, size=(40, 48), num: int = 2) -> dict[str, torch.Tensor]:

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.backbones.protocol import Backbone
-from wsss_core.models.dilation import set_output_stride
+from wsss_core.models.backbones.timm_cnn import set_output_stride
+from wsss_core.models.pretrained import pretrained_backbone
 
 MOBILENET = Path(__file__).parents[2].parent / "shared/weights/mobilenetv2_100-imagenet.safetensors"
 needs_mobilenet = pytest.mark.skipif(
@@ -26,7 +26,7 @@ STRIDES = (8, 16, 32)
 
 def build(name: str = "resnet10t", output_stride: int = 16, **options) -> Backbone:
     torch.manual_seed(0)
-    return build_backbone(
+    return pretrained_backbone(
         name=name, output_stride=output_stride, **{"weights": "none", "batch_norm": "trained", **options}
     )
 
@@ -234,7 +234,7 @@ def test_weights_load_from_every_torch_file(tmp_path, wrap, prefix):
     }
     torch.save(wrap({**state, prefix + "fc.weight": torch.zeros(1000, 512)}), tmp_path / "w.pth")
     torch.manual_seed(1)
-    loaded = build_backbone(
+    loaded = pretrained_backbone(
         name="resnet10t", output_stride=8, weights=str(tmp_path / "w.pth"), batch_norm="frozen"
     )
     ours, theirs = loaded.net.state_dict(), source.net.state_dict()

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.pretrained import pretrained_backbone
 
 
 @pytest.fixture
 def network() -> CamNetwork:
     torch.manual_seed(0)
-    backbone = build_backbone(name="resnet10t", output_stride=16, weights="none", batch_norm="frozen")
+    backbone = pretrained_backbone(name="resnet10t", output_stride=16, weights="none", batch_norm="frozen")
     return CamNetwork(backbone, num_classes=5, dropout=0.5)
 
 

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.models.backbones.build import build_backbone
-from wsss_core.models.backbones.wide_resnet import WideResNet
+from wsss_core.models.backbones.resnet38d import ResNet38d, WideResNet
 from wsss_core.models.heads import HEADS, build_head
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.pretrained import pretrained_backbone
 
 NAMES = ("resnet10t", "mobilenetv2_050", "densenet121", "resnet38d")
 
@@ -20,7 +19,7 @@ def build(name: str = "resnet10t", output_stride: int = 8, head: str = "largefov
     if name == "resnet38d":
         backbone = WideResNet(ResNet38d(width=2), name=name, stride=8, batch_norm="frozen")
     else:
-        backbone = build_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
+        backbone = pretrained_backbone(name=name, output_stride=output_stride, weights="none", batch_norm="frozen")
     return DeepLab(backbone, num_classes=5, head=head, **options)
 
 
@@ -94,7 +93,7 @@ def test_two_largefov_convolutions_see_24_cells_far():
 def test_state_dict_of_the_backbone_fits_a_backbone_that_gives_features():
     deeplab = build("mobilenetv2_050")
     build("mobilenetv2_050", output_stride=16).backbone.load_state_dict(deeplab.backbone.state_dict())
-    fresh = build_backbone(name="mobilenetv2_050", output_stride=32, weights="none", batch_norm="trained")
+    fresh = pretrained_backbone(name="mobilenetv2_050", output_stride=32, weights="none", batch_norm="trained")
     fresh.load_state_dict(deeplab.backbone.state_dict())
     assert torch.equal(fresh.net.conv_head.weight, deeplab.backbone.net.conv_head.weight)
 

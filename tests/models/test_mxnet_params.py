@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_core.models.backbones.build import build_backbone
+from wsss_core.models.backbones.resnet38d import ResNet38d
 from wsss_core.models.mxnet_params import read_params, resnet38d_arrays
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.weights import read_state_dict
 
 FORMS = ("legacy", "v1", "v2")
@@ -66,14 +66,14 @@ def test_every_type_and_shape_is_read_back(tmp_path, form):
 @pytest.mark.parametrize("form", FORMS)
 def test_resnet38d_makes_the_round_trip(tmp_path, form, monkeypatch):
     torch.manual_seed(0)
-    monkeypatch.setattr("wsss_core.models.resnet38d.ResNet38d", lambda: ResNet38d(width=2))
+    monkeypatch.setattr("wsss_core.models.backbones.resnet38d.ResNet38d", lambda: ResNet38d(width=2))
     state = {
         k: torch.rand_like(v) for k, v in ResNet38d(width=2).state_dict().items() if "num_batches" not in k
     }
     arrays = {mxnet_name(name): tensor.numpy() for name, tensor in state.items()}
     arrays["arg:linear1000_weight"] = np.zeros((10, 128), np.float32)
     file = write_params(tmp_path / "ilsvrc-cls.params", arrays, form)
-    net = build_backbone(name="resnet38d", output_stride=8, weights=str(file), batch_norm="frozen").net
+    net = pretrained_backbone(name="resnet38d", output_stride=8, weights=str(file), batch_norm="frozen").net
     assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in state.items())
 
 
@@ -97,7 +97,7 @@ def test_names_become_those_of_the_checkpoints():
 def test_params_of_another_network_are_refused(tmp_path):
     file = write_params(tmp_path / "other.params", {"arg:conv0_weight": np.zeros((2, 2), np.float32)}, "v2")
     with pytest.raises(ValueError, match="other.params does not hold the weights of resnet10t"):
-        build_backbone(name="resnet10t", output_stride=8, weights=str(file), batch_norm="frozen")
+        pretrained_backbone(name="resnet10t", output_stride=8, weights=str(file), batch_norm="frozen")
 
 
 def test_state_dict_of_a_params_file_can_be_changed(tmp_path):

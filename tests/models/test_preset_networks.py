@@ -6,6 +6,7 @@ from workspace import preset_params
 
 from wsss_core import registry
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.params import Params, validate
 from wsss_core.sections.training import Training
 
@@ -40,9 +41,9 @@ def described(params: Params, network: str) -> tuple[str, Training, dict]:
 def test_every_network_passes_a_crop_of_its_training(preset: str, network: str):
     params = validate(preset_params(preset), source=preset)
     kind, section, options = described(params, network)
-    backbone = {**section.backbone.model_dump(), "weights": "none"}
+    backbone = pretrained_backbone(**{**section.backbone.model_dump(), "weights": "none"})
     make = registry.part(kind, "network").NETWORK
-    model = build_network(make, num_classes=NUM_CLASSES[preset], backbone=backbone, options=options).eval()
+    model = build_network(make, backbone, num_classes=NUM_CLASSES[preset], options=options).eval()
     crop = section.augment.crop
     with torch.no_grad():
         outputs = model(torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0)))

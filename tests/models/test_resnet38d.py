@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.backbones.protocol import Backbone
-from wsss_core.models.backbones.wide_resnet import WideResNet
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.backbones.resnet38d import ResNet38d, WideResNet
+from wsss_core.models.pretrained import pretrained_backbone
 
 NUM_BLOCKS = {"b2": 3, "b3": 3, "b4": 6, "b5": 3, "b6": 1, "b7": 1}
 BLOCKS = [f"{stage}_{k}" if k else stage for stage, count in NUM_BLOCKS.items() for k in range(count)]
@@ -138,13 +137,13 @@ def test_psas_recipe_trains_no_norm_and_no_stem(narrow):
 
 
 def test_published_state_dict_loads_with_its_heads(narrow, tmp_path, monkeypatch):
-    monkeypatch.setattr("wsss_core.models.resnet38d.ResNet38d", lambda: ResNet38d(width=4))
+    monkeypatch.setattr("wsss_core.models.backbones.resnet38d.ResNet38d", lambda: ResNet38d(width=4))
     state = {k: v for k, v in narrow.state_dict().items() if "num_batches" not in k}
     heads = {"fc8.weight": torch.zeros(20, 256, 1, 1), "f9.weight": torch.zeros(448, 448, 1, 1)}
     torch.save(
         {**state, **heads}, tmp_path / "res38_cls.pth", _use_new_zipfile_serialization=False
     )  # as in 2018
-    net = build_backbone(
+    net = pretrained_backbone(
         name="resnet38d", output_stride=8, weights=str(tmp_path / "res38_cls.pth"), batch_norm="frozen"
     )
     assert all(torch.equal(net.net.state_dict()[name], tensor) for name, tensor in state.items())
@@ -159,9 +158,9 @@ def test_published_state_dict_loads_with_its_heads(narrow, tmp_path, monkeypatch
     ],
 )
 def test_what_resnet38d_cannot_be_says_so(options, message, monkeypatch):
-    monkeypatch.setattr("wsss_core.models.resnet38d.ResNet38d", lambda: ResNet38d(width=4))
+    monkeypatch.setattr("wsss_core.models.backbones.resnet38d.ResNet38d", lambda: ResNet38d(width=4))
     with pytest.raises(ValueError, match=message):
-        build_backbone(
+        pretrained_backbone(
             **{"name": "resnet38d", "output_stride": 8, "weights": "none", "batch_norm": "frozen", **options}
         )
 

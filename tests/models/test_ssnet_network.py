@@ -8,6 +8,7 @@ from wsss_core.methods.ssnet.aggregation import SaliencyAggregation, aggregated
 from wsss_core.methods.ssnet.network import SSNet
 from wsss_core.methods.ssnet.upsampling import Upsampling, bilinear_kernel
 from wsss_core.models.build import build_network
+from wsss_core.models.pretrained import pretrained_backbone
 
 BACKBONE = {
     "name": "test_resnet", "output_stride": 8, "weights": "none", "dilate": True, "batch_norm": "trained",
@@ -18,7 +19,7 @@ BACKBONE = {
 def build(step: int, *, num_classes: int = 4, **changes):
     options = {"step": step, "aggregation_grid": 3, "atrous_rates": None}
     backbone = {**BACKBONE, **{name: changes.pop(name) for name in list(changes) if name in BACKBONE}}
-    return build_network(SSNet, num_classes=num_classes, backbone=backbone, options=options | changes)
+    return build_network(SSNet, pretrained_backbone(**backbone), num_classes=num_classes, options=options | changes)
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from wsss_core.models.backbones.build import build_backbone
 from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.two_branch import TwoBranchNetwork
 
 IMAGES = torch.randn(2, 3, 48, 70, generator=torch.Generator().manual_seed(0))
 
 
 def backbone(*, output_stride: int = 16, batch_norm: str = "frozen") -> Backbone:
-    return build_backbone(name="test_resnet", output_stride=output_stride, weights="none", batch_norm=batch_norm)
+    return pretrained_backbone(name="test_resnet", output_stride=output_stride, weights="none", batch_norm=batch_norm)
 
 
 def build(*, output_stride: int = 16, dropout: float = 0.5, batch_norm: str = "frozen", **options) -> TwoBranchNetwork:
@@ -89,7 +89,7 @@ def test_the_segmentation_is_what_the_last_layer_makes_of_the_embeddings():
 def test_it_is_built_from_plain_values():
     values = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
     options = {"dropout": 0.5, "head_channels": 12, "atrous_rate": 3, "centre_bank": True}
-    network = build_network(TwoBranchNetwork, num_classes=5, backbone=values, options=options)
+    network = build_network(TwoBranchNetwork, pretrained_backbone(**values), num_classes=5, options=options)
     assert isinstance(network, TwoBranchNetwork)
     assert network(IMAGES)["seg"].shape == (2, 6, 3, 5)
 

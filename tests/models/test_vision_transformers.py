@@ -15,14 +15,15 @@ from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.methods.ssnet.network import SSNet
-from wsss_core.models.backbones import build
+from wsss_core.models import build, model_file
 from wsss_core.models.build import build_network
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.model_file import Description
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.two_branch import TwoBranchNetwork
 from wsss_core.ops import grids
 from wsss_core.ops.images import MEAN, STD, normalise
-from wsss_core.training import checkpoint, optim
-from wsss_core.training.checkpoint import Description
+from wsss_core.training import optim, start
 
 PATCH_16, PATCH_14 = "vit_tiny_patch16_224", "vit_small_patch14_reg4_dinov2"
 """One token before the patches and its own constants; five tokens, four of them registers, and ImageNet's."""
@@ -51,7 +52,7 @@ def section(name: str, **changes) -> dict:
 
 
 def network(kind: type, name: str, **options):
-    return build_network(kind, num_classes=3, backbone=section(name), options=options).eval()
+    return build_network(kind, pretrained_backbone(**section(name)), num_classes=3, options=options).eval()
 
 
 def photograph(size=SIZE) -> np.ndarray:
@@ -67,7 +68,7 @@ def cams_of(name: str):
 @pytest.mark.parametrize("name", NAMES)
 @torch.no_grad()
 def test_features_and_taps_are_the_patches_without_the_tokens_before_them(name):
-    backbone, stride = build.build_backbone(**section(name)).eval(), NAMES[name]
+    backbone, stride = pretrained_backbone(**section(name)).eval(), NAMES[name]
     images = normalise(photograph())[None]
     grid = grids.grid_size(SIZE, stride=stride)
     features, taps = backbone.features(images), backbone.taps(images)
@@ -82,7 +83,7 @@ def test_features_and_taps_are_the_patches_without_the_tokens_before_them(name):
 @pytest.mark.parametrize("name", NAMES)
 @torch.no_grad()
 def test_the_net_sees_images_by_its_own_constants_padded_with_its_mean_colour(name):
-    backbone = build.build_backbone(**section(name))
+    backbone = pretrained_backbone(**section(name))
     constants = ((0.5,) * 3, (0.5,) * 3) if name == PATCH_16 else (MEAN, STD)
     assert (backbone.mean, backbone.std) == constants
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in constants)
@@ -157,7 +158,8 @@ def test_what_auxsegnet_shows_and_refines_is_stored_on_a_grid_that_tells_its_str
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_stem_freezes_every_other_parameter_trains_and_positions_never_decay(name):
-    model = build_network(CamNetwork, num_classes=3, backbone=section(name, freeze_stem=True), options={"dropout": 0.0})
+    backbone = pretrained_backbone(**section(name, freeze_stem=True))
+    model = build_network(CamNetwork, backbone, num_classes=3, options={"dropout": 0.0})
     model(torch.randn(1, 3, *SIZE))["logits"].sum().backward()
     assert all((p.grad is not None) == p.requires_grad for p in model.parameters())
     frozen = {key.split(".")[0] for key, p in model.backbone.net.named_parameters() if not p.requires_grad}
@@ -170,9 +172,9 @@ def test_its_stem_freezes_every_other_parameter_trains_and_positions_never_decay
 
 def test_its_model_file_opens_and_computes_the_same(tmp_path):
     described = Description("cam", "cam", ("a", "b", "c"), section(PATCH_14), {"dropout": 0.0}, {})
-    model = checkpoint.build(described, CamNetwork).eval()
-    checkpoint.save(tmp_path, model, described)
-    loaded, _ = checkpoint.load(tmp_path, CamNetwork)
+    model = start.build(described, CamNetwork).eval()
+    model_file.save(tmp_path, model, described)
+    loaded, _ = model_file.load(tmp_path, CamNetwork)
     images = torch.randn(1, 3, *SIZE)
     with torch.no_grad():
         assert torch.equal(loaded.cams(images), model.cams(images))
@@ -181,7 +183,7 @@ def test_its_model_file_opens_and_computes_the_same(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 @torch.no_grad()
 def test_attention_between_cells_can_be_read(name):
-    backbone = build.build_backbone(**section(name)).eval()
+    backbone = pretrained_backbone(**section(name)).eval()
     attention = backbone.attention(torch.randn(1, 3, *SIZE))
     rows, columns = grids.grid_size(SIZE, stride=NAMES[name])
     assert attention.shape == (1, TINY["depth"], rows * columns, rows * columns)
@@ -190,9 +192,9 @@ def test_attention_between_cells_can_be_read(name):
 
 def test_another_stride_than_the_patch_is_refused():
     with pytest.raises(ValueError, match="patch14_reg4_dinov2 cannot give feature maps of output stride 16; it has 14"):
-        build.build_backbone(**section(PATCH_14, output_stride=16))
+        pretrained_backbone(**section(PATCH_14, output_stride=16))
 
 
 def test_a_key_that_no_backbone_knows_is_refused():
     with pytest.raises(TypeError, match="no backbone has dilated"):
-        build.build_backbone(**section(PATCH_14, dilated=True))
+        pretrained_backbone(**section(PATCH_14, dilated=True))

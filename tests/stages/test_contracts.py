@@ -12,7 +12,7 @@ from workspace import Workspace
 
 from wsss_core import layout, voc
 from wsss_core.data.index import Index
-from wsss_core.training import trained
+from wsss_core.models import trained
 
 SCORE_FOLDERS = {layout.CAMS: False, layout.RANDOM_WALK: True, layout.FUSED: True}
 """Folder of score maps -> whether the background comes first."""

@@ -16,8 +16,8 @@ from workspace import Workspace, run_graph
 from wsss_core import artifacts, layout, registry, voc
 from wsss_core.cli.main import main
 from wsss_core.data.index import Index
+from wsss_core.models import trained
 from wsss_core.report.tables import read_columns
-from wsss_core.training import trained
 
 NETWORKS = {"rrm": "rrm", "rrm_two_step": "deeplab", "aalr": "aalr"}
 MASKS = "data/raw/scenes_tiny/SegmentationClass"

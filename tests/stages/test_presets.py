@@ -17,8 +17,8 @@ from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.inference import saliency as saliency_inference
 from wsss_core.models import u2net
-from wsss_core.models.backbones.build import build_backbone
-from wsss_core.models.resnet38d import ResNet38d
+from wsss_core.models.backbones.resnet38d import ResNet38d
+from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.params import Params, load_params
 
 PRESETS = sorted(path.stem for pattern in ("voc12*", "coco*") for path in (ROOT / "presets").glob(f"{pattern}.yaml"))
@@ -56,7 +56,7 @@ def narrow_resnet38d() -> ResNet38d:
 def make_networks_narrow(patch: pytest.MonkeyPatch) -> None:
     """Build those of NARROW with fewer channels from here on."""
     whole = timm.create_model
-    patch.setattr("wsss_core.models.resnet38d.ResNet38d", narrow_resnet38d)
+    patch.setattr("wsss_core.models.backbones.resnet38d.ResNet38d", narrow_resnet38d)
     patch.setitem(u2net.VARIANTS, "u2net", u2net.VARIANTS["u2netp"])
     patch.setattr(saliency_inference, "INPUT_SIZE", 96)
     patch.setattr(timm, "create_model", lambda name, **options: whole(name, **{**NARROW.get(name, {}), **options}))
@@ -138,6 +138,6 @@ def test_the_layers_that_the_releases_freeze_are_frozen_and_no_others(preset, se
     make_networks_narrow(monkeypatch)
     params: Params = load_params(Workspace(tmp_path, overridden(preset_params(preset))).folder / "params.yaml")
     chosen = getattr(params, section).backbone.model_dump()
-    net = build_backbone(**chosen).net
+    net = pretrained_backbone(**chosen).net
     still = {name.partition(".")[0] for name, p in net.named_parameters() if p.ndim > 1 and not p.requires_grad}
     assert still == set(FROZEN[preset][section])

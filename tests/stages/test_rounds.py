@@ -12,8 +12,8 @@ from workspace import Workspace, run_graph
 
 from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
+from wsss_core.models import trained
 from wsss_core.report import tables
-from wsss_core.training import trained
 
 AUX_LABELS = layout.METHOD_LABELS / "auxsegnet"
 AUX_SALIENCY = layout.PREDICTED_SALIENCY / "auxsegnet"

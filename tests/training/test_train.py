@@ -15,10 +15,11 @@ from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods.cam.objective import classification
+from wsss_core.models import trained
 from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.model_file import Description
 from wsss_core.runtime import provenance
-from wsss_core.training import checkpoint, loop, train, trained
-from wsss_core.training.checkpoint import Description
+from wsss_core.training import loop, start, train
 from wsss_core.training.loop import DivergedError, Terms
 from wsss_core.training.optim import two_phase_schedule
 from wsss_core.training.snapshots import Snapshots
@@ -195,9 +196,9 @@ def test_a_full_disk_at_the_end_names_the_file_and_the_training_goes_on_from_its
 def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
     trained = fit(index, tmp_path / "models/cam", epochs=0.5)
     torch.manual_seed(5)
-    fresh = checkpoint.build(description(), CamNetwork)
+    fresh = start.build(description(), CamNetwork)
     head = copy.deepcopy(fresh.fc8)
-    train.start_of("cam", tmp_path / "models/cam").initialise(fresh)
+    start.start_of("cam", tmp_path / "models/cam").initialise(fresh)
     names = [name for name in trained if name.startswith("backbone.")]
     assert names
     assert all(torch.equal(fresh.state_dict()[name], trained[name]) for name in names)
@@ -207,10 +208,10 @@ def test_a_network_can_start_from_the_backbone_of_another(tmp_path, index):
 def test_a_network_can_take_the_classifier_of_another_too(tmp_path, index):
     trained = fit(index, tmp_path / "models/cam", epochs=0.5)
     torch.manual_seed(5)
-    fresh = checkpoint.build(description(), CamNetwork)
-    start = train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "fc8"))
-    start.initialise(fresh)
-    assert start.inputs == (tmp_path / "models/cam/model.pt",)
+    fresh = start.build(description(), CamNetwork)
+    taken = start.start_of("cam", tmp_path / "models/cam", parts=("backbone", "fc8"))
+    taken.initialise(fresh)
+    assert taken.inputs == (tmp_path / "models/cam/model.pt",)
     assert equal(dict(fresh.state_dict()), trained)
 
 
@@ -257,9 +258,9 @@ def test_pictures_of_labels_can_be_made_in_every_precision(tmp_path, index, monk
 
 def test_the_backbone_of_another_architecture_is_refused(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
-    other = checkpoint.build(description(backbone={**BACKBONE, "name": "resnet14t"}), CamNetwork)
+    other = start.build(description(backbone={**BACKBONE, "name": "resnet14t"}), CamNetwork)
     with pytest.raises(ValueError, match=r"models/cam \(cam, resnet10t, 2 classes\) does not fit this stage's network"):
-        train.start_of("cam", tmp_path / "models/cam").initialise(other)
+        start.start_of("cam", tmp_path / "models/cam").initialise(other)
 
 
 def test_a_loss_that_was_nothing_all_along_is_told(tmp_path, index, caplog):
@@ -275,6 +276,6 @@ def test_a_loss_that_was_nothing_all_along_is_told(tmp_path, index, caplog):
 def test_a_network_of_another_kind_is_refused_as_a_start(tmp_path, index):
     fit(index, tmp_path / "models/cam", epochs=0.5)
     with pytest.raises(ValueError, match="does not fit this stage's network"):
-        train.start_of("cam", tmp_path / "models/cam", parts=("backbone", "head")).initialise(
-            checkpoint.build(description(), CamNetwork)
+        start.start_of("cam", tmp_path / "models/cam", parts=("backbone", "head")).initialise(
+            start.build(description(), CamNetwork)
         )

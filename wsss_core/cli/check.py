@@ -48,7 +48,7 @@ def _linked_outputs() -> list[Problem]:
 
 def _unknown_backbones(params: Params) -> list[Problem]:
     """One for each key that names a network which does not exist, or not at this stride."""
-    from wsss_core.models.backbones.build import adapter_for  # imports timm, which takes seconds: after cheap checks
+    from wsss_core.models.build import adapter_for  # imports timm, which takes seconds: after cheap checks
 
     problems = []
     for key, backbone in _backbones(params, "name", "output_stride").items():

@@ -25,9 +25,9 @@ def export(model: Path, out: Path) -> None:
     """
     import torch
 
-    from wsss_core.training import checkpoint, trained
+    from wsss_core.models import model_file, trained
 
-    _refuse_to_replace(out, checkpoint.file_of(model))
+    _refuse_to_replace(out, model_file.file_of(model))
     network, description = trained.load_segmenter(model)
 
     class Logits(torch.nn.Module):

@@ -70,8 +70,8 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
     from tqdm import tqdm
 
     from wsss_core.inference.segmentation import segment
+    from wsss_core.models import trained
     from wsss_core.runtime import devices
-    from wsss_core.training import trained
 
     network, description = trained.load_segmenter(model)
     fabric = devices.launch()

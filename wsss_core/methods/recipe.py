@@ -13,7 +13,8 @@ from wsss_core.sections.training import Training
 from wsss_core.sections.two_branch import SnapshotTimes
 from wsss_core.training.loop import Losses
 from wsss_core.training.snapshots import Label
-from wsss_core.training.train import Schedule, Start
+from wsss_core.training.start import Start
+from wsss_core.training.train import Schedule
 
 
 @dataclass(frozen=True)

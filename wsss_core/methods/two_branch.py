@@ -23,7 +23,7 @@ from wsss_core.sections.two_branch import TwoBranch
 from wsss_core.training.loop import Losses, Terms
 from wsss_core.training.optim import two_phase_schedule
 from wsss_core.training.self_labelling import SelfLabels, self_labels
-from wsss_core.training.train import start_of
+from wsss_core.training.start import start_of
 
 LabelBatch = Callable[..., SelfLabels]
 """label(model, batch, outputs): `self_labels` with its options bound."""

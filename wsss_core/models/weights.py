@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import logging
-import struct
 from collections import Counter
 from collections.abc import Container
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import nn
 
 from wsss_core.models.mxnet_params import read_params, resnet38d_arrays
+from wsss_core.problems import FOREIGN
 
 logger = logging.getLogger(__name__)
 
 WRAPPERS = ("state", "state_dict", "model_state_dict", "model")
 """Under which of its keys a checkpoint keeps the state dict, where it holds more than that."""
-FOREIGN = (
-    UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError,
-    ArithmeticError, struct.error,
-)  # fmt: skip
-"""What reading a file with `torch.load` was seen to raise where others wrote it, or where it is not whole."""
 COUNTER_KEY = "num_batches_tracked"
 """Only batch norm without momentum reads it, and files from before PyTorch 0.4.1 lack it."""
-
-
-def weights_files(weights: str) -> list[Path]:
-    """The file that `backbone.weights` names, if it names one."""
-    return [] if weights in ("imagenet", "none") else [Path(weights)]
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ never squeezed in, whatever the size of the input; so a crop, a photograph and i
 
 Maps that a network is trained to place (logits, saliency, affinities) are trained and read with their centres in the
 middle of their cells: an offset of its layers is learnt away. A classifier's class maps were never told where anything
-is: their cell i shows what lies around pixel i s + centre, the middle of what its layers see (`models.receptive`).
+is: their cell i shows what lies around pixel i s + centre, the middle of what its layers see (`models.backbones`).
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core import layout, registry, remedies
+from wsss_core.models import trained
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared
 from wsss_core.supervision import MEANING, TAGS
-from wsss_core.training import trained
 
 NONE = "-"
 """What a cell shows where the method has no such figure."""

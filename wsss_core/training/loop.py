@@ -15,9 +15,9 @@ from torch import nn
 from tqdm import tqdm
 
 from wsss_core import artifacts
+from wsss_core.models import model_file
 from wsss_core.runtime import interruption, shortage
 from wsss_core.runtime.interruption import Interrupted
-from wsss_core.training import state_file
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def _save(path: Path, model, optimizer, scheduler, run: _Run, device: torch.devi
         "gpu_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
     try:
-        state_file.save(path, state)
+        model_file.save_state(path, state)
     except OSError as error:
         logger.warning("no checkpoint at step %d (%s: %s)", run.step, path, error.strerror)
 
@@ -258,8 +258,8 @@ def _save(path: Path, model, optimizer, scheduler, run: _Run, device: torch.devi
 def _restore(path: Path, model, optimizer, scheduler, device: torch.device) -> _Run:
     run = _Run()
     try:
-        state = state_file.load(path)
-    except (state_file.DamagedError, OSError) as error:
+        state = model_file.load_state(path)
+    except (model_file.DamagedError, OSError) as error:
         if shortage.of(error):
             raise  # or this training would lose what it has
         logger.warning("%s is damaged: this training starts anew", path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +14,17 @@ from torch import nn, optim
 from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.code_digest import Code
 from wsss_core.data.training_set import Samples, batches
-from wsss_core.models.cam_network import CamNetwork
-from wsss_core.models.weights import weights_files
+from wsss_core.models import model_file
+from wsss_core.models.model_file import Description
+from wsss_core.models.pretrained import weights_files
 from wsss_core.runtime import devices, environment
 from wsss_core.runtime.journal import Journal, content_digest
 from wsss_core.runtime.memory import keep_freed_memory
 from wsss_core.runtime.provenance import Provenance
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
 from wsss_core.training.loop import History, Losses, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
 from wsss_core.training.snapshots import Snapshots
+from wsss_core.training.start import build
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def train(
     if fabric.device.type == "cpu":
         keep_freed_memory()
     steps = max(1, round(epochs * len(samples) / batch))
-    model = checkpoint.build(description, network)
+    model = build(description, network)
     initialise(model)
     built, usual = _optimizer(model, **optimizer)
     made, recipe = Provenance.of(code, fabric), {**asdict(description), "seed": seed}
@@ -98,9 +98,9 @@ def train(
         if fabric.global_rank == 0:
             _warn_of_idle_terms(rows)
             total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
-            checkpoint.save(journal.folder, model.cpu(), description)
+            model_file.save(journal.folder, model.cpu(), description)
             manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
-                            paths=[journal.folder / checkpoint.FILE], supervised_by=total)
+                            paths=[journal.folder / model_file.FILE], supervised_by=total)
             made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
             journal.publish()
             if writer:
@@ -131,34 +131,3 @@ def _write_figures(history: Path, rows: History, *, steps: int, fabric: Fabric) 
         "seconds": round(rows.seconds, 1), "steps": steps, "device": fabric.device.type, "devices": fabric.world_size,
     })  # fmt: skip
     return [history, time]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a fresh network's weights come from: what fills them in, and the files that this reads."""
-
-    initialise: Callable[[nn.Module], None] = lambda model: None
-    inputs: tuple[Path, ...] = ()
-
-
-def start_of(init: str, cam_network: Path, *, parts: Sequence[str] = ("backbone",)) -> Start:
-    """`backbone`: as built, from the weights that its section names; `cam`: `parts` from the trained CAM network."""
-    return Start() if init == "backbone" else start_from(cam_network, CamNetwork, parts=parts)
-
-
-def start_from(model: Path, network: type[nn.Module], *, parts: Sequence[str]) -> Start:
-    """The weights of `parts` of a trained network of that class; an empty name is all of it."""
-    return Start(partial(_copy, model, network, parts), (model / checkpoint.FILE,))
-
-
-def _copy(path: Path, network: type[nn.Module], parts: Sequence[str], model: nn.Module) -> None:
-    trained, description = checkpoint.load(path, network)
-    try:
-        for part in parts:
-            model.get_submodule(part).load_state_dict(trained.get_submodule(part).state_dict())
-    except (RuntimeError, AttributeError) as error:
-        raise ValueError(
-            f"{path} ({description.method}, {description.backbone['name']}, {len(description.classes)} classes) does"
-            " not fit this stage's network; use the same backbone name and classes, or start without it (init:"
-            " backbone; in a method's section, schedule: init)"
-        ) from error

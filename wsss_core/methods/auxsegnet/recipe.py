@@ -29,7 +29,7 @@ from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params
 from wsss_core.training.loop import Terms
-from wsss_core.training.train import start_from
+from wsss_core.training.start import start_from
 
 NAME = "auxsegnet"
 

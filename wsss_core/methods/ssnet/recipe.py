@@ -27,7 +27,7 @@ from wsss_core.methods.ssnet.section import SSNet, SSNetStep
 from wsss_core.params import Params
 from wsss_core.sections.saliency import SaliencySource
 from wsss_core.training.loop import Terms
-from wsss_core.training.train import Start
+from wsss_core.training.start import Start
 
 NAME = "ssnet"
 LABELS = layout.METHOD_LABELS / NAME

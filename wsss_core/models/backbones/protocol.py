@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from wsss_core.models.backbones.reach import parameters_behind
 from wsss_core.ops.images import MEAN, STD
 
 BATCH_NORMS = ("frozen", "trained")
@@ -70,7 +69,7 @@ class Backbone(nn.Module, ABC):
         self.num_features = features.shape[1]
         self.taps_channels = tuple(tap.shape[1] for tap in taps)
         self.taps_strides = tuple(side // tap.shape[-1] for tap in taps)
-        behind_taps, behind_any = parameters_behind(taps), parameters_behind([features, *taps])
+        behind_taps, behind_any = _parameters_behind(taps), _parameters_behind([features, *taps])
         self._beyond_taps = [p for p in net.parameters() if p in behind_any and p not in behind_taps]
         self._freeze(p for p in net.parameters() if p not in behind_any)
         if batch_norm == "frozen":
@@ -235,3 +234,18 @@ def unsupported_stride(name: str, stride: int, *, supported: str = "") -> ValueE
     """What to raise where a network has no maps of a stride; `supported` says which it has."""
     remedy = f"it has {supported}" if supported else "try another, or a ResNet, MobileNet, RegNet, DenseNet or VGG"
     return ValueError(f"{name} cannot give feature maps of output stride {stride}; {remedy}")
+
+
+def _parameters_behind(outputs: Sequence[torch.Tensor]) -> set[torch.Tensor]:
+    """The trainable parameters that `outputs` depend on, found in their autograd graphs."""
+    parameters, seen = set(), set()
+    nodes = [output.grad_fn for output in outputs]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):  # the leaf of the graph that holds a parameter
+            parameters.add(node.variable)
+        nodes.extend(following for following, _ in node.next_functions)
+    return parameters

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from wsss_core.models.backbones.build import build_backbone
-from wsss_core.models.receptive import centre_of_first_cell
+from wsss_core.models.backbones.convolutional import centre_of_first_cell
+from wsss_core.models.pretrained import pretrained_backbone
 
 
 class Chain(nn.Sequential):
@@ -42,13 +42,13 @@ def test_the_centre_of_a_chain_is_the_middle_of_what_its_cells_see(name):
      ("tf_efficientnet_lite0", 16, 15), ("test_resnet", 8, 1)],  # its shortcuts pool 2x2, its branches do not
 )  # fmt: skip
 def test_backbones_know_where_their_cells_lie(name, stride, centre):
-    backbone = build_backbone(name=name, output_stride=stride, weights="none", batch_norm="frozen")
+    backbone = pretrained_backbone(name=name, output_stride=stride, weights="none", batch_norm="frozen")
     assert backbone.centre == centre
 
 
 @pytest.mark.parametrize("side", [97, 103, 111])
 def test_a_network_that_pads_by_the_size_keeps_its_centre_at_every_size(side):
-    backbone = build_backbone(name="tf_efficientnet_lite0", output_stride=16, weights="none", batch_norm="frozen")
+    backbone = pretrained_backbone(name="tf_efficientnet_lite0", output_stride=16, weights="none", batch_norm="frozen")
     whole = torch.rand(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
     part = torch.zeros_like(whole)
     part[..., :side, :side] = whole[..., :side, :side]

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from wsss_core import registry
+from wsss_core.models import model_file
+from wsss_core.models.model_file import Description
 from wsss_core.models.segmenter import Segmenter
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
 
 
 def network_of(description: Description) -> type[nn.Module]:
@@ -19,8 +19,8 @@ def network_of(description: Description) -> type[nn.Module]:
 
 
 def load(path: Path) -> tuple[Any, Description]:
-    """As `checkpoint.load`, for a network of any method."""
-    return checkpoint.load(path, network_of)
+    """As `model_file.load`, for a network of any method."""
+    return model_file.load(path, network_of)
 
 
 def load_segmenter(path: Path) -> tuple[Any, Description]:

@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_core.models.backbones.convolutional import ConvolutionalBackbone
+
+NAME = "resnet38d"
 OUTPUT_STRIDE = 8
 
 
@@ -183,3 +186,31 @@ class ResNet38d(nn.Module):
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:
         """Pattern of the stem's names: what PSA never trains."""
         return {"stem": r"^conv1a\.|^b2[._]"}
+
+
+class WideResNet(ConvolutionalBackbone):
+    """`ResNet38d` as a backbone: one stride, its own dilations, and weights that come from a file."""
+
+    @classmethod
+    def knows(cls, name: str) -> bool:
+        """It has one name."""
+        return name == NAME
+
+    @classmethod
+    def strides(cls, name: str) -> tuple[int, ...]:
+        """It has one."""
+        return (OUTPUT_STRIDE,)
+
+    @classmethod
+    def make_net(cls, name: str, *, output_stride: int, dilate: bool = True) -> nn.Module:
+        """The published network. Raises ValueError without dilation."""
+        if not dilate:
+            raise ValueError("resnet38d is defined with its dilations; set backbone.dilate to true")
+        return ResNet38d()
+
+    @classmethod
+    def pretrained(cls, name: str) -> dict[str, torch.Tensor]:
+        """Raises ValueError: nobody offers them for download."""
+        raise ValueError(
+            "resnet38d has no weights to download; set backbone.weights to the path of its .params or .pth"
+        )

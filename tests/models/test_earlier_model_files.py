@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wsss_core.training import trained
+from wsss_core.models import trained
 
 FILES = Path(__file__).parent / "model_files"
 COMPUTED = {

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from wsss_core.artifacts import ArtifactError
+from wsss_core.models import model_file, trained
 from wsss_core.models.cam_network import CamNetwork
-from wsss_core.training import checkpoint, state_file, trained
-from wsss_core.training.checkpoint import Description
+from wsss_core.models.model_file import Description
+from wsss_core.training import start
 
 BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}
 
@@ -25,8 +26,8 @@ def description(**changes) -> Description:
 
 def saved(folder, **changes) -> torch.nn.Module:
     torch.manual_seed(0)
-    model = checkpoint.build(description(**changes), CamNetwork)
-    checkpoint.save(folder, model, description(**changes))
+    model = start.build(description(**changes), CamNetwork)
+    model_file.save(folder, model, description(**changes))
     return model
 
 
@@ -50,9 +51,9 @@ def test_a_checkpoint_holds_no_code_and_lies_alone(tmp_path):
 
 
 def test_loading_needs_no_pretrained_weights(tmp_path):
-    model = checkpoint.build(description(), CamNetwork)
+    model = start.build(description(), CamNetwork)
     elsewhere = description(backbone={**BACKBONE, "weights": "nowhere/weights.pth"})
-    checkpoint.save(tmp_path, model, elsewhere)
+    model_file.save(tmp_path, model, elsewhere)
     assert trained.load(tmp_path)[1].backbone["weights"] == "nowhere/weights.pth"
 
 
@@ -110,10 +111,10 @@ def test_a_flipped_byte_anywhere_is_refused_or_changes_no_weight(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["fc8.weight", "running_var"])
 def test_weights_and_statistics_that_are_not_finite_are_refused(tmp_path, name, value):
-    model = checkpoint.build(description(), CamNetwork)
+    model = start.build(description(), CamNetwork)
     found = next(key for key in model.state_dict() if key.endswith(name))
     model.state_dict()[found].flatten()[0] = value
-    checkpoint.save(tmp_path, model, description())
+    model_file.save(tmp_path, model, description())
     with pytest.raises(ArtifactError, match=rf"weights that are not finite \(1 tensors, {found} first\)"):
         trained.load(tmp_path)
 
@@ -151,8 +152,8 @@ def test_a_damaged_model_names_who_makes_it(tmp_path, monkeypatch, folder, remed
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
-    model = checkpoint.build(description(classes=("cat", "dog", "cow")), CamNetwork)
-    checkpoint.save(tmp_path, model, description())
+    model = start.build(description(classes=("cat", "dog", "cow")), CamNetwork)
+    model_file.save(tmp_path, model, description())
     with pytest.raises(ArtifactError, match="no model of this project") as caught:
         trained.load(tmp_path)
     assert "fc8.weight" in str(caught.value.__cause__)
@@ -165,7 +166,7 @@ def test_what_a_file_holds_is_quoted_in_a_few_words(tmp_path, key, value):
     content = torch.load(tmp_path / "model.pt", weights_only=True)
     del content["digest"]
     content["backbone"][key] = value
-    state_file.save(tmp_path / "model.pt", content)
+    model_file.save_state(tmp_path / "model.pt", content)
     with pytest.raises(ArtifactError) as refused:
         trained.load(tmp_path)
     assert len(str(refused.value).encode()) < 1000
