@@ -11,8 +11,9 @@ from PIL import Image
 
 from wsss_core.code_digest import ROOT
 from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.training import checkpoint
-from wsss_core.training.checkpoint import Description
+from wsss_core.models import model_file
+from wsss_core.models.model_file import Description
+from wsss_core.training import start
 
 BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 MODULES = sorted(
@@ -47,7 +48,7 @@ def working_folder(tmp_path_factory):
     options = {"head": "largefov", "atrous_rates": [2]}
     described = Description("deeplab", "deeplab", ("cat", "dog"), BACKBONE, options, {})
     torch.manual_seed(0)
-    checkpoint.save(folder / "models/deeplab", checkpoint.build(described, DeepLab), described)
+    model_file.save(folder / "models/deeplab", start.build(described, DeepLab), described)
     Image.fromarray(np.full((40, 60, 3), 128, dtype=np.uint8)).save(folder / "photograph.jpg")
     return folder
 
