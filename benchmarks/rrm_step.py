@@ -22,7 +22,7 @@ from wsss_core.models.build import build_network
 from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.two_branch import TwoBranchNetwork
 from wsss_core.ops.images import normalise
-from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.mean_field import Kernels
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.training.self_labelling import multi_scale_cams, self_labels
 

@@ -10,7 +10,7 @@ from wsss_core.losses.energy import dense_energy
 from wsss_core.methods.affinitynet.labels import confident_labels
 from wsss_core.ops import lattice, pairs, random_walk
 from wsss_core.ops.crf import dense_crf
-from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.mean_field import Kernels
 from wsss_core.ops.pamr import pamr
 from wsss_core.ops.pamr_labels import pamr_labels
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels

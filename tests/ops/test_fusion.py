@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_core.ops.fusion import RULES, fuse, on_one_scale, soft_scores
-from wsss_core.ops.fusion.conflicts import settle
-from wsss_core.ops.fusion.rules import ignore_band
+from wsss_core.ops.fusion.rules import ignore_band, settle
 from wsss_core.sections.fusion import Fuse
 from wsss_core.sections.section import Section
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from wsss_core.ops import reliable_labels as module
-from wsss_core.ops.kernels import Kernels
-from wsss_core.ops.mean_field import mean_field
+from wsss_core.ops.mean_field import Kernels, mean_field
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 

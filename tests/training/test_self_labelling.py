@@ -8,7 +8,7 @@ from torch import nn
 from wsss_core.ops.cam import EPSILON
 from wsss_core.ops.grids import grid_size
 from wsss_core.ops.images import normalise
-from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.mean_field import Kernels
 from wsss_core.ops.network_cells import at_pixels, class_maps_on_cells
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.training.self_labelling import SelfLabels, multi_scale_cams, self_labels

@@ -16,7 +16,7 @@ from wsss_core.losses.energy import dense_energy
 from wsss_core.losses.segmentation import balanced_segmentation_loss
 from wsss_core.methods.recipe import Recipe
 from wsss_core.ops.images import photograph
-from wsss_core.ops.kernels import Kernels
+from wsss_core.ops.mean_field import Kernels
 from wsss_core.ops.network_cells import at_pixels, network_stride
 from wsss_core.ops.reliable_labels import Reliability, reliable_labels
 from wsss_core.sections.two_branch import TwoBranch

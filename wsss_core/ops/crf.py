@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Literal
 
 import numpy as np
-
-from wsss_core.ops.kernels import Kernels
 
 SMALLEST_PROBABILITY = 1e-5
 """Bounds what one pixel's evidence can say against a label."""
@@ -42,7 +40,7 @@ def dense_crf(
             puts near-black pixels into another simplex (against float64 it is pydensecrf that deviates).
         iterations: mean-field updates; 0 returns the normalised probabilities.
         device: where the lattice engine computes.
-        kernels: all fields of `Kernels`.
+        kernels: all fields of `mean_field.Kernels`.
 
     Returns:
         float32 of the probabilities' shapes, summing to 1 over L at each pixel.
@@ -52,7 +50,7 @@ def dense_crf(
             engine is not installed.
 
     E(x) = sum_i -ln p_i(x_i) + sum_{i<j} [x_i != x_j] k_ij, Kraehenbuehl & Koltun, NIPS 2011, eqs. 1-3; k_ij is the sum
-    of two Gaussians (`Kernels`), symmetrically normalised as in pydensecrf.
+    of two Gaussians (`mean_field.Kernels`), symmetrically normalised as in pydensecrf.
 
     >>> image = np.array([[[0] * 3, [0] * 3, [255] * 3, [255] * 3]], dtype=np.uint8)  # black, black, white, white
     >>> unsure = np.array([[[0.9, 0.5, 0.5, 0.1]], [[0.1, 0.5, 0.5, 0.9]]])  # of two labels; the middle may be either
@@ -70,14 +68,13 @@ def dense_crf(
     unaries = [_unary(maps) for maps in probabilities]
     if len({len(energies) for energies in unaries}) > 1:
         raise ValueError(f"images have {[len(energies) for energies in unaries]} unaries each; give all as many")
-    both = Kernels(**kernels)
     if engine == "pydensecrf":
         marginals = [
-            np.stack([_pydensecrf(image, unary, both, iterations=iterations) for unary in of_image])
+            np.stack([_pydensecrf(image, unary, iterations=iterations, **kernels) for unary in of_image])
             for image, of_image in zip(images, unaries, strict=True)
         ]
     else:
-        marginals = _lattice(images, unaries, both, iterations=iterations, device=device)
+        marginals = _lattice(images, unaries, kernels, iterations=iterations, device=device)
     return [q.reshape(maps.shape) for q, maps in zip(marginals, probabilities, strict=True)]
 
 
@@ -88,24 +85,39 @@ def _unary(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _lattice(
-    images: Sequence[np.ndarray], unaries: Sequence[np.ndarray], kernels: Kernels, *, iterations: int, device: Any
+    images: Sequence[np.ndarray],
+    unaries: Sequence[np.ndarray],
+    kernels: Mapping[str, float],
+    *,
+    iterations: int,
+    device: Any,
 ) -> list[np.ndarray]:
     # Here, so that a stage that takes the other engine starts without torch.
     import torch
 
-    from wsss_core.ops.mean_field import mean_field
+    from wsss_core.ops.mean_field import Kernels, mean_field
 
     with torch.inference_mode():
         marginals = mean_field(
             [torch.from_numpy(np.ascontiguousarray(image)).to(device) for image in images],
             [torch.from_numpy(energies).to(device) for energies in unaries],
-            kernels,
+            Kernels(**kernels),
             iterations=iterations,
         )
         return [q.cpu().numpy() for q in marginals]
 
 
-def _pydensecrf(image: np.ndarray, unary: np.ndarray, kernels: Kernels, *, iterations: int) -> np.ndarray:
+def _pydensecrf(
+    image: np.ndarray,
+    unary: np.ndarray,
+    *,
+    iterations: int,
+    gaussian_sxy: float,
+    gaussian_weight: float,
+    bilateral_sxy: float,
+    bilateral_srgb: float,
+    bilateral_weight: float,
+) -> np.ndarray:
     """(L, H, W) float32 marginals of one image and one unary."""
     import pydensecrf.densecrf as densecrf  # an extension that whoever takes the lattice need not have built
 
@@ -114,10 +126,9 @@ def _pydensecrf(image: np.ndarray, unary: np.ndarray, kernels: Kernels, *, itera
         return np.ones((1, height, width), dtype=np.float32)
     field = densecrf.DenseCRF2D(width, height, num_labels)
     field.setUnaryEnergy(unary.reshape(num_labels, -1))
-    field.addPairwiseGaussian(sxy=kernels.gaussian_sxy, compat=kernels.gaussian_weight)
+    field.addPairwiseGaussian(sxy=gaussian_sxy, compat=gaussian_weight)
     field.addPairwiseBilateral(
-        sxy=kernels.bilateral_sxy, srgb=kernels.bilateral_srgb, rgbim=np.ascontiguousarray(image),
-        compat=kernels.bilateral_weight,
-    )  # fmt: skip
+        sxy=bilateral_sxy, srgb=bilateral_srgb, rgbim=np.ascontiguousarray(image), compat=bilateral_weight
+    )
     marginals = np.array(field.inference(iterations), dtype=np.float32)
     return marginals.reshape(num_labels, height, width)

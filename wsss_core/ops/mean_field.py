@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 
 from wsss_core.ops import lattice
-from wsss_core.ops.kernels import Kernels
 from wsss_core.ops.lattice import Lattice, Size
 
 KEPT_PIXELS = 4_000_000
@@ -17,6 +17,28 @@ KEPT_PIXELS = 4_000_000
 
 FEW_LABELS = 15
 """Up to here the softmax written out takes a fifth of the library's time on a CPU, whose vectors of 16 are not full."""
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The reach and the weight of each kernel of Kraehenbuehl & Koltun, NIPS 2011, eq. 3, at positions P and colours I:
+
+    k_ij = bilateral_weight exp(-|P_i - P_j|^2 / 2 bilateral_sxy^2 - |I_i - I_j|^2 / 2 bilateral_srgb^2)
+         + gaussian_weight exp(-|P_i - P_j|^2 / 2 gaussian_sxy^2)
+
+    Attributes:
+        gaussian_sxy: reach of the smoothness kernel, pixels.
+        gaussian_weight: its Potts weight.
+        bilateral_sxy: reach of the appearance kernel, pixels.
+        bilateral_srgb: its reach in colour, of 255.
+        bilateral_weight: its Potts weight.
+    """
+
+    gaussian_sxy: float
+    gaussian_weight: float
+    bilateral_sxy: float
+    bilateral_srgb: float
+    bilateral_weight: float
 
 
 def mean_field(

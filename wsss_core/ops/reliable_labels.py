@@ -9,8 +9,7 @@ import torch
 
 from wsss_core.ops import cam
 from wsss_core.ops.crf import SMALLEST_PROBABILITY
-from wsss_core.ops.kernels import Kernels
-from wsss_core.ops.mean_field import mean_field
+from wsss_core.ops.mean_field import Kernels, mean_field
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 

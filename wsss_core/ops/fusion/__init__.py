@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsss_core.ops.fusion.conflicts import on_one_scale
-from wsss_core.ops.fusion.rules import PUBLISHED, ignore_band
+from wsss_core.ops.fusion.rules import PUBLISHED, ignore_band, on_one_scale
 from wsss_core.ops.fusion.soft import is_informative, soft, soft_scores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
