@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wsss_core.runtime import placement
-from wsss_core.runtime.ranks import ALONE
+from wsss_core.runtime.worker import ALONE
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="asks for a GPU that is not there")
 

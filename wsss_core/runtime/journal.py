@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from wsss_core import artifacts, digests, manifests
 from wsss_core.problems import named
 from wsss_core.runtime import environment, interruption
-from wsss_core.runtime.ranks import ALONE, Processes
+from wsss_core.runtime.worker import ALONE, Processes
 
 KEPT = 2
 """Journals of other keys that stay, those used last: whoever goes back to a parameter or to the code before finds the

@@ -2,24 +2,27 @@
 
 Ids go to the ranks in strides (`ids[rank::world]`), largest image first, so that no rank ends long after the
 others. CPU-bound work spreads over a standard process pool; work on a network stays in this process. Where a device
-gains by it, several images go into one call.
+gains by it, several images go into one call. A killed run goes on from the results that its notes say are finished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core import manifests, supervision
+from wsss_core import digests, manifests, supervision
+from wsss_core.artifacts import ArtifactError
 from wsss_core.code_digest import Code
-from wsss_core.runtime.finished import Finished
+from wsss_core.problems import named
 from wsss_core.runtime.journal import Journal, content_digest, whole
 from wsss_core.runtime.pool import map_in_order
 from wsss_core.runtime.provenance import Provenance
-from wsss_core.runtime.ranks import ALONE, Processes
+from wsss_core.runtime.worker import ALONE, Processes
 
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
@@ -134,3 +137,70 @@ def _batches(ids: Sequence[str], sizes: Callable[[str], Size], *, pixels: int, e
         batches[-1].append(image_id)
         room, last = room - size[0] * size[1], size
     return batches
+
+
+class Finished:
+    """Which results in a journal are finished: those that are still the bytes that were noted when they were made.
+
+    That a file exists says little. A power cut may leave it empty, a full disk or a hand may change it, and once it is
+    published its digest stands for the truth. So each process notes what it made, beside the files:
+
+        RESUME_FOLDER/OUTPUT/KEY/finished-RANK.jsonl      [NAME, DIGEST], a line a file
+
+    Attributes:
+        folder: of the files.
+
+    Args:
+        suffixes: of an image's files, of which it may have some.
+        rank: of this process; it and those of its pool keep notes of their own.
+    """
+
+    def __init__(self, folder: Path, *, suffixes: Iterable[str], rank: int = 0) -> None:
+        self.folder, self._suffixes = folder, sorted(suffixes)
+        self._own = folder.parent / f"finished-{rank}.jsonl"
+        self._noted = _notes(folder.parent)
+
+    def has(self, image_id: str, suffix: str) -> bool:
+        """Whether the image's file of this suffix was noted, and all its files are what was noted."""
+        names = [name for name in self._names(image_id) if name in self._noted]
+        return f"{image_id}{suffix}" in names and all(self._digest(name) in self._noted[name] for name in names)
+
+    def note(self, image_ids: Iterable[str]) -> None:
+        """Remember what lies there of these images."""
+        names = [name for image_id in image_ids for name in self._names(image_id)]
+        lines = [json.dumps([name, digest]) + "\n" for name in names if (digest := self._digest(name))]
+        with self._own.open("a", encoding="utf-8") as file:  # whole, also where the processes of a pool write at once
+            file.write("\n" + "".join(lines))  # apart from a line that a killed process left half written
+
+    def expect(self, files: Mapping[str, str]) -> None:
+        """See that all of them, name -> digest, are what some process noted.
+
+        Raises:
+            ArtifactError: they are not.
+        """
+        noted = _notes(self.folder.parent)
+        if changed := sorted(name for name, digest in files.items() if digest not in noted[name]):
+            raise ArtifactError(
+                f"{len(changed)} files below {self.folder} changed since they were made ({named(changed)}); leave the"
+                " folder alone, see that its disk is sound, and run this again, which makes them anew"
+            )
+
+    def _names(self, image_id: str) -> list[str]:
+        return [f"{image_id}{suffix}" for suffix in self._suffixes]
+
+    def _digest(self, name: str) -> str | None:
+        path = self.folder / name
+        return digests.file_digest(path) if path.is_file() else None
+
+
+def _notes(folder: Path) -> defaultdict[str, set[str]]:
+    """Name -> its digests; several where it was made several times. A line that was cut off tells nothing."""
+    noted: defaultdict[str, set[str]] = defaultdict(set)
+    for path in folder.glob("finished-*.jsonl"):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                name, digest = json.loads(line)
+                noted[name].add(digest)
+            except (ValueError, TypeError):
+                continue
+    return noted

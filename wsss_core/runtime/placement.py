@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsss_core.runtime import environment
-from wsss_core.runtime.ranks import ALONE, Processes
+from wsss_core.runtime.worker import ALONE, Processes
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from typing import Any
 from wsss_core import artifacts, code_digest, digests, layout
 from wsss_core.code_digest import Code
 from wsss_core.runtime.journal import runs
-from wsss_core.runtime.ranks import ALONE, Processes
+from wsss_core.runtime.worker import ALONE, Processes
 
 
 @dataclass(frozen=True)

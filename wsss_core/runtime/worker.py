@@ -1,4 +1,4 @@
-"""Processes that a command starts to share its work: they leave signals to it, and end with it."""
+"""Processes that share a command's work: this one's place among them, and how those that it starts end with it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,37 @@ from contextlib import contextmanager
 from functools import cache
 from multiprocessing.process import BaseProcess
 from types import TracebackType
+from typing import Any, Protocol
 
 from wsss_core.runtime import interruption
 
 _PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that the system sends when the thread that started this process ends."""
+
+
+class Processes(Protocol):
+    """Several processes that run this very call; a launched Fabric is one of them."""
+
+    @property
+    def global_rank(self) -> int: ...
+    @property
+    def world_size(self) -> int: ...
+    def barrier(self) -> object: ...
+    def broadcast(self, obj: Any, src: int = 0) -> Any: ...
+
+
+class _Alone:
+    global_rank, world_size = 0, 1
+
+    def barrier(self) -> None:
+        pass
+
+    def broadcast(self, obj: Any, src: int = 0) -> Any:
+        return obj
+
+
+ALONE = _Alone()
+"""One process that does everything."""
 
 
 @contextmanager
