@@ -8,7 +8,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-from wsss_core import artifacts, code_digest, digests, graphs, layout, manifests
+from wsss_core import artifacts, code_digest, graphs, layout, manifests
 from wsss_core.data.masks import mask_files
 from wsss_core.data.source import Source
 from wsss_core.frame.stage import command, draw_scenes
@@ -28,8 +28,8 @@ def main(params: Params) -> None:
     draw_scenes(params)  # whose masks and saliency set lie in folders too
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
-    masks = [(path.name, digests.file_digest(path)) for path in mask_files(Source(**params.dataset.source()))]
-    artifacts.write_json(layout.TRUTH, {"files": len(masks), "digest": digests.digest_of(masks)})
+    masks = [(path.name, manifests.file_digest(path)) for path in mask_files(Source(**params.dataset.source()))]
+    artifacts.write_json(layout.TRUTH, {"files": len(masks), "digest": manifests.digest_of(masks)})
 
 
 def _write_code(*, detector: str) -> None:
@@ -60,8 +60,8 @@ def _digest(path: Path) -> str | None:
     """Of a file, or of all below a folder but hidden ones; None where there is none, of which its stage tells."""
     if path.is_dir():
         files = manifests.files_of(path)
-        return digests.digest_of({name: digests.file_digest(file) for name, file in files.items()})
-    return digests.file_digest(path) if path.is_file() else None
+        return manifests.digest_of({name: manifests.file_digest(file) for name, file in files.items()})
+    return manifests.file_digest(path) if path.is_file() else None
 
 
 if __name__ == "__main__":

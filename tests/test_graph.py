@@ -37,7 +37,6 @@ LAYERS = [
         "wsss_core.code_digest",
         "wsss_core.graphs",
         "wsss_core.problems",
-        "wsss_core.digests",
         "wsss_core.remedies",
     ),
 ]

@@ -1,19 +1,39 @@
-"""The manifest of a finished folder: what made it, by what it was taught, and a digest of each of its files.
+"""Digests, by which files and values are known again, and the manifest of a finished folder, which holds them.
 
-A folder with a manifest is whole: it was published with its last file. The digests tell whether it still is what its
-stage wrote, and one of them stands for all, so that a stage can tell whether its input is the one it began with.
+A manifest says what made the folder, by what it was taught, and a digest of each of its files. A folder with one is
+whole: it was published with its last file. The digests tell whether it still is what its stage wrote, and one of them
+stands for all, so that a stage can tell whether its input is the one it began with.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
-from wsss_core import artifacts, digests, remedies, supervision
+from wsss_core import artifacts, remedies, supervision
 from wsss_core.artifacts import MANIFEST, ArtifactError
 
 _NAMED = 3
+_blake2b = partial(hashlib.blake2b, digest_size=16)
+
+
+def file_digest(path: Path) -> str:
+    """A digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, _blake2b).hexdigest()
+
+
+def bytes_digest(content: bytes) -> str:
+    """What `file_digest` says of a file with this content."""
+    return _blake2b(content).hexdigest()
+
+
+def digest_of(content: object) -> str:
+    """A short digest of a JSON-like value, the same for the same value in every process."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def write(
@@ -24,16 +44,16 @@ def write(
     Returns:
         name -> digest of each file.
     """
-    files = {path.relative_to(folder).as_posix(): digests.file_digest(path) for path in sorted(paths)}
+    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
     manifest = {
         "stage": stage,
         "supervision": supervised_by,
         "count": len(files),
-        "content": _digest_of(files),
-        "params": digests.digest_of(params),
+        "content": _digest_of_files(files),
+        "params": digest_of(params),
         "files": files,
     }
-    artifacts.write_json(folder / MANIFEST, {**manifest, "digest": digests.digest_of(manifest)})
+    artifacts.write_json(folder / MANIFEST, {**manifest, "digest": digest_of(manifest)})
     return files
 
 
@@ -50,7 +70,7 @@ def read(folder: Path) -> dict:
             f"{path} is damaged, or of an earlier version of this software, which kept no digest of each file;"
             f" `{remedies.made_anew(path)}` makes {folder} anew"
         )
-    if manifest.pop("digest") != digests.digest_of(manifest) or not _is_sound(manifest):
+    if manifest.pop("digest") != digest_of(manifest) or not _is_sound(manifest):
         remedy = remedies.made_anew(path)
         raise ArtifactError(f"{path} is damaged, or was changed by hand; `{remedy}` makes {folder} anew")
     return manifest
@@ -63,7 +83,7 @@ def _is_sound(manifest: dict) -> bool:
         return False
     texts = (manifest.get(name) for name in ("stage", "params"))
     return all(isinstance(text, str) for text in texts) and (manifest.get("content"), manifest.get("count")) == (
-        _digest_of(files), len(files),
+        _digest_of_files(files), len(files),
     )  # fmt: skip
 
 
@@ -134,10 +154,10 @@ def _way_to_adopt(folder: Path, found: Mapping[str, Path]) -> str:
 
 def _differs(path: Path, digest: str) -> bool:
     with artifacts.reading(path):
-        return digests.file_digest(path) != digest
+        return file_digest(path) != digest
 
 
-def _digest_of(files: Mapping[str, str]) -> str:
+def _digest_of_files(files: Mapping[str, str]) -> str:
     lines = "".join(f"{name}\0{files[name]}\0" for name in sorted(files))
     return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -11,7 +11,7 @@ from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.source import Source
-from wsss_core.digests import digest_of
+from wsss_core.manifests import digest_of
 from wsss_core.problems import DatasetError, Problem
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts, digests
+from wsss_core import artifacts, manifests
 from wsss_core.data.images import ImageError
 from wsss_core.data.index import Index, Record
 from wsss_core.data.saliency_maps import log_failed
@@ -143,7 +143,7 @@ def index(tmp_path) -> Index:
     for name in names:
         write(tmp_path / "photos", f"{name}.png", rng.integers(0, 256, (24, 40, 3), dtype=np.uint8))
         artifacts.write_grey(tmp_path / "maps", name, SQUARE / 255 * 0.6)
-    found = {name: digests.file_digest(tmp_path / f"photos/{name}.png") for name in names}
+    found = {name: manifests.file_digest(tmp_path / f"photos/{name}.png") for name in names}
     records = {name: Record(name, f"{name}.png", (1,), 24, 40, found[name]) for name in names}
     return Index("folder", str(tmp_path / "photos"), ("cat",), {"train": names}, records, "tags")
 

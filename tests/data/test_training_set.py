@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import digests
+from wsss_core import manifests
 from wsss_core.data import training_set
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import Shuffled, TrainingSet, batches
@@ -32,7 +32,7 @@ def index(tmp_path: Path) -> Index:
     for image_id in TAGS:
         Image.fromarray(rng.integers(0, 256, (24, 40, 3), dtype=np.uint8)).save(tmp_path / f"{image_id}.png")
     records = {
-        name: Record(name, f"{name}.png", tags, 24, 40, digests.file_digest(tmp_path / f"{name}.png"))
+        name: Record(name, f"{name}.png", tags, 24, 40, manifests.file_digest(tmp_path / f"{name}.png"))
         for name, tags in TAGS.items()
     }
     return Index("folder", str(tmp_path), ("bird", "cat", "dog"), {"train": tuple(TAGS)}, records, "tags")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts, digests
+from wsss_core import artifacts, manifests
 from wsss_core.data.index import Index, Record
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
@@ -84,7 +84,7 @@ def test_faint_maps_of_a_detector_are_cut_by_its_rule_and_those_of_a_network_at_
         write(folder, "a", plane)
     Image.fromarray(np.zeros((48, 48, 3), np.uint8)).save("a.png")
     index = Index("folder", ".", ("cat", "cow", "dog"), {"train": ("a",)},
-                  {"a": Record("a", "a.png", (1,), 48, 48, digests.file_digest(Path("a.png")))}, "tags")
+                  {"a": Record("a", "a.png", (1,), 48, 48, manifests.file_digest(Path("a.png")))}, "tags")
     learnt = recipe.samples(index)[0]["saliency"]
     np.testing.assert_array_equal(learnt, (faint > 0) * salient)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsss_core import digests
+from wsss_core import manifests
 from wsss_core.data.index import Index, Record
 
 
@@ -44,7 +44,7 @@ def make_index(
     for place, (name, tags) in enumerate(item for split in splits.values() for item in split.items()):
         path = root / f"{place}.png"
         Image.new("RGB", (size[1], size[0])).save(path)
-        records[name] = Record(name, path.name, tags, *size, digest=digests.file_digest(path))
+        records[name] = Record(name, path.name, tags, *size, digest=manifests.file_digest(path))
     ids = {split: tuple(names) for split, names in splits.items()}
     return Index("folder", root.as_posix(), tuple(classes), ids, records, supervision)
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from wsss_core import artifacts, digests
+from wsss_core import artifacts, manifests
 from wsss_core.cli.outputs import is_label_map
 from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
@@ -35,7 +35,7 @@ def index_of(root: Path, sizes: dict[str, tuple[int, int]]) -> Index:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
         tags = TAGS.get(image_id, ())
-        records[image_id] = Record(image_id, f"{image_id}.png", tags, height, width, digests.file_digest(path))
+        records[image_id] = Record(image_id, f"{image_id}.png", tags, height, width, manifests.file_digest(path))
     return Index("folder", str(root), ("cat", "dog", "owl"), {"train": tuple(sizes)}, records, "tags")
 
 
@@ -174,7 +174,7 @@ def test_nothing_is_published_before_the_end_and_then_everything_with_a_manifest
     assert names(out) == ["manifest.json", *(f"step_{k}/{name}.png" for k in ("05", "20") for name in SIZES)]
     manifest = artifacts.read_json(out / "manifest.json")
     assert (manifest["stage"], manifest["count"]) == ("snapshots", 4)
-    assert manifest["params"] == digests.digest_of({"lr": 1})
+    assert manifest["params"] == manifests.digest_of({"lr": 1})
 
 def test_an_writer_that_lacks_a_picture_is_not_published(tmp_path, index):
     writer = open_writer(index, tmp_path / "out", at=(0.25, 1.0))

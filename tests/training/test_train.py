@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wsss_core import artifacts, digests
+from wsss_core import artifacts, manifests
 from wsss_core.code_digest import Code
 from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
@@ -52,7 +52,7 @@ def index(tmp_path: Path) -> Index:
     (tmp_path / "images").mkdir()
     for image_id in ids:
         Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(tmp_path / f"images/{image_id}.png")
-    found = {name: digests.file_digest(tmp_path / f"images/{name}.png") for name in ids}
+    found = {name: manifests.file_digest(tmp_path / f"images/{name}.png") for name in ids}
     records = {
         name: Record(name, f"images/{name}.png", (1 + k % 2,), 30, 40, found[name]) for k, name in enumerate(ids)
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wsss_core import digests, layout, manifests, supervision
+from wsss_core import layout, manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.cli.outputs import is_label_map
 from wsss_core.data.index import Index
@@ -33,7 +33,7 @@ def adopt(folder: Path, params_file: Path) -> None:
         raise ArtifactError(f"{folder} lacks {len(missing)} of {len(known)} files, {missing[0]} first; put them back")
     if foreign := sorted(paths.keys() - known.keys()):
         raise ArtifactError(f"{folder} holds {len(foreign)} further files, {foreign[0]} first; move them away")
-    changed = [path for name, path in paths.items() if digests.file_digest(path) != known[name]]
+    changed = [path for name, path in paths.items() if manifests.file_digest(path) != known[name]]
     for path in changed:
         _require_label_map(path, folder, index)
     if changed:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wsss_core import artifacts, digests
+from wsss_core import artifacts, manifests
 from wsss_core.data.images import MAX_PIXELS, ImageError, decode_image, read_bytes
 from wsss_core.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
@@ -86,7 +86,7 @@ class Index:
             content = artifacts.read_json(path)
             if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
                 raise _index_error(path, f"the index is of another version of this software; {_REMEDY}")
-            if isinstance(content, dict) and content.pop("digest", None) != digests.digest_of(content):
+            if isinstance(content, dict) and content.pop("digest", None) != manifests.digest_of(content):
                 raise _index_error(path, f"the index is damaged, or was changed by hand; {_REMEDY}")
             stored = _Stored.model_validate_json(json.dumps(content), strict=True)  # refuses halves of letters too
         except (artifacts.ArtifactError, ValidationError):
@@ -114,7 +114,7 @@ class Index:
             "splits": dict(sorted(self.splits.items())),
             "records": [dataclasses.asdict(self.records[name]) for name in sorted(self.records)],
         }
-        artifacts.write_json(path, {**content, "digest": digests.digest_of(content)})
+        artifacts.write_json(path, {**content, "digest": manifests.digest_of(content)})
 
     def __getitem__(self, image_id: str) -> Record:
         try:
@@ -155,7 +155,7 @@ class Index:
         if not path.is_file():
             raise ImageError(f"{path} is gone since the index was made; put it back or {_REMEDY}")
         content = read_bytes(path)
-        if digests.bytes_digest(content) != record.digest:
+        if manifests.bytes_digest(content) != record.digest:
             raise ImageError(f"{path} has changed since the index was made; put it back as it was or {_REMEDY}")
         return decode_image(content, path)
 

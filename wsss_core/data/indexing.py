@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core import digests
+from wsss_core import manifests
 from wsss_core.data.images import ImageError, decode_with_bits, read_bytes
 from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
@@ -82,7 +82,7 @@ def _examine(path: Path) -> tuple[int, int, str, int | None] | str:
     except ImageError as error:
         return str(error)
     height, width, _ = image.shape
-    return height, width, digests.bytes_digest(content), bits
+    return height, width, manifests.bytes_digest(content), bits
 
 
 def _low_ranges(by_bits: Mapping[int, Sequence[str]], root: Path) -> list[Problem]:

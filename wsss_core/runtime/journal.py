@@ -24,7 +24,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from wsss_core import artifacts, digests, manifests
+from wsss_core import artifacts, manifests
 from wsss_core.problems import named
 from wsss_core.runtime import environment, interruption
 from wsss_core.runtime.worker import ALONE, Processes
@@ -66,7 +66,7 @@ class Journal:
         """
         base = environment.resume_folder() / _name_of(out)
         _require_apart(base, out)
-        journal = cls(base / digests.digest_of(key) / "files", out)
+        journal = cls(base / manifests.digest_of(key) / "files", out)
         lock = _lock(journal.beside) if processes.global_rank == 0 else None
         holder = _holder(journal.beside) if processes.global_rank == 0 and lock is None else None
         if holder := processes.broadcast(holder):
@@ -151,7 +151,7 @@ def _require_apart(base: Path, out: Path) -> None:
 def _name_of(out: Path) -> str:
     """One name for each output: what a reader recognises, and a digest that tells `a-b/c` from `a/b-c`."""
     readable = "-".join(part for part in out.parts[-3:] if part != out.anchor)
-    return f"{readable[:100]}-{digests.digest_of(out.as_posix())[:8]}"
+    return f"{readable[:100]}-{manifests.digest_of(out.as_posix())[:8]}"
 
 
 def _lock_file(folder: Path) -> Path:
@@ -269,5 +269,5 @@ def content_digest(*inputs: Path) -> list[str]:
             found.append(manifests.check(path))
         else:
             with artifacts.reading(path):
-                found.append(digests.file_digest(path))
+                found.append(manifests.file_digest(path))
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wsss_core import digests, manifests, supervision
+from wsss_core import manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.code_digest import Code
 from wsss_core.problems import named
@@ -190,7 +190,7 @@ class Finished:
 
     def _digest(self, name: str) -> str | None:
         path = self.folder / name
-        return digests.file_digest(path) if path.is_file() else None
+        return manifests.file_digest(path) if path.is_file() else None
 
 
 def _notes(folder: Path) -> defaultdict[str, set[str]]:

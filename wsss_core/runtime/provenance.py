@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wsss_core import artifacts, code_digest, digests, layout
+from wsss_core import artifacts, code_digest, layout, manifests
 from wsss_core.code_digest import Code
 from wsss_core.runtime.journal import runs
 from wsss_core.runtime.worker import ALONE, Processes
@@ -56,7 +56,7 @@ class Provenance:
     @property
     def key(self) -> dict[str, Any]:
         """Its part of a journal's key."""
-        return {**asdict(self), "code": digests.digest_of(self.code)}
+        return {**asdict(self), "code": manifests.digest_of(self.code)}
 
     def write(self, out: Path, *, processes: Processes = ALONE, files: Sequence[Path] = ()) -> None:
         """Record what made `out`, and remove what killed processes had half written among the reports.
@@ -68,7 +68,7 @@ class Provenance:
         """
         content = {
             "artifact": out.as_posix(),
-            "code": {"digest": digests.digest_of(self.code), "files": self.code},
+            "code": {"digest": manifests.digest_of(self.code), "files": self.code},
             "packages": {"python": platform.python_version(), **self.packages},
             "commit": _commit(),
             "device": self.device,
@@ -76,7 +76,7 @@ class Provenance:
             "processes": processes.world_size,
             **_torch(processes),
             "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith("WSSS_")},
-            "files": {path.as_posix(): digests.file_digest(path) for path in files},
+            "files": {path.as_posix(): manifests.file_digest(path) for path in files},
         }
         artifacts.write_json(layout.provenance_of(out), content)
         for temporary in artifacts.half_written(layout.REPORTS):
@@ -94,7 +94,7 @@ def check(path: Path) -> Path:
     records = [_files_in(record) for record in sorted(layout.PROVENANCE.rglob("*.json"))]
     known = [files[name] for files in records if name in files]
     with artifacts.reading(path):
-        digest = digests.file_digest(path)
+        digest = manifests.file_digest(path)
     if known and digest not in known:
         raise artifacts.ArtifactError(
             f"{path} is not what its stage wrote: damaged, or changed by hand; `dvc repro` makes it anew"
