@@ -15,8 +15,8 @@ from benchmarks.measure import Floor, Row, compare
 from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.ops import cam, grids
 from wsss_core.ops.images import resized
 from wsss_core.ops.network_cells import class_maps_on_grid

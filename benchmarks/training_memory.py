@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.measure import Floor, Row, describe, seconds
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.runtime.memory import keep_freed_memory
 
 BATCH, CROP, STEPS, REPEATS = 16, 224, 5, 3

@@ -9,7 +9,7 @@ from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.inference.run import Inference
 from wsss_core.models import model_file
-from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.params import Params
 
 

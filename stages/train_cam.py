@@ -5,8 +5,8 @@ from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.frame.stage import command, open_index
 from wsss_core.methods.cam.objective import classification
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.params import Params
 from wsss_core.training.train import train
 

@@ -60,6 +60,14 @@ def test_sections_are_left_out_for_their_values_are_params():
     assert Path("wsss_core/sections/labels.py") in reachable(Path("stages/refine_crf.py"))
 
 
+def test_what_only_says_which_code_counts_is_followed_no_further():
+    """Nor is a package's description."""
+    files = Code("stages.random_walk").digests()
+    assert Path("wsss_core/registry.py") in reachable(Path("stages/random_walk.py"))
+    assert not {"wsss_core/registry.py", "wsss_core/methods/__init__.py"} & set(files)
+    assert "wsss_core/registry.py" in Code("stages.predict", method="deeplab").digests(), "which asks it itself"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "same"),
     [

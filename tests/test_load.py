@@ -10,8 +10,8 @@ from wsss_core import artifacts
 from wsss_core.artifacts import ArtifactError
 from wsss_core.methods.deeplab.network import DeepLab
 from wsss_core.models import model_file
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.training import start
 
 BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}

@@ -6,6 +6,10 @@ from wsss_core import graphs
 from wsss_core.code_digest import ROOT
 
 CAM = {"train_cam"}
+TRAININGS = {
+    "train_cam", "train_affinity", "train_deeplab", "train_deeplab-full_supervision", "train_deeplab-rrm_two_step",
+    "train_joint-aalr", "train_joint-auxsegnet", "train_joint-rrm", "train_joint-ssnet",
+}  # fmt: skip
 AFFINITYNET = {"train_affinity", "random_walk"}
 OF_RRM = {"train_joint-rrm", "predict-rrm", "pseudo_labels-rrm", "evaluate-rrm", "report-rrm"}
 AUXSEGNET_S_NETWORK = {
@@ -28,6 +32,8 @@ TABLE = {
     "wsss_core/methods/ssnet/recipe.py": {"train_joint-ssnet"},
     "wsss_core/methods/rrm/page.py": {"report-rrm"},
     "wsss_core/methods/rrm/titles.py": {"evaluate-rrm", "report-rrm"},
+    "wsss_core/models/pretrained.py": TRAININGS,
+    "wsss_core/models/mxnet_params.py": TRAININGS | {"saliency"},
     "wsss_core/ops/random_walk.py": {"random_walk"},
     "wsss_core/ops/walk_fusion.py": {"fuse"},
     "wsss_core/ops/saliency/detectors/rbd.py": {"saliency"},
@@ -56,6 +62,11 @@ def closures() -> dict[str, set[str]]:
 def test_a_changed_file_runs_again_what_runs_it(closures, file):
     assert (ROOT / file).is_file()
     assert {command for command, files in closures.items() if file in files} == TABLE[file]
+
+
+def test_a_photograph_s_way_to_its_label_passes_45_modules_at_most(closures):
+    way = set().union(*(closures[command] for command in ("infer_cam", "random_walk", "fuse", "refine_crf")))
+    assert len(way) <= 45, sorted(way)
 
 
 @pytest.mark.parametrize("file", ["wsss_core/ops/lattice.py", "wsss_core/ops/crf.py"])

@@ -32,8 +32,8 @@ from wsss_core.data.masks import open_masks
 from wsss_core.data.saliency_set import SaliencyFolders
 from wsss_core.data.source import Source
 from wsss_core.models import model_file, trained
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.onnx_file import read_onnx
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
 from wsss_core.report import tables
@@ -237,8 +237,8 @@ METRICS = {"split": "train", "miou": 0.5, "miou_labelled": 0.6, "coverage": 0.9,
 HISTORY = b"step\tlr\ttags\treliable_share\n1\t0.1\t0.5\t\n2\t0.05\t0.4\t0.2\n"
 CONFUSION = b"truth,background,cat\nbackground,5,1\ncat,2,7\n"
 FILES = {"a.png": manifests.digest_of("a"), "b.png": manifests.digest_of("b")}
-MANIFEST = {"stage": "cam", "supervision": "I", "count": 2, "content": manifests._digest_of_files(FILES), "params": "00",
-            "files": FILES}  # fmt: skip
+MANIFEST = {"stage": "cam", "supervision": "I", "count": 2, "content": manifests._digest_of_files(FILES),
+            "params": "00", "files": FILES}  # fmt: skip
 PROVENANCE = {"artifact": "cam", "code": {"digest": "0", "files": {}}, "files": {"cam/a.png": "0"}, "commit": None}
 RECIPE = scenes._recipe(num_train=1, num_val=0, num_saliency=0, height=64, width=64, seed=0)
 ONNX = onnx_bytes.model(

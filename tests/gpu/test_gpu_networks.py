@@ -92,7 +92,7 @@ def test_class_activation_maps_of_a_batch_are_those_of_each_photograph_on_the_cp
     pytest.importorskip("timm")
     from wsss_core.inference.cam import class_activation_maps
     from wsss_core.models.backbones.resnet38d import WideResNet
-    from wsss_core.models.cam_network import CamNetwork
+    from wsss_core.models.tag_classifier import CamNetwork
 
     torch.manual_seed(0)
     backbone = WideResNet(ResNet38d(width=4), name="narrow", stride=8, batch_norm="trained")

@@ -12,8 +12,8 @@ from workspace import tiny_params
 
 from wsss_core import layout
 from wsss_core.models import model_file
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.params import validate
 from wsss_core.training import start
 from wsss_core.training.loop import Terms

@@ -9,8 +9,8 @@ import torch
 
 from wsss_core.artifacts import ArtifactError
 from wsss_core.models import model_file, trained
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.training import start
 
 BACKBONE = {"name": "resnet10t", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "trained"}

@@ -9,8 +9,8 @@ from torch import nn
 
 from wsss_core.models.backbones.protocol import Backbone
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.models.two_branch import TwoBranchNetwork
 
 IMAGES = torch.randn(2, 3, 48, 70, generator=torch.Generator().manual_seed(0))

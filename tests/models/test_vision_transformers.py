@@ -17,9 +17,9 @@ from wsss_core.methods.deeplab.objective import segmentation
 from wsss_core.methods.ssnet.network import SSNet
 from wsss_core.models import build, model_file
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.models.two_branch import TwoBranchNetwork
 from wsss_core.ops import grids
 from wsss_core.ops.images import MEAN, STD, normalise

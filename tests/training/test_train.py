@@ -16,8 +16,8 @@ from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods.cam.objective import classification
 from wsss_core.models import trained
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.runtime import provenance
 from wsss_core.training import loop, start, train
 from wsss_core.training.loop import DivergedError, Terms

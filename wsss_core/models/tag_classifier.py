@@ -47,3 +47,18 @@ class TagClassifier(nn.Module):
     def class_maps(self, features: torch.Tensor) -> torch.Tensor:
         """(B, F, h, w) features, without dropout, to (B, C, h, w) >= 0 without a gradient: CAMs for use in training."""
         return F.relu(F.conv2d(features.detach(), self.fc8.weight.detach()))
+
+
+class CamNetwork(TagClassifier):
+    """The classifier alone: its weights are its class activation maps.
+
+    Without a bias the logits are exactly the spatial mean of the class maps (Zhou et al., CVPR 2016).
+    """
+
+    def __init__(self, backbone: Backbone, *, num_classes: int, dropout: float) -> None:
+        super().__init__(backbone, num_classes=num_classes, dropout=dropout)
+        nn.init.xavier_uniform_(self.fc8.weight)
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Classify (B, 3, H, W) normalised images."""
+        return {"logits": self.classify(self.backbone.features(images))}  # (B, C)

@@ -12,9 +12,9 @@ from torch import nn
 
 from wsss_core.models import model_file
 from wsss_core.models.build import build_network
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.model_file import Description
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 
 
 def build(description: Description, network: type[nn.Module]) -> Any:

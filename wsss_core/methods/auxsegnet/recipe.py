@@ -24,7 +24,7 @@ from wsss_core.losses.segmentation import segmentation_loss
 from wsss_core.methods.auxsegnet import section
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.methods.recipe import Recipe
-from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.ops.network_cells import network_stride
 from wsss_core.ops.saliency.binary import binary
 from wsss_core.params import Params

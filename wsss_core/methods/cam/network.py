@@ -1,5 +1,5 @@
 """The classifier, from which other methods start too."""
 
-from wsss_core.models.cam_network import CamNetwork
+from wsss_core.models.tag_classifier import CamNetwork
 
 NETWORK = CamNetwork

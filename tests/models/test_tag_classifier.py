@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from wsss_core.models.cam_network import CamNetwork
 from wsss_core.models.pretrained import pretrained_backbone
+from wsss_core.models.tag_classifier import CamNetwork
 
 
 @pytest.fixture
