@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from wsss_core import artifacts, digests, layout, supervision
+from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.params import Params
 from wsss_core.params_file import content_of
 from wsss_core.report import tables
@@ -69,7 +69,7 @@ def but_the_seed(params: Params) -> str:
     """A digest of all parameters that seeds have in common."""
     content = content_of(params)
     del content["seed"]
-    return digests.digest_of(content)
+    return manifests.digest_of(content)
 
 
 def gather(folders: Mapping[int, Path], patterns: Sequence[str], *, params: str) -> list[Figure]:
