@@ -9,13 +9,14 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import code_digest, layout, manifests, remedies
+from wsss_core import artifacts, code_digest, layout, manifests, remedies
 from wsss_core.data.agreement import Seen, seen
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation import scorer as evaluation
-from wsss_core.evaluation.scorer import Scorer, require_agreement
+from wsss_core.evaluation.calibration import confidence_in
+from wsss_core.evaluation.scorer import Confidence, Scorer, require_agreement
 from wsss_core.frame.stage import command, open_index, require_whole
 from wsss_core.frame.truth import open_truth
 from wsss_core.params import Params
@@ -96,18 +97,28 @@ def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | 
 
 def _evaluate_training_artifacts(scorer: Scorer) -> None:
     scorer.score_cams(layout.CAMS)
-    label_maps = {"cam_crf": layout.CAM_CRF, "fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}
-    for name, folder in label_maps.items():
-        _score_labels(scorer, name, folder, split="train")
-    walks = Maps(layout.RANDOM_WALK, scorer.index)
-    supervised_by = manifests.supervision_of(walks.folder)
-    scorer.score_labels("random_walk", partial(_walked, walks), split="train", supervised_by=supervised_by)
+    _score_labels(scorer, "cam_crf", layout.CAM_CRF, split="train")
+    walks, fused = Maps(layout.RANDOM_WALK, scorer.index), Maps(layout.FUSED, scorer.index)
+    for name, folder in {"fused": layout.FUSED, "pseudo_labels": layout.PSEUDO_LABELS}.items():
+        _score_labels(scorer, name, folder, split="train", confidence=partial(_confidence, walks, fused))
+    scorer.score_labels(
+        "random_walk", partial(_walked, walks), split="train", supervised_by=manifests.supervision_of(walks.folder),
+        confidence=lambda image_id, labels: confidence_in(walks.scores(image_id), labels),
+    )  # fmt: skip
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
 
 
-def _score_labels(scorer: Scorer, name: str, folder: Path, *, split: str) -> None:
-    read = Maps(folder, scorer.index).labels
-    scorer.score_labels(name, read, split=split, supervised_by=manifests.supervision_of(folder))
+def _score_labels(
+    scorer: Scorer, name: str, folder: Path, *, split: str, confidence: Confidence | None = None
+) -> None:
+    read, kind = Maps(folder, scorer.index).labels, manifests.supervision_of(folder)
+    scorer.score_labels(name, read, split=split, supervised_by=kind, confidence=confidence)
+
+
+def _confidence(walks: Maps, fused: Maps, image_id: str, labels: np.ndarray) -> np.ndarray:
+    """(H, W) float32 in [0, 1]: what the scores that the CRF refines give to the labels."""
+    soft = artifacts.scores_path(fused.folder, image_id).exists()
+    return confidence_in((fused if soft else walks).scores(image_id), labels)
 
 
 def _walked(walks: Maps, image_id: str) -> np.ndarray:

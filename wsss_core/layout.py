@@ -30,6 +30,7 @@ TIMES = REPORTS / "times"
 PROVENANCE = REPORTS / "provenance"
 PLOTS = REPORTS / "plots"
 CONFUSION = REPORTS / "confusion"
+CLASSES = REPORTS / "classes"
 
 OF_METHODS = (METHOD_LABELS, PREDICTIONS, PREDICTED_SALIENCY, SNAPSHOTS, AFFINITY_MAPS, MODELS)
 """Each holds a folder for each method."""

@@ -80,6 +80,37 @@ def test_the_confusion_matrix_is_a_table_of_counts():
     ]
 
 
+def test_beside_the_miou_stand_its_interval_and_the_boundary_s():
+    # d = 1 of 2 x 4 pixels: all are boundary, so both IoUs agree
+    scorer(*TRAIN).score_labels("fused", lambda image_id: MASK * (image_id < "c"), split="train")
+    content = metrics("fused")
+    assert content["boundary_miou"] == content["miou"] == pytest.approx((16 / 22 + 6 / 12) / 2)
+    assert content["miou_low"] == pytest.approx(4 / 7 / 2)  # a sixteenth of the sets has but wrong images
+    assert content["miou_high"] == 1
+    scorer("v").score_labels("deeplab", lambda image_id: MASK, split="val")
+    assert not {"miou_low", "miou_high"} & metrics("deeplab").keys(), "one image tells of no interval"
+
+
+def test_each_class_has_a_row_of_its_own_table():
+    scorer("v").score_labels("deeplab", lambda image_id: np.full((2, 4), 2, np.uint8), split="val")
+    header, background, cat, dog = rows(layout.CLASSES / "deeplab.csv")
+    assert header == ["class", "iou", "boundary_iou", "precision", "recall", "true_pixels", "predicted_pixels"]
+    assert background == ["background", "0.0", "0.0", "", "0.0", "4", "0"]
+    assert cat == ["cat", "0.0", "0.0", "", "0.0", "3", "0"]
+    assert dog == ["dog", "0.0", "0.0", "0.0", "", "0", "7"]
+
+
+def test_labels_with_scores_are_held_against_them():
+    def sure(image_id: str, labels: np.ndarray) -> np.ndarray:
+        return np.where(labels == 1, 0.9, 0.5)
+
+    scorer(*TRAIN).score_labels("fused", lambda image_id: np.ones_like(MASK), split="train", confidence=sure)
+    assert metrics("fused")["ece"] == pytest.approx(0.9 - 3 / 7)
+    header, row = rows(layout.PLOTS / "fused_calibration.csv")
+    assert header == ["confidence", "precision", "pixels"]
+    assert [float(cell) for cell in row] == pytest.approx([0.9, 3 / 7, 28])
+
+
 def test_training_figures_are_split_into_tuning_images_and_the_rest():
     # every second image is wrong, and these are the ones parameters may be chosen on
     def read(image_id):
@@ -115,6 +146,7 @@ def test_without_any_mask_the_file_says_so_and_holds_no_figure(caplog):
         assert content["num_images"] == 0
         assert "no train image has a mask" in content["note"]
         assert "miou" not in content
+        assert name == "saliency" or len(rows(layout.CLASSES / f"{name}.csv")) == 1
     assert "no train image has a mask" in caplog.text
     assert rows(layout.PLOTS / "cam_thresholds.csv") == [["threshold", "miou"]]
 
@@ -148,7 +180,8 @@ def test_cams_at_the_oracle_threshold_score_like_the_labels_made_at_it():
     scorer(*TRAIN).score_labels(
         "fused", lambda image_id: thresholded(artifacts.read_scores(layout.CAMS, image_id), threshold), split="train"
     )
-    for key in ("miou", "miou_tuning", "miou_rest", "coverage", "iou"):
+    assert rows(layout.CLASSES / "cam.csv") == rows(layout.CLASSES / "fused.csv")
+    for key in ("miou", "boundary_miou", "miou_low", "miou_high", "miou_tuning", "miou_rest", "coverage", "iou"):
         assert metrics("cam")[key] == pytest.approx(metrics("fused")[key])
 
 

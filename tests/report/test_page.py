@@ -65,7 +65,7 @@ def report(tmp_path, index_of, masks):
         dataset = index_of(train=train or {"a": (1,)}, val=val, **index)
         for name in masked:
             masks.arrays[name] = np.zeros((4, 8), dtype=np.uint8)
-        folders = [tmp_path / name for name in ("metrics", "history", "plots", "confusion")]
+        folders = [tmp_path / name for name in ("metrics", "history", "plots", "confusion", "classes")]
         for folder in folders:
             folder.mkdir(exist_ok=True)
         always = {"cam": {}} if "cam" in shown.rows else {}
@@ -270,6 +270,41 @@ def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):
 
 def test_metrics_that_were_never_written_are_asked_for(index_of, masks, tmp_path):
     strips_of_none = {"train": [], "val": []}
-    results = page.Results(*[tmp_path / layout.METRICS] * 4, strips=strips_of_none, label_shares={}, settings={})
+    results = page.Results(*[tmp_path / layout.METRICS] * 5, strips=strips_of_none, label_shares={}, settings={})
     with pytest.raises(ArtifactError, match=r"cam\.json is missing.*dvc repro"):
         page.render(index_of(train={"a": ()}), masks, results)
+
+
+def test_each_class_has_its_figures_below_the_name_of_what_was_scored(report, tmp_path):
+    (tmp_path / "classes").mkdir()
+    table = "class,iou,boundary_iou,precision,recall,true_pixels,predicted_pixels\ncat,0.123,0.045,,0.678,1500,0\n"
+    (tmp_path / "classes/fused.csv").write_text(table, encoding="utf-8")
+    (tmp_path / "classes/rrm.csv").write_text(table.replace("0.123", "0.999"), encoding="utf-8")  # of no row here
+    text = report().text()
+    assert "Class by class" in text and "99.9" not in text
+    shown = "class IoU boundary precision recall true labelled cat 12.3 4.5 \N{EN DASH} 67.8 1.5 0.0"
+    assert f"fused with saliency {shown}" in text
+
+
+def test_the_interval_and_the_boundary_stand_beside_the_miou(report):
+    figures = {"miou": 0.5, "miou_low": 0.456, "miou_high": 0.543, "boundary_miou": 0.321, "ece": 0.109}
+    text = report(metrics={"fused": figures}).text()
+    assert "50.0 45.6 \N{EN DASH} 54.3" in text and "32.1" in text and "10.9" in text
+
+
+def test_a_page_without_calibration_errors_does_not_speak_of_them(report):
+    assert "ECE" not in report(metrics={"fused": {"miou": 0.5}}).text()
+
+
+def test_calibration_is_drawn_where_it_was_measured(report, tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/fused_calibration.csv").write_text("confidence,precision,pixels\n0.5,0.4,10\n")
+    (tmp_path / "plots/random_walk_calibration.csv").write_text("confidence,precision,pixels\n")
+    text = report().text()
+    assert "Calibration of the labels" in text and "right labels" in text
+
+
+def test_without_calibration_there_is_no_curve_of_it(report, tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/fused_calibration.csv").write_text("confidence,precision,pixels\n")
+    assert "Calibration" not in report().text()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_core.artifacts import ArtifactError
+from wsss_core.evaluation.label_scores import CLASS_COLUMNS
 from wsss_core.report import tables
 
 WITH_BOUND = (*tables.PIPELINE, tables.UPPER_BOUND)
@@ -141,9 +142,25 @@ def test_a_missing_table_is_told_with_its_file(tmp_path):
 
 
 def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
-    write(tmp_path, "random_walk", miou=0.4567, miou_labelled=0.5, coverage=0.912)
+    write(tmp_path, "random_walk", miou=0.4567, miou_low=0.4, miou_high=0.5, boundary_miou=0.3, miou_labelled=0.5,
+          coverage=0.912)  # fmt: skip
     write(tmp_path, "fused", miou=float("nan"), coverage=0.5, supervision="I+S")
     header, walk, fused = tables.quality_table(tmp_path).splitlines()
-    assert header.split() == ["after", "split", "mIoU", "labelled", "coverage", "supervision"]
-    assert walk.split()[-5:] == ["train", "45.7", "50.0", "91.2", "I"]
-    assert fused.split()[-5:] == ["train", "-", "-", "50.0", "I+S"]
+    assert header.split() == ["after", "split", "mIoU", "95", "%", "boundary", "labelled", "coverage", "supervision"]
+    assert walk.split()[-7:] == ["train", "45.7", "40.0-50.0", "30.0", "50.0", "91.2", "I"]
+    assert fused.split()[-7:] == ["train", "-", "-", "-", "-", "50.0", "I+S"]
+
+
+def test_a_table_of_classes_is_read_with_none_for_what_is_undefined(tmp_path):
+    header = ",".join(CLASS_COLUMNS)
+    (tmp_path / "cam.csv").write_text(f'{header}\n"cat, big",0.5,0.25,,1.0,7,0\n', encoding="utf-8")
+    (cat,) = tables.read_classes(tmp_path / "cam.csv")
+    assert cat == {"class": "cat, big", "iou": 0.5, "boundary_iou": 0.25, "precision": None, "recall": 1.0,
+                   "true_pixels": 7, "predicted_pixels": 0}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ["cat,1", "cat,x,0,0,0,1,1", "cat,-1,0,0,0,1,1", "cat,nan,0,0,0,1,1"])
+def test_a_broken_table_of_classes_is_told(tmp_path, row):
+    (tmp_path / "cam.csv").write_text(f"{','.join(CLASS_COLUMNS)}\n{row}\n", encoding="utf-8")
+    with pytest.raises(ArtifactError, match=r"cam\.csv is not a table of classes; delete it and run `dvc repro`"):
+        tables.read_classes(tmp_path / "cam.csv")

@@ -89,8 +89,11 @@ def _parsed(what: Sequence[str]) -> tuple[list[int], dict[str, Path]]:
 
 def _metrics_of(graph: Path) -> list[str]:
     """The metrics files that a graph declares, as patterns: those of rounds have `*` for the number."""
-    declared = [path for stage in graphs.stages(graph).values() for path in stage.get("metrics", ())]
-    return [path.replace("${key}", "*") for path in declared]
+    stages = graphs.stages(graph).values()
+    declared = [path for stage in stages for path in stage.get("metrics", ())]
+    outs = [out for stage in stages for out in stage.get("outs", ()) if isinstance(out, str)]
+    folders = [f"{out}/*.json" for out in outs if Path(out).parent == layout.METRICS]
+    return [path.replace("${key}", "*") for path in [*declared, *folders]]
 
 
 def _dvc(*command: str, default: str = "") -> str:

@@ -48,11 +48,11 @@ class Confusion:
 
     def miou(self) -> float:
         """Mean IoU over the labels that occur, in [0, 1]; predicted IGNORE_INDEX counts as background."""
-        return _mean(self.iou())
+        return mean_over_labels(self.iou())
 
     def miou_labelled(self) -> float:
         """Mean IoU on the pixels that the prediction labels."""
-        return _mean(iou(self.matrix[:, :-1]))
+        return mean_over_labels(iou(self.matrix[:, :-1]))
 
     def accuracy_labelled(self) -> float:
         """Share of the known pixels that the prediction labels whose label is the true one; NaN without any."""
@@ -73,7 +73,8 @@ def iou(counts: np.ndarray) -> np.ndarray:
         return correct / union
 
 
-def _mean(values: np.ndarray) -> float:
+def mean_over_labels(values: np.ndarray) -> float:
+    """The mean of the figures of labels that occur; NaN where none does."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
@@ -96,16 +97,24 @@ class ThresholdSweep:
     def add(self, scores: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> None:
         """Count one image: scores (K, H, W) in [0, 1], classes (K,) ids, truth (H, W) with IGNORE_INDEX dropped."""
         known = truth != IGNORE_INDEX
-        if len(classes):
-            strongest = np.asarray(classes)[scores.argmax(axis=0)][known].astype(np.int64)
-            score = scores.max(axis=0)[known]
-        else:
-            strongest, score = np.zeros(known.sum(), dtype=np.int64), np.zeros(known.sum(), dtype=np.float32)
-        strongest = np.where(score > 0, strongest, BACKGROUND)  # no threshold lies below a score of 0
-        # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
-        bins = np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
+        strongest, bins = (values[known] for values in self._strongest(scores, classes))
         flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
         self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
+
+    def labels(self, scores: np.ndarray, classes: np.ndarray, index: int) -> np.ndarray:
+        """(H, W) uint8: the labels of an image at threshold index / num_bins, which `confusion` counts."""
+        strongest, bins = self._strongest(scores, classes)
+        return np.where(bins >= index, strongest, BACKGROUND).astype(np.uint8)
+
+    def _strongest(self, scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(H, W) int64 each: the class with the highest score, and the bin of that."""
+        if len(classes):
+            strongest, score = np.asarray(classes)[scores.argmax(axis=0)].astype(np.int64), scores.max(axis=0)
+        else:
+            strongest, score = np.zeros(scores.shape[1:], np.int64), np.zeros(scores.shape[1:], np.float32)
+        strongest = np.where(score > 0, strongest, BACKGROUND)  # no threshold lies below a score of 0
+        # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
+        return strongest, np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
 
     def confusion(self, index: int) -> Confusion:
         """The counts at threshold index / num_bins."""

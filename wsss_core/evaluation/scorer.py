@@ -19,7 +19,9 @@ from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation.calibration import Calibration
 from wsss_core.evaluation.confusion import Confusion, ThresholdSweep
+from wsss_core.evaluation.label_scores import CLASS_COLUMNS, LabelScores
 from wsss_core.evaluation.measured import measured_on
 from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
 from wsss_core.ops import grids
@@ -29,6 +31,7 @@ from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)
 Read = Callable[[str], np.ndarray]
+Confidence = Callable[[str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -49,38 +52,46 @@ class Scorer:
     tuning_every: int
     written: list[Path] = field(default_factory=list)
 
-    def score_labels(self, name: str, read: Read, *, split: str, supervised_by: str = supervision.TAGS) -> None:
-        """Score label maps: read(id) is (H, W) uint8; the figures say by what the maps are supervised."""
+    def score_labels(
+        self,
+        name: str,
+        read: Read,
+        *,
+        split: str,
+        supervised_by: str = supervision.TAGS,
+        confidence: Confidence | None = None,
+    ) -> None:
+        """Score label maps: read(id) is (H, W) uint8; the figures say by what the maps are supervised.
+
+        Where the labels were made of scores, confidence(id, labels) is what these give them, (H, W) float in [0, 1].
+        """
         ids = self._ids(split, name)
-        if not ids:
-            self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
-            return
-        counted = {group: Confusion(len(self.index.classes)) for group in self._groups(ids, split)}
+        scores = self._label_scores(ids, split)
         for image_id, groups in _progress(self._members(ids, split), name):
             prediction, mask = read(image_id), self.truth.read(image_id)
-            for group in groups:
-                counted[group].add(prediction, mask)
-        self._write(name, counted, split=split, num_images=len(ids), extra={"supervision": supervised_by})
+            scores.add(prediction, mask, groups=groups)
+            if confidence is not None:
+                scores.add_confidence(prediction, confidence(image_id, prediction), mask)
+        self._write(name, scores, split=split, num_images=len(ids), extra={"supervision": supervised_by})
+        if confidence is not None:
+            self._write_calibration(name, scores.calibration)
 
     def score_cams(self, folder: Path) -> None:
         """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
         ids = self._ids("train", "cam")
-        if not ids:
-            self._write_rows(layout.CONFUSION / "cam.csv", ("truth",), [])
-            self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), [])
-            return
-        cams, bins = Maps(folder, self.index), round(1 / self.threshold_step)
-        sweeps = {group: ThresholdSweep(len(self.index.classes), bins) for group in self._groups(ids, "train")}
-        for image_id, groups in _progress(self._members(ids, "train"), "cam"):
-            scores, mask = cams.scores(image_id), self.truth.read(image_id)
-            maps = grids.read(scores.scores, scores.size)
-            for group in groups:
-                sweeps[group].add(maps, scores.classes, mask)
-        thresholds, curve = sweeps["all"].curve()
-        best = int(np.nan_to_num(curve, nan=-1).argmax())
-        counted = {group: sweep.confusion(best) for group, sweep in sweeps.items()}
-        oracle = {"oracle_threshold": float(thresholds[best])} if np.isfinite(curve[best]) else {}
-        extra = {"supervision": manifests.supervision_of(folder), **oracle}
+        cams, sweep = Maps(folder, self.index), ThresholdSweep(len(self.index.classes), round(1 / self.threshold_step))
+        for image_id in _progress(ids, "cam"):
+            scores = cams.scores(image_id)
+            sweep.add(grids.read(scores.scores, scores.size), scores.classes, self.truth.read(image_id))
+        thresholds, curve = sweep.curve() if ids else ((), ())
+        best = int(np.nan_to_num(curve, nan=-1).argmax()) if ids else 0
+        counted = self._label_scores(ids, "train")
+        for image_id, groups in _progress(self._members(ids, "train"), "cam at its best threshold"):
+            scores = cams.scores(image_id)
+            labels = sweep.labels(grids.read(scores.scores, scores.size), scores.classes, best)
+            counted.add(labels, self.truth.read(image_id), groups=groups)
+        oracle = {"oracle_threshold": float(thresholds[best])} if ids and np.isfinite(curve[best]) else {}
+        extra = {"supervision": manifests.supervision_of(folder), **oracle} if ids else {}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
         rows = zip(thresholds, curve, strict=True)
         self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), rows)
@@ -131,8 +142,9 @@ class Scorer:
         logger.warning("%s: %s", name, note)
         self._write_json(name, {"split": split, "num_images": 0, "note": note})
 
-    def _groups(self, ids: Sequence[str], split: str) -> list[str]:
-        return sorted({group for _, groups in self._members(ids, split) for group in groups})
+    def _label_scores(self, ids: Sequence[str], split: str) -> LabelScores:
+        groups = {group for _, groups in self._members(ids, split) for group in groups}
+        return LabelScores(len(self.index.classes), sorted(groups))
 
     def _members(self, ids: Sequence[str], split: str) -> list[tuple[str, list[str]]]:
         if split != "train" or not self.tuning_every:
@@ -140,25 +152,25 @@ class Scorer:
         chosen = set(self.index.ids("train")[:: self.tuning_every])
         return [(image_id, ["all", "tuning" if image_id in chosen else "rest"]) for image_id in ids]
 
-    def _write(self, name: str, counted: dict[str, Confusion], *, split: str, num_images: int,
-               extra: dict) -> None:
-        confusion = counted["all"]
+    def _write(self, name: str, scores: LabelScores, *, split: str, num_images: int, extra: dict) -> None:
+        """The metrics file, the confusion matrix and the table of classes; without images their headers alone."""
         names = ("background", *self.index.classes)
+        if not num_images:
+            self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth",), [])
+            self._write_rows(layout.CLASSES / f"{name}.csv", CLASS_COLUMNS, [])
+            return
+        confusion = scores.groups["all"]
         iou = {label: float(value) for label, value in zip(names, confusion.iou(), strict=True) if np.isfinite(value)}
-        content = {
-            "split": split,
-            "num_images": num_images,
-            "miou": confusion.miou(),
-            "miou_labelled": confusion.miou_labelled(),
-            "coverage": confusion.coverage(),
-            **{f"miou_{group}": other.miou() for group, other in counted.items() if group != "all"},
-            **extra,
-            "iou": iou,
-        }
+        content = {"split": split, "num_images": num_images, **scores.figures(), **extra, "iou": iou}
         known = {key: value for key, value in content.items() if not (isinstance(value, float) and np.isnan(value))}
         self._write_json(name, known)
         rows = ((true, *row) for true, row in zip(names, confusion.filled.tolist(), strict=True))
         self._write_rows(layout.CONFUSION / f"{name}.csv", ("truth", *names), rows)
+        self._write_rows(layout.CLASSES / f"{name}.csv", CLASS_COLUMNS, scores.of_classes(names))
+
+    def _write_calibration(self, name: str, calibration: Calibration | None) -> None:
+        curve = calibration.curve() if calibration else []
+        self._write_rows(layout.PLOTS / f"{name}_calibration.csv", ("confidence", "precision", "pixels"), curve)
 
     @cached_property
     def _measured_on(self) -> dict[str, str]:

@@ -103,6 +103,28 @@ def threshold_curve(thresholds: Sequence[float], miou: Sequence[float], *, oracl
         return _svg(figure)
 
 
+def calibration_curve(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """An SVG element: how many of the labels were right over how sure their scores were; the diagonal is the promise.
+
+    Args:
+        curves: title -> columns "confidence" and "precision", each in [0, 1].
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.6, 3.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=_INK, alpha=0.4, linewidth=1, linestyle="--")
+        for title, columns in curves.items():
+            axes.plot(columns["confidence"], columns["precision"], label=title, marker="o", markersize=4, linewidth=1.6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("confidence")
+        axes.set_ylabel("right labels")
+        axes.legend(fontsize=9)
+        return _svg(figure)
+
+
 def moments_curve(columns: Mapping[str, Sequence[float]]) -> str:
     """An SVG element: how right and how many the labels were that a network made for itself, over its training.
 

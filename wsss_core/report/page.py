@@ -27,7 +27,8 @@ class Results:
     """What the page shows, apart from the data set.
 
     Attributes:
-        metrics, history, plots, confusions: folders of JSON figures, training TSVs, CSV curves, CSV confusion counts.
+        metrics, history, plots, confusions, classes: folders of JSON figures, training TSVs, CSV curves, CSV confusion
+            counts, CSV tables of classes.
         strips: heading -> the strips below it.
         label_shares: what label maps are counted -> their shares.
         settings: name -> value of what the page's head states (seed, backbone).
@@ -48,6 +49,7 @@ class Results:
     history: Path
     plots: Path
     confusions: Path
+    classes: Path
     strips: Mapping[str, Sequence[Strip]]
     label_shares: Mapping[str, LabelShares]
     settings: Mapping[str, str]
@@ -81,6 +83,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         classes=_classes(index),
         rows=rows,
         deltas=[None] * len(rows) if results.comparison else _deltas(rows),
+        has_ece=any(row.ece is not None for row in rows),
         has_rest=any(row.miou_rest is not None for row in rows),
         share=tables.share_of_upper_bound(rows),
         row_to_beat=tables.ROW_TO_BEAT,
@@ -91,6 +94,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         curves=_curves(results),
         trainings=results.trainings,
         sweep=_sweep(results),
+        class_tables=_class_tables(results.classes, results.rows),
         confusions=_confusions(results.confusions, results.rows),
         shown_confusions=results.unfolded,
         links=[(path.stem, quote(path.name)) for path in results.links],
@@ -217,6 +221,12 @@ def _curves(results: Results) -> dict[str, str]:
     if results.moments and _has_rows(results.moments):
         columns = tables.read_columns(results.moments, needed=("step", *figures.MOMENTS))
         curves["Labels that the network made for itself"] = figures.moments_curve(columns)
+    paths = {tables.title(name): results.plots / f"{name}_calibration.csv" for name in results.rows}
+    needed = ("confidence", "precision")
+    sure = {title: tables.read_columns(path, needed=needed) for title, path in paths.items()
+            if path.exists() and _has_rows(path)}  # fmt: skip
+    if sure:
+        curves["Calibration of the labels"] = figures.calibration_curve(sure)
     return curves
 
 
@@ -241,6 +251,12 @@ def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, table
         for name, path in paths.items()
         if path.exists() and _has_rows(path)
     }
+
+
+def _class_tables(folder: Path, rows: Sequence[str]) -> dict[str, list[dict]]:
+    """Title -> the classes of what was scored; none without masks."""
+    paths = {tables.title(name): folder / f"{name}.csv" for name in rows}
+    return {title: tables.read_classes(path) for title, path in paths.items() if path.exists() and _has_rows(path)}
 
 
 def _has_rows(path: Path) -> bool:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from wsss_core import artifacts, registry, supervision
+from wsss_core.evaluation.label_scores import CLASS_COLUMNS
 from wsss_core.runtime import provenance
 
 PIPELINE = {
@@ -53,6 +54,10 @@ class _Metrics(TypedDict):
     miou: NotRequired[float | None]
     miou_labelled: NotRequired[float | None]
     miou_rest: NotRequired[float | None]
+    miou_low: NotRequired[float | None]
+    miou_high: NotRequired[float | None]
+    boundary_miou: NotRequired[float | None]
+    ece: NotRequired[float | None]
     coverage: NotRequired[float | None]
     oracle_threshold: NotRequired[float | None]
     max_f: NotRequired[float | None]
@@ -73,8 +78,9 @@ _METRICS, _TIMES = TypeAdapter(_Metrics), TypeAdapter(_Times)
 class Row:
     """One line of the table; figures in [0, 1], None where they are absent.
 
-    `miou_rest` is the mIoU on the images on which no parameter was chosen, `kind` the supervision: a key of
-    `supervision.MEANING`; `measured_on` is of `measured`.
+    `miou_rest` is the mIoU on the images on which no parameter was chosen, `interval` that of its bootstrap; `ece` is
+    the calibration error of the scores behind the labels; `kind` is the supervision: a key of `supervision.MEANING`;
+    `measured_on` is of `measured`.
     """
 
     name: str
@@ -87,6 +93,9 @@ class Row:
     miou_rest: float | None = None
     kind: str = supervision.TAGS
     measured_on: str | None = None
+    boundary_miou: float | None = None
+    interval: tuple[float, float] | None = None
+    ece: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +124,10 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
         path = metrics / f"{name}.json"
         if path.exists():
             content = read_metrics(path)
-            keys = ("miou", "miou_labelled", "coverage", "miou_rest")
-            figures = {key: figure(content, key) for key in keys}
+            keys = ("miou", "miou_labelled", "coverage", "miou_rest", "boundary_miou", "ece")
+            figures: dict[str, Any] = {key: figure(content, key) for key in keys}
+            low, high = figure(content, "miou_low"), figure(content, "miou_high")
+            figures["interval"] = None if low is None or high is None else (low, high)
             kind, on = content.get("supervision", supervision.TAGS), content.get("measured_on")
             iou = content.get("iou", {})
             rows.append(Row(name, title(name), content["split"], iou=iou, kind=kind, measured_on=on, **figures))
@@ -185,11 +196,14 @@ def missed_goals(rows: list[Row], goals: Mapping[str, str]) -> list[str]:
 
 def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     """The rows as text for a terminal, in per cent."""
-    lines = [f"{'after':<30} {'split':<6} {'mIoU':>6} {'labelled':>9} {'coverage':>9}  supervision"]
+    lines: list[tuple[str, ...]] = [
+        ("after", "split", "mIoU", "95 %", "boundary", "labelled", "coverage", "supervision")
+    ]
     for row in quality_rows(metrics, names):
-        cells = [_percent(value) for value in (row.miou, row.miou_labelled, row.coverage)]
-        lines.append(f"{row.title:<30} {row.split:<6} {cells[0]:>6} {cells[1]:>9} {cells[2]:>9}  {row.kind}")
-    return "\n".join(lines)
+        between = "-".join(map(_percent, row.interval)) if row.interval else "-"
+        rest = map(_percent, (row.boundary_miou, row.miou_labelled, row.coverage))
+        lines.append((row.title, row.split, _percent(row.miou), between, *rest, row.kind))
+    return as_text(lines)
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> str:
@@ -221,6 +235,24 @@ def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[fl
     if not set(needed) <= columns.keys():
         raise _broken(path, f"a table with the columns {', '.join(needed)}")
     return columns
+
+
+def read_classes(path: Path) -> list[dict[str, str | float | None]]:
+    """The rows of a table of classes that `evaluate` wrote, by its columns; None for an undefined figure.
+
+    Raises:
+        ArtifactError: the file is missing or holds something else.
+    """
+    header, *rows = _read_cells(path)
+    try:
+        read = [(name, *(float(cell) if cell else None for cell in cells)) for name, *cells in rows]
+        known = [dict(zip(CLASS_COLUMNS, row, strict=True)) for row in read]
+    except ValueError:
+        raise _broken(path, "a table of classes") from None
+    figures = [value for row in read for value in row[1:] if isinstance(value, float)]
+    if tuple(header) != CLASS_COLUMNS or not all(0 <= value <= LARGEST for value in figures):
+        raise _broken(path, "a table of classes")
+    return known
 
 
 def read_confusion(path: Path) -> NamedConfusion:

@@ -54,6 +54,7 @@ def write_page(
         history=layout.HISTORY,
         plots=layout.PLOTS,
         confusions=layout.CONFUSION,
+        classes=layout.CLASSES,
         strips=drawn,
         label_shares={
             name: label_shares(Maps(folder, index), index.ids("train")) for name, folder in shown.counted.items()

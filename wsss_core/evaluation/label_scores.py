@@ -1,0 +1,72 @@
+"""All figures of one artifact's label maps against the true masks, counted in one pass over the images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from wsss_core.evaluation.bootstrap import miou_interval
+from wsss_core.evaluation.boundary import BoundaryCounts
+from wsss_core.evaluation.calibration import Calibration
+from wsss_core.evaluation.confusion import Confusion, mean_over_labels
+
+CLASS_COLUMNS = ("class", "iou", "boundary_iou", "precision", "recall", "true_pixels", "predicted_pixels")
+
+
+class LabelScores:
+    """Counts from which the figures follow.
+
+    Attributes:
+        groups: name -> counts of a group of images; `all` holds each.
+        boundary: counts near contours, of all images.
+        calibration: where the labels have scores behind them.
+    """
+
+    def __init__(self, num_classes: int, groups: Iterable[str]) -> None:
+        self.groups = {group: Confusion(num_classes) for group in groups}
+        self.boundary = BoundaryCounts(num_classes)
+        self.calibration: Calibration | None = None
+        self._of_images: list[np.ndarray] = []
+
+    def add(self, prediction: np.ndarray, truth: np.ndarray, *, groups: Sequence[str]) -> None:
+        """Count one image for its groups; both (H, W) uint8 with labels 0..C or IGNORE_INDEX."""
+        one = Confusion(self.boundary.num_labels - 1)
+        one.add(prediction, truth)
+        for group in groups:
+            self.groups[group].matrix += one.matrix
+        self.boundary.add(prediction, truth)
+        counts = one.filled
+        self._of_images.append(np.stack([np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)]).astype(np.int32))
+
+    def add_confidence(self, prediction: np.ndarray, confidence: np.ndarray, truth: np.ndarray) -> None:
+        """Count how sure the scores behind an image's labels were, (H, W) float in [0, 1]."""
+        self.calibration = self.calibration or Calibration()
+        self.calibration.add(prediction, confidence, truth)
+
+    def figures(self) -> dict[str, float]:
+        """Name -> figure in [0, 1], NaN where undefined; `low` and `high` bound 95 % of bootstrapped sets of images."""
+        confusion = self.groups["all"]
+        low, high = miou_interval(np.stack(self._of_images))
+        error = {"ece": self.calibration.error()} if self.calibration else {}
+        return {
+            "miou": confusion.miou(),
+            "miou_low": low,
+            "miou_high": high,
+            "boundary_miou": mean_over_labels(self.boundary.iou()),
+            "miou_labelled": confusion.miou_labelled(),
+            "coverage": confusion.coverage(),
+            **{f"miou_{group}": other.miou() for group, other in self.groups.items() if group != "all"},
+            **error,
+        }
+
+    def of_classes(self, names: Sequence[str]) -> list[tuple]:
+        """A row of CLASS_COLUMNS for each label, background first; an undefined figure is an empty text."""
+        counts = self.groups["all"].filled
+        right, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            shares = np.stack([self.groups["all"].iou(), self.boundary.iou(), right / predicted, right / true], axis=1)
+        return [
+            (name, *(float(share) if np.isfinite(share) else "" for share in of_class), int(t), int(p))
+            for name, of_class, t, p in zip(names, shares, true, predicted, strict=True)
+        ]
