@@ -11,7 +11,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from wsss_core import presets
-from wsss_core.cli.preset import _set, preset
+from wsss_core.cli.preset import preset, set_key
 from wsss_core.params import Params, ParamsError, load_params, validate
 from wsss_core.params_file import comments_of, written
 from wsss_core.presets import read_preset
@@ -322,7 +322,7 @@ def test_text_is_taken_as_it_stands_unless_it_is_quoted(params, written, root):
 )
 def test_all_but_text_is_read_as_yaml(setting, value):
     keys: dict = {}
-    _set(keys, setting)
+    set_key(keys, setting)
     section, *_, key = setting.partition("=")[0].split(".")
     assert keys == {section: {key: value}}
 

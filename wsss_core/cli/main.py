@@ -6,6 +6,7 @@ from wsss_core.cli.adopt import adopt
 from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
+from wsss_core.cli.init import init
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
 from wsss_core.cli.saliency import saliency
@@ -20,7 +21,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, predict, preset, saliency, seeds):
+for command in (adopt, check, compare, export, init, predict, preset, saliency, seeds):
     main.add_command(command)
 
 

@@ -52,13 +52,13 @@ def use_preset(name: str, target: Path, settings: tuple[str, ...]) -> None:
     refuse_input(target, list(presets.files().values()), remedy="give the file to change to --params")
     keys = presets.read_preset(name)
     for setting in settings:
-        _set(keys, setting)
+        set_key(keys, setting)
     changes = presets.use(keys, target, source=f"preset {name}")
     for change in changes or ["nothing changed"]:
         click.echo(change)
 
 
-def _set(keys: dict, setting: str) -> None:
+def set_key(keys: dict, setting: str) -> None:
     """Put `a.b=value` into the nested mapping."""
     key, equals, value = setting.partition("=")
     if not equals:

@@ -16,11 +16,11 @@ _SHOWN = 20  # classes that a message spells out for the parameters
 NEARLY_ALL = 0.95
 """Of a class that more of the training images bear, too few are without it to learn where it is."""
 
-_NO_OBJECT = {
+NO_OBJECT = {
     "background", "bg", "backgroundclass", "ignore", "ignored", "ignoreregion", "unlabeled", "unlabelled", "unlabel",
     "void", "unannotated", "dontcare",
 }  # fmt: skip
-_NO_VALUE = {"", "none", "nan", "na", "nat", "null", "nil", "empty", "nothing", "nolabel", "notag"}
+NO_VALUE = {"", "none", "nan", "na", "nat", "null", "nil", "empty", "nothing", "nolabel", "notag"}
 _BRACKETS = re.compile(r"""[\[\]{}"]|^['`(]""")
 _BETWEEN_TAGS = re.compile(r"[;|\t]")  # in no name of anything
 _WITHIN_NAMES_TOO = (re.compile(r"\s*[,/+&]\s*"), re.compile(r"\s+"), re.compile(r"[_.:-]+"))
@@ -50,12 +50,12 @@ def _no_objects(names: Iterable[str], source: Source) -> Iterator[Problem]:
     """Classes by whose name nothing is meant that can be seen."""
     kinds = {
         "class for the background": (
-            _NO_OBJECT,
+            NO_OBJECT,
             "sounds like background or ignored pixels; it would be learnt as one more class, while label"
             " 0 is the background and 255 what is ignored",
         ),
         "class for no value": (
-            _NO_VALUE,
+            NO_VALUE,
             "looks like a missing value; it would be learnt as one more class, while an image without objects has an"
             " empty list of tags",
         ),
