@@ -74,7 +74,7 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
     network = build_network(TwoBranchNetwork, pretrained_backbone(**BACKBONE), num_classes=CLASSES, options=options)
     maps = torch.from_numpy(np.stack([evidence(CLASSES, 41, 41, seed=i) for i in range(BATCH)])).to(device)
     model = _WithEvidence(network, maps).to(device).train()
-    descent = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.0007)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.0007)
     batch = _batch(device)
     make = partial(reliable_labels, rule=RULE)
     label = partial(self_labels, make=make, scales=SCALES, cam_eval_mode=False, least_presence=0.0)
@@ -85,9 +85,9 @@ def _parts(device: torch.device) -> dict[str, Callable[[], object]]:
 
     def whole() -> None:
         terms = rrm.losses(model, batch, 0.5, objective=objective).losses
-        descent.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         sum(terms.values()).backward()  # type: ignore[union-attr]
-        descent.step()
+        optimizer.step()
 
     @torch.no_grad()
     def cam_passes() -> None:

@@ -57,15 +57,15 @@ def _measure(way: str, threads: int) -> dict[str, Any]:
     model = build_network(
         CamNetwork, pretrained_backbone(**BACKBONE), num_classes=20, options={"dropout": 0.0}
     ).train()
-    descent = torch.optim.AdamW(model.parameters())
+    optimizer = torch.optim.AdamW(model.parameters())
     images = torch.randn(BATCH, 3, CROP, CROP)
     losses: list[float] = []
 
     def step() -> None:
-        descent.zero_grad()
+        optimizer.zero_grad()
         loss = model(images)["logits"].square().mean()
         loss.backward()
-        descent.step()
+        optimizer.step()
         losses.append(loss.item())
 
     step()

@@ -66,7 +66,7 @@ def main(
     for folder in maps:
         scorer.score_saliency(f"{name}_saliency", folder, split="val")
     for folder in snapshots:
-        scorer.score_moments(name, folder)
+        scorer.score_snapshots(name, folder)
     Provenance.of(code_digest.of_stage(__file__)).write(layout.METRICS / name, files=scorer.written)
     logger.info("%s", quality_table(layout.METRICS, [*made, name] if method else PIPELINE))
 

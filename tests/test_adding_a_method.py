@@ -75,5 +75,5 @@ def test_other_methods_depend_on_nothing_of_it(clone):
 
 @pytest.mark.parametrize("tests", [("tests/test_graph.py",), ("tests/methods/test_contract.py", "-k", NAME)], ids=str)
 def test_it_passes_the_tests_of_the_structure_and_the_contract(clone, tests):
-    told = clone.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests)
-    assert re.search(r"\d+ passed", told)
+    output = clone.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests)
+    assert re.search(r"\d+ passed", output)

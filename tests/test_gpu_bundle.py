@@ -30,10 +30,10 @@ def test_wheels_are_unpacked_where_their_distribution_is_missing_and_nowhere_els
         with zipfile.ZipFile(wheels.WHEELS / f"{name}-1.0-py3-none-any.whl", "w") as archive:
             archive.writestr(f"{name}_of_the_bundle.py", "VALUE = 1\n")
             archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    told = []
-    monkeypatch.setattr(wheels.importlib, "invalidate_caches", lambda: told.append("look again"))
+    calls = []
+    monkeypatch.setattr(wheels.importlib, "invalidate_caches", lambda: calls.append("look again"))
     assert wheels.unpack_missing() == ["no_such_package"]
-    assert told == ["look again"]
+    assert calls == ["look again"]
     assert [path.name for path in wheels.SITE.glob("*.py")] == ["no_such_package_of_the_bundle.py"]
     assert wheels.version_of("no-such-package") == "1.0"
     assert wheels.unpack_missing() == []  # it is there now

@@ -231,8 +231,8 @@ def test_photographs_that_are_no_data_set_are_told_before_anything_runs(tmp_path
     monkeypatch.setattr(sys, "argv", ["gpu", "--rehearse", "--photographs", "mine"])
     assert check.main() == 2
     assert said in capsys.readouterr().err
-    told = CliRunner().invoke(bundle.main, ["--photographs", "mine"])
-    assert told.exit_code == 1 and said in told.output and told.output.startswith("Error: ")
+    result = CliRunner().invoke(bundle.main, ["--photographs", "mine"])
+    assert result.exit_code == 1 and said in result.output and result.output.startswith("Error: ")
     assert sorted(path.name for path in Path().iterdir()) == ["mine", "reports"]
 
 
@@ -262,9 +262,9 @@ def test_the_core_computes_on_the_gpu_first_and_image_by_image_before_all_that_i
     core.run(replace(REHEARSAL, rehearse=False), record)
     gpu = [("cuda", 1), ("cuda", 16)] * 2 + [("cuda", "reference")]
     assert order == [*gpu, ("cpu", 1), ("cpu", 1), ("cpu", 16), ("cpu", 16), *[("cpu", "reference")] * 2]
-    told = [line["what"] for line in record.lines() if "difference" in line]
+    result = [line["what"] for line in record.lines() if "difference" in line]
     held = [(name, batch, "cuda") for name in "ab" for batch in (1, 16)] + [("a", 16, "cpu"), ("b", 16, "cpu")]
-    assert told == [f"{name}, batch {batch}, {device}: from the CPU's of the image alone"
+    assert result == [f"{name}, batch {batch}, {device}: from the CPU's of the image alone"
                     for name, batch, device in held]  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def test_hidden_files_of_other_programs_are_passed_over(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "difference"),
     [
         (lambda folder: (folder / "a.png").write_bytes(b"0"), "1 changed (FOLDER/a.png)"),
         (lambda folder: (folder / "a.png").unlink(), "1 missing (FOLDER/a.png)"),
@@ -70,10 +70,11 @@ def test_hidden_files_of_other_programs_are_passed_over(folder):
         ),
     ],
 )
-def test_what_is_no_longer_as_it_was_written_is_named_with_the_remedy(folder, change, told):
+def test_what_is_no_longer_as_it_was_written_is_named_with_the_remedy(folder, change, difference):
     change(folder)
-    told = told.replace("FOLDER", str(folder))
-    message = f"{folder} is not what pseudo-labels rrm wrote: of 3 files {told}, by damage or by hand; `chmod -R u+w"
+    difference = difference.replace("FOLDER", str(folder))
+    is_not = f"{folder} is not what pseudo-labels rrm wrote: of 3 files {difference}, by damage or by hand"
+    message = f"{is_not}; `chmod -R u+w"
     with pytest.raises(ArtifactError, match=re.escape(message)):
         manifests.check(folder)
 

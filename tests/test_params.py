@@ -275,10 +275,10 @@ def test_a_detector_is_a_value_of_its_section_as_soon_as_its_file_is_there(tmp_p
 @pytest.mark.parametrize("value", [3, "conv1a", [], [""], ["conv1a", 2], {"conv1a": True}])
 @pytest.mark.parametrize("place", ["backbone", "rrm__backbone"])
 def test_what_is_frozen_is_the_stem_or_layers_by_name(place, value):
-    told = complaint(**{f"{place}__freeze_stem": value})
+    errors = complaint(**{f"{place}__freeze_stem": value})
     line = "freeze_stem: must be true, false, or names of layers such as [conv1, layer1]"
-    assert f"{place.replace('__', '.')}.{line}" in told
-    assert told.count("\n") == 1, "one error, not one for each kind that the value might be"
+    assert f"{place.replace('__', '.')}.{line}" in errors
+    assert errors.count("\n") == 1, "one error, not one for each kind that the value might be"
 
 
 def test_the_shared_backbone_says_what_it_freezes():
@@ -315,10 +315,10 @@ def test_null_is_as_shared():
 
 
 def test_a_wrong_shared_value_is_told_once_and_what_sections_list_is_checked_all_the_same():
-    told = complaint(backbone__output_stride=0, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
-    assert told.count("\n") == 3
+    errors = complaint(backbone__output_stride=0, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
+    assert errors.count("\n") == 3
     for line in ("backbone.output_stride: ", "rrm.backbone.batch_norm: ", "aalr.backbone.nane: unknown key; did you"):
-        assert f"\n  {line}" in told
+        assert f"\n  {line}" in errors
 
 
 def test_parameters_that_were_read_can_be_written_and_read_again():

@@ -38,8 +38,8 @@ def test_a_limit_of_memory_met_by_ordinary_work():
         "try: kept = [numpy.zeros(2**24) for _ in range(100)]\n"
         "except Exception as error: kept = None; print(shortage.sentence(error))\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told == "this machine's memory is full; end what else uses memory; WSSS_DEBUG=1 shows where\n"
+    sentence = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert sentence == "this machine's memory is full; end what else uses memory; WSSS_DEBUG=1 shows where\n"
 
 
 def test_too_many_files():
@@ -49,8 +49,8 @@ def test_too_many_files():
         "try: kept = [open('/dev/null') for _ in range(100)]\n"
         "except OSError as error: kept = None; print(shortage.sentence(error))\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert told.startswith("too many files are open; raise the limit")
+    sentence = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert sentence.startswith("too many files are open; raise the limit")
 
 
 class Failing(torch.utils.data.Dataset):
@@ -157,7 +157,7 @@ def test_an_error_told_anew_is_still_what_led_to_it():
     assert shortage.of(raised(read)) == FILES
 
 
-def told(error: Exception, *levers: str) -> str:
+def sentence(error: Exception, *levers: str) -> str:
     with pytest.raises(type(error)) as caught, shortage.eased_by(*levers):
         raise error
     return shortage.sentence(caught.value)
@@ -165,7 +165,7 @@ def told(error: Exception, *levers: str) -> str:
 
 def test_a_training_is_told_of_its_batch_its_crop_and_its_loaders(monkeypatch):
     monkeypatch.setenv("WSSS_WORKERS", "6")
-    said = told(MemoryError(), shortage.WORKERS, "batch", "augment.crop")
+    said = sentence(MemoryError(), shortage.WORKERS, "batch", "augment.crop")
     assert said.startswith(
         "this machine's memory is full; lower WSSS_WORKERS (now 6), or lower batch or augment.crop in this stage's"
         " section of params.yaml, or end"
@@ -173,14 +173,14 @@ def test_a_training_is_told_of_its_batch_its_crop_and_its_loaders(monkeypatch):
 
 
 def test_what_does_not_ease_this_shortage_is_not_named():
-    on_a_gpu = told(torch.OutOfMemoryError(), shortage.WORKERS, shortage.PRECISION, "batch", "augment.crop", "flip")
+    on_a_gpu = sentence(torch.OutOfMemoryError(), shortage.WORKERS, shortage.PRECISION, "batch", "augment.crop", "flip")
     assert on_a_gpu.startswith(
         "the GPU's memory is full; set WSSS_PRECISION=bf16-mixed, or lower batch or augment.crop in this stage's"
         " section of params.yaml, or end what else uses the GPU (nvidia-smi lists it), or set WSSS_DEVICES=cpu"
     )
     assert "WSSS_WORKERS" not in on_a_gpu
-    assert "batch" not in told(LostWorkerError([-11]), shortage.WORKERS, "batch")
-    assert "batch" not in told(RuntimeError("can't start new thread"), shortage.WORKERS, "batch")
+    assert "batch" not in sentence(LostWorkerError([-11]), shortage.WORKERS, "batch")
+    assert "batch" not in sentence(RuntimeError("can't start new thread"), shortage.WORKERS, "batch")
 
 
 @pytest.mark.parametrize(("precision", "named"), [
@@ -188,21 +188,21 @@ def test_what_does_not_ease_this_shortage_is_not_named():
 ])  # fmt: skip
 def test_half_the_bits_are_named_where_the_training_has_all(monkeypatch, precision, named):
     monkeypatch.setenv("WSSS_PRECISION", precision)
-    said = told(torch.OutOfMemoryError(), shortage.PRECISION, "batch")
+    said = sentence(torch.OutOfMemoryError(), shortage.PRECISION, "batch")
     assert ("set WSSS_PRECISION=bf16-mixed" in said) == named
     assert "lower batch in" in said and "set WSSS_DEVICES=cpu" in said
 
 
 def test_weights_that_do_not_fit_a_gpu_are_told_of_what_makes_them_fewer_and_of_what_is_beside_them():
-    assert told(torch.OutOfMemoryError(), shortage.BACKBONE).startswith(
+    assert sentence(torch.OutOfMemoryError(), shortage.BACKBONE).startswith(
         "the GPU's memory is full; name a smaller backbone.name, or end what else uses the GPU"
     )
-    assert "end what else uses the GPU" in told(torch.OutOfMemoryError())  # of a trained network, whose weights are set
+    assert "end what else uses the GPU" in sentence(torch.OutOfMemoryError())  # its weights are set
 
 
 def test_what_this_stage_does_not_have_is_not_named():
-    assert "lower scales or max_pixels in" in told(MemoryError(), "flip", "max_pixels", "scales")
-    assert "lower" not in told(MemoryError())
+    assert "lower scales or max_pixels in" in sentence(MemoryError(), "flip", "max_pixels", "scales")
+    assert "lower" not in sentence(MemoryError())
 
 
 def test_blocks_within_each_other_add_up():

@@ -91,13 +91,13 @@ def _raise_in_a_thread(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(BrokenPipeError(32, "Broken pipe"), 0), (EOFError(), 0), (ValueError("a fault"), 1)]
+    ("error", "tracebacks"), [(BrokenPipeError(32, "Broken pipe"), 0), (EOFError(), 0), (ValueError("a fault"), 1)]
 )
-def test_a_thread_says_nothing_of_a_parent_that_left_and_everything_of_a_fault(error, told, capfd):
+def test_a_thread_says_nothing_of_a_parent_that_left_and_everything_of_a_fault(error, tracebacks, capfd):
     process = FORK.Process(target=_raise_in_a_thread, args=(error,))
     process.start()
     process.join()
-    assert capfd.readouterr().err.count("Traceback") == told
+    assert capfd.readouterr().err.count("Traceback") == tracebacks
 
 
 def _sleep_on(connection) -> None:

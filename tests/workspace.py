@@ -139,9 +139,9 @@ class Workspace:
 
     def invoke(self, command, *arguments: object, **environment: str) -> Result:
         """Run a click command in the folder."""
-        told = {**QUIET, **self.environment, **environment}
+        error_message = {**QUIET, **self.environment, **environment}
         with contextlib.chdir(self.folder):
-            return CliRunner().invoke(command, [str(a) for a in arguments], env=told)
+            return CliRunner().invoke(command, [str(a) for a in arguments], env=error_message)
 
     def try_stage(self, stage: str, *arguments: object, **environment: str) -> Result:
         """Run a stage, however it ends."""
@@ -164,7 +164,7 @@ class Workspace:
         """The message of a stage that must refuse its input in a sentence and leave every artifact as it was."""
         before = self.artifacts()
         result = self.try_stage(stage, *arguments, **environment)
-        message = told(result, code=code)
+        message = error_message(result, code=code)
         assert self.artifacts() == before, f"{stage} refused its input, but changed artifacts"
         return message
 
@@ -226,7 +226,7 @@ def replace_writer(patch: pytest.MonkeyPatch, name: str, function) -> None:
     patch.setattr(artifacts, kind, dataclasses.replace(getattr(artifacts, kind), write=function))
 
 
-def told(result: Result, *, code: int) -> str:
+def error_message(result: Result, *, code: int) -> str:
     """The error message of a command that ended with `code`, as a user reads it: no traceback."""
     assert isinstance(result.exception, SystemExit), f"not told but raised: {result.exception!r}"
     assert result.exit_code == code, result.output

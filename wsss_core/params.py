@@ -171,7 +171,7 @@ def _validated(model: type[Model], content: dict, *, source: str) -> Model:
     errors |= {place: f"missing; {ANEW}" for place in _unwritten(model, content)}
     if errors:
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        raise ParamsError("\n".join([f"{source} has {count}:", *(f"  {at}: {told}" for at, told in errors.items())]))
+        raise ParamsError("\n".join([f"{source} has {count}:", *(f"  {at}: {error}" for at, error in errors.items())]))
     return valid
 
 

@@ -91,12 +91,12 @@ class _Writer:
 
     def __init__(self, own: Comments) -> None:
         self.own = own
-        self.told: set[tuple[str, str]] = set()
+        self.comments: set[tuple[str, str]] = set()
         self.places: set[Place] = {()}
 
     def texts(self) -> set[str]:
         """The comments of the classes that it has written."""
-        return {text for _, text in self.told} | {line.removeprefix("#").strip() for line in HEADER.splitlines()}
+        return {text for _, text in self.comments} | {line.removeprefix("#").strip() for line in HEADER.splitlines()}
 
     def text(self, params: Params) -> str:
         """The whole file; what the user wrote beside keys that are no more stands at its end."""
@@ -132,8 +132,8 @@ class _Writer:
     def _comment(self, section: Section, name: str, place: Place) -> str:
         """What stands beside a key: the user's, else that of its class where it did not stand before."""
         comment = _shipped_comment(section, name)
-        new = comment and (name, comment) not in self.told
-        self.told.add((name, comment))
+        new = comment and (name, comment) not in self.comments
+        self.comments.add((name, comment))
         return self._own_beside(place) or (comment if new else "")
 
     def _own_beside(self, place: Place) -> str:
@@ -144,7 +144,7 @@ class _Writer:
         """Whether nothing inside has a comment that is still to be written."""
         for key in _keys(section, place):
             inner, value, comment = (*place, key), getattr(section, key), _shipped_comment(section, key)
-            if (comment and (key, comment) not in self.told) or inner in self.own.above or inner in self.own.beside:
+            if (comment and (key, comment) not in self.comments) or inner in self.own.above or inner in self.own.beside:
                 return False
             if isinstance(value, Section) and not self._is_plain(value, inner):
                 return False

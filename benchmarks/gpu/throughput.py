@@ -178,7 +178,7 @@ def _seconds_of_kernels(network: Network, model: nn.Module, stream: Stream, fabr
     on_gpu = fabric.device.type == "cuda"
     profiler = profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * on_gpu])
 
-    def watch(_: nn.Module, done: int) -> None:
+    def profile_steps(_: nn.Module, done: int) -> None:
         if on_gpu:
             torch.cuda.synchronize(fabric.device)
         if done == 1:
@@ -186,7 +186,7 @@ def _seconds_of_kernels(network: Network, model: nn.Module, stream: Stream, fabr
         elif done == 1 + PROFILED:
             profiler.stop()
 
-    _fit(network, model, stream, fabric, steps=1 + PROFILED, after_step=watch)
+    _fit(network, model, stream, fabric, steps=1 + PROFILED, after_step=profile_steps)
     operations = profiler.key_averages()
     order = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     artifacts.write_text(table, operations.table(sort_by=order, row_limit=25) + "\n")

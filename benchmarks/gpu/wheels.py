@@ -84,13 +84,13 @@ def other_versions(names: Iterable[str]) -> dict[str, str]:
         lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
         tested = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     tested |= {name: version for name, version, *_ in (wheel.name.split("-") for wheel in WHEELS.glob("*.whl"))}
-    told = {}
+    versions = {}
     for known, version in tested.items():
         for name in [name for name in names if _plain(name) == _plain(known)]:
             there = version_of(name)
             if there and there.partition("+")[0] != version:  # torch's names its CUDA behind a +
-                told[name] = f"{there}, tested with {version}"
-    return told
+                versions[name] = f"{there}, tested with {version}"
+    return versions
 
 
 def closure(names: Iterable[str], *, without: Iterable[str], python: str) -> dict[str, str | None]:

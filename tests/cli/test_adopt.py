@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from workspace import told
+from workspace import error_message
 
 from wsss_core import artifacts, layout, supervision
 from wsss_core.artifacts import MANIFEST
@@ -52,7 +52,7 @@ def test_a_corrected_map_is_refused_until_it_is_adopted_and_then_trained_on(pipe
 def test_what_is_no_label_map_of_its_photograph_is_not_adopted(pipeline, labels, palette, message):
     change(pipeline, labels, palette=palette)
     before = pipeline.artifacts()
-    assert message in told(adopt(pipeline), code=1)
+    assert message in error_message(adopt(pipeline), code=1)
     assert pipeline.artifacts() == before
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_label_map_of_its_photograph_is_not_adopted(pipeline, labels,
 def test_only_changed_maps_are_adopted(pipeline, name, message):
     path = pipeline.folder / FOLDER / f"{NAME}.png"
     path.unlink() if name is None else path.with_name(name).write_bytes(path.read_bytes())
-    assert message in told(adopt(pipeline), code=1)
+    assert message in error_message(adopt(pipeline), code=1)
 
 
 def test_a_folder_as_it_was_made_needs_no_adoption(finished, pipeline):

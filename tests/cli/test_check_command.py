@@ -1,6 +1,6 @@
 """`wsss check`: the parameters and the data set, without running anything."""
 
-from workspace import told
+from workspace import error_message
 
 from wsss_core import layout
 from wsss_core.cli.main import main
@@ -74,7 +74,7 @@ def test_an_index_older_than_the_data_is_a_note(pipeline):
 
 def test_bad_parameters_end_it_with_code_2(workspace):
     workspace.set(fuse={"rule": "sift"}, seed=-1)
-    message = told(workspace.invoke(main, "check"), code=2)
+    message = error_message(workspace.invoke(main, "check"), code=2)
     assert "params.yaml has 2 errors:" in message
     assert "fuse.rule" in message
     assert "seed" in message
@@ -83,7 +83,7 @@ def test_bad_parameters_end_it_with_code_2(workspace):
 def test_another_params_file(workspace):
     (workspace.folder / "params.yaml").rename(workspace.folder / "other.yaml")
     assert workspace.invoke(main, "check", "--params", "other.yaml").exit_code == 0
-    assert "params.yaml does not exist" in told(workspace.invoke(main, "check"), code=2)
+    assert "params.yaml does not exist" in error_message(workspace.invoke(main, "check"), code=2)
 
 
 def test_networks_that_do_not_exist_are_named_by_their_keys_with_the_nearest(workspace):

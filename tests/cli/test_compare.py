@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from workspace import Workspace, run_graph, told
+from workspace import Workspace, error_message, run_graph
 
 from wsss_core import layout
 from wsss_core.cli.main import main
@@ -116,7 +116,7 @@ def test_its_own_table_does_not_stand_beside_itself_and_is_not_replaced(tmp_path
     table.parent.mkdir()
     table.write_text("of another run", encoding="utf-8")
     for name in (table, "reports/../reports/compare.csv"):
-        message = told(workspace.invoke(main, "compare", "--beside", name), code=1)
+        message = error_message(workspace.invoke(main, "compare", "--beside", name), code=1)
         assert f"{name} is read here and would be replaced" in message
     assert table.read_text(encoding="utf-8") == "of another run"
 
@@ -124,7 +124,7 @@ def test_its_own_table_does_not_stand_beside_itself_and_is_not_replaced(tmp_path
 @pytest.mark.parametrize("content", ["", "title,val\nRRM,0.5\n", "no table"])
 def test_a_file_that_is_no_comparison_is_refused(compared, tmp_path, content):
     (tmp_path / "other.csv").write_text(content, encoding="utf-8")
-    message = told(compared[0].invoke(main, "compare", "--beside", tmp_path / "other.csv"), code=1)
+    message = error_message(compared[0].invoke(main, "compare", "--beside", tmp_path / "other.csv"), code=1)
     assert message.endswith("other.csv is no table of `wsss compare`; give the reports/compare.csv of another run")
 
 
@@ -149,7 +149,7 @@ def test_what_was_measured_on_other_masks_has_no_line(joint):
     mask = min((joint.folder / joint.params["dataset"]["root"] / "SegmentationClass").glob("*.png"))
     before = mask.read_bytes()
     mask.write_bytes(before + b"\0")
-    text = told(joint.invoke(main, "compare"), code=1)
+    text = error_message(joint.invoke(main, "compare"), code=1)
     assert text.startswith("no graph has run to its metrics on the data as it is now")
     joint.run("evaluate")
     result = joint.invoke(main, "compare")
@@ -158,7 +158,7 @@ def test_what_was_measured_on_other_masks_has_no_line(joint):
 
 
 def test_nothing_to_compare(workspace):
-    assert told(workspace.run("prepare").invoke(main, "compare"), code=1) == (
+    assert error_message(workspace.run("prepare").invoke(main, "compare"), code=1) == (
         "no graph has run to its metrics on the data as it is now; run `dvc repro`, then those in pipelines/"
     )
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from ruamel.yaml import YAML
-from workspace import ROOT, Workspace, told
+from workspace import ROOT, Workspace, error_message
 
 from wsss_core.cli import preset, work_copy
 from wsss_core.cli.demo import demo
@@ -89,5 +89,5 @@ def test_a_failing_graph_is_passed_on(repository, monkeypatch):
 
 
 def test_a_preset_that_is_none(repository):
-    message = told(repository.invoke(demo, "--preset", "scenes_tinny"), code=2)
+    message = error_message(repository.invoke(demo, "--preset", "scenes_tinny"), code=2)
     assert "did you mean scenes_tiny?" in message

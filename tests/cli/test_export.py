@@ -4,7 +4,7 @@ import numpy as np
 import onnx_bytes
 import pytest
 import torch
-from workspace import told
+from workspace import error_message
 
 from wsss_core.cli.main import main
 from wsss_core.models import trained
@@ -45,7 +45,7 @@ def test_the_file_computes_what_the_network_does_at_any_size(pipeline, shape):
     [("models/nothing", "is missing"), ("models/affinity", "does not segment; take models/deeplab")],
 )
 def test_what_cannot_be_exported_is_named(pipeline, model, reason):
-    message = told(pipeline.invoke(main, "export", model, "--out", "net.onnx"), code=1)
+    message = error_message(pipeline.invoke(main, "export", model, "--out", "net.onnx"), code=1)
     assert model in message
     assert reason in message
     assert not (pipeline.folder / "net.onnx").exists()
@@ -59,7 +59,7 @@ def test_the_model_is_never_replaced(pipeline, kind):
         out = model
     else:
         out.hardlink_to(model) if kind == "hard link" else out.symlink_to(model)
-    message = told(pipeline.invoke(main, "export", "models/deeplab", "--out", out), code=1)
+    message = error_message(pipeline.invoke(main, "export", "models/deeplab", "--out", out), code=1)
     assert message.startswith("models/deeplab/model.pt is read here and would be replaced")
     assert out.read_bytes() == model.read_bytes() == before
 
@@ -77,7 +77,7 @@ def test_nothing_is_replaced_but_an_earlier_export(pipeline, name, content, reas
     out = pipeline.folder / name
     if content is not None:
         out.write_bytes(content)
-    assert reason in told(pipeline.invoke(main, "export", "models/nothing", "--out", name), code=1)
+    assert reason in error_message(pipeline.invoke(main, "export", "models/nothing", "--out", name), code=1)
     assert (out.read_bytes() if out.exists() else None) == content
 
 
@@ -86,5 +86,5 @@ def test_an_earlier_export_is_replaced(pipeline):
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(pipeline):
-    message = told(pipeline.invoke(main, "export", "models/deeplab", "--out", "models"), code=1)
+    message = error_message(pipeline.invoke(main, "export", "models/deeplab", "--out", "models"), code=1)
     assert message == "models: Is a directory; a folder stands where a file is needed: choose another path"

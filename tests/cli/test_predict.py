@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
-from workspace import ROOT, Workspace, told
+from workspace import ROOT, Workspace, error_message
 
 from wsss_core import artifacts, layout, voc
 from wsss_core.cli.main import main
@@ -69,14 +69,14 @@ def test_the_names_of_the_labels_are_written_beside_them(photographs):
     ],
 )
 def test_what_cannot_be_used_is_named(photographs, model, source, reason):
-    message = told(predict(photographs, model, source, "--out", "out"), code=1)
+    message = error_message(predict(photographs, model, source, "--out", "out"), code=1)
     assert reason in message
     assert not (photographs.folder / "out").exists()
 
 
 def test_two_photographs_of_one_name(photographs):
     shutil.copyfile(photographs.folder / "photos/a b.c.png", photographs.folder / "photos/a b.c.bmp")
-    message = told(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
     assert "a b.c.bmp" in message
     assert "rename one" in message
 
@@ -84,7 +84,7 @@ def test_two_photographs_of_one_name(photographs):
 def test_corrupt_photographs_are_named_and_the_others_segmented(photographs):
     for name in ("b.jpg", "a b.c.png"):
         (photographs.folder / "photos" / name).write_bytes(b"")
-    message = told(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
     assert message.splitlines() == [
         "2 of 3 photographs could not be segmented:",
         "  photos/a b.c.png cannot be decoded (no known image format); replace the file or leave it out",
@@ -105,14 +105,14 @@ def plain(tmp_path):
 def refused(workspace, out: str) -> str:
     """The message; nothing in the folder has changed."""
     before = workspace.files(".")
-    message = told(predict(workspace, "models/nothing", "photos", "--out", out), code=1)
+    message = error_message(predict(workspace, "models/nothing", "photos", "--out", out), code=1)
     assert workspace.files(".") == before
     return message
 
 
 def test_label_maps_of_a_network_with_other_classes_keep_their_legend(photographs):
     artifacts.write_text(photographs.folder / "out/classes.txt", "0 background\n1 zebra\n")
-    message = told(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "photos", "--out", "out"), code=1)
     assert message.startswith("out/classes.txt is of a network with other classes, whose label maps lie there; choose")
     assert photographs.files("out") == {"classes.txt": b"0 background\n1 zebra\n"}
 
@@ -161,7 +161,7 @@ def test_names_that_no_label_map_can_bear_are_all_told_before_the_first_photogra
 def test_a_label_map_never_replaces_a_photograph(photographs, source, out):
     (photographs.folder / "link").symlink_to("photos")
     before = photographs.files("photos")
-    message = told(predict(photographs, "models/nothing", source, "--out", out), code=1)  # told before a model is read
+    message = error_message(predict(photographs, "models/nothing", source, "--out", out), code=1)  # before any model is
     assert message == f"{out}/a b.c.png is no label map, and one would replace it; choose another --out"
     assert photographs.files("photos") == before
 
@@ -174,7 +174,7 @@ def test_nor_one_that_is_not_segmented_itself(photographs, source, out):
     stranger.parent.mkdir(exist_ok=True)
     Image.new("RGB", (4, 4)).save(stranger)
     before = stranger.read_bytes()
-    message = told(predict(photographs, "models/nothing", source, "--out", out), code=1)
+    message = error_message(predict(photographs, "models/nothing", source, "--out", out), code=1)
     assert message == f"{out}/b.png is no label map, and one would replace it; choose another --out"
     assert stranger.read_bytes() == before
 
@@ -204,7 +204,7 @@ def test_photographs_are_what_the_data_sets_take_for_images(photographs):
     ],
 )
 def test_a_folder_that_cannot_be_made_is_named(photographs, out, reason):
-    message = told(predict(photographs, "models/deeplab", "photos", "--out", out), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "photos", "--out", out), code=1)
     assert out in message
     assert reason in message
     assert "\n" not in message
@@ -279,14 +279,14 @@ def test_options_change_the_labels(photographs):
 )
 def test_bad_options_are_named(photographs, options, reason):
     (photographs.folder / "bad.yaml").write_text("predict: {scale: [1.0]}\n")
-    assert reason in told(predict(photographs, "models/deeplab", "photos", "--out", "out", *options), code=2)
+    assert reason in error_message(predict(photographs, "models/deeplab", "photos", "--out", "out", *options), code=2)
 
 
 def test_photographs_that_cannot_be_opened_are_counted_and_end_it_with_code_1(photographs):
     for name in ("a.psd", "näh/b.dng"):
         (photographs.folder / "photos" / name).write_bytes(b"whatever")
     result = predict(photographs, "models/deeplab", "photos", "--out", "out")
-    assert told(result, code=1).splitlines() == [
+    assert error_message(result, code=1).splitlines() == [
         "2 of 4 photographs could not be segmented:",
         "  photos/a.psd is passed over, for .psd cannot be opened here: convert to JPEG or PNG",
         "  photos/näh/b.dng is passed over, for .dng cannot be opened here: convert to JPEG or PNG",
@@ -296,7 +296,7 @@ def test_photographs_that_cannot_be_opened_are_counted_and_end_it_with_code_1(ph
 
 def test_one_that_is_named_itself(photographs):
     (photographs.folder / "a.psd").write_bytes(b"whatever")
-    message = told(predict(photographs, "models/deeplab", "a.psd", "--out", "out"), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "a.psd", "--out", "out"), code=1)
     assert message == "a.psd cannot be segmented, for .psd cannot be opened here: convert to JPEG or PNG"
 
 
@@ -311,6 +311,6 @@ def test_a_folder_of_nothing_but_such_says_what_lies_there(photographs):
     folder = photographs.folder / "raw"
     folder.mkdir()
     (folder / "a.dng").write_bytes(b"whatever")
-    message = told(predict(photographs, "models/deeplab", "raw", "--out", "out"), code=1)
+    message = error_message(predict(photographs, "models/deeplab", "raw", "--out", "out"), code=1)
     assert message.startswith("raw holds no photograph that can be read (.jpg, ")
     assert message.endswith("raw/a.dng is passed over, for .dng cannot be opened here: convert to JPEG or PNG")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from u2net_files import trained
-from workspace import Workspace, told
+from workspace import Workspace, error_message
 
 from wsss_core import artifacts, layout, registry
 from wsss_core.cli.main import main
@@ -61,16 +61,16 @@ def test_the_maps_of_the_saliency_stage_are_those_of_its_detector(pipeline):
 
 
 def test_a_patent_wants_a_word(pipeline):
-    assert "--acknowledge-patents" in told(saliency(pipeline, "--detector", "mr"), code=2)
+    assert "--acknowledge-patents" in error_message(saliency(pipeline, "--detector", "mr"), code=2)
     assert saliency(pipeline, "--detector", "mr", "--acknowledge-patents").exit_code == 0
 
 
 def test_nothing_to_score(pipeline):
-    assert "name folders of maps" in told(saliency(pipeline), code=2)
+    assert "name folders of maps" in error_message(saliency(pipeline), code=2)
 
 
 def test_a_folder_without_the_maps(pipeline):
-    message = told(saliency(pipeline, "data/saliency"), code=1)
+    message = error_message(saliency(pipeline, "data/saliency"), code=1)
     assert "data/saliency lacks the saliency maps of 3 of 3 images" in message
 
 
@@ -78,7 +78,7 @@ def test_a_folder_without_the_maps(pipeline):
 def test_without_masks_there_is_nothing_to_compare_with(pipeline, split):
     for path in (pipeline.folder / "data/raw/scenes_tiny/SegmentationClass").glob("*.png"):
         path.unlink()
-    message = told(saliency(pipeline, "--detector", "rbd", "--split", split), code=1)
+    message = error_message(saliency(pipeline, "--detector", "rbd", "--split", split), code=1)
     assert message == f"no {split} image has a mask to score against"
 
 
@@ -94,4 +94,4 @@ def test_a_network_stands_beside_a_folder_and_takes_its_weights_from_an_option(p
 
 
 def test_a_network_without_weights_wants_some(pipeline):
-    assert "method: u2netp needs `weights`" in told(saliency(pipeline, "--detector", "u2netp"), code=2)
+    assert "method: u2netp needs `weights`" in error_message(saliency(pipeline, "--detector", "u2netp"), code=2)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from clone import Clone, copy_sources
 from ruamel.yaml import YAML
-from workspace import ROOT, Workspace, told
+from workspace import ROOT, Workspace, error_message
 
 from wsss_core.cli import seeds as module
 from wsss_core.cli import work_copy
@@ -97,7 +97,7 @@ def test_a_file_above_the_repository_must_be_named_absolutely(repository):
     assert repository.invoke(main, "seeds", 0, 1).exit_code == 0
     (repository.folder.parent.parent / "far.pth").write_bytes(b"mine")
     repository.set(backbone={"weights": "../../far.pth"})
-    message = told(repository.invoke(main, "seeds", 0, 1), code=1)
+    message = error_message(repository.invoke(main, "seeds", 0, 1), code=1)
     assert message == "../../far.pth lies outside of the repository; write its absolute path into params.yaml"
 
 
@@ -112,13 +112,13 @@ def test_a_file_above_the_repository_must_be_named_absolutely(repository):
     ],
 )
 def test_bad_arguments_run_nothing(repository, words, sentence):
-    assert sentence in told(repository.invoke(main, "seeds", *words), code=2)
+    assert sentence in error_message(repository.invoke(main, "seeds", *words), code=2)
     assert repository.ran == []
 
 
 def test_a_seed_that_fails_ends_the_command_and_leaves_no_table(repository, monkeypatch):
     monkeypatch.setattr(work_copy, "repro", lambda folder, targets: 1)
-    message = told(repository.invoke(main, "seeds", 5, 6), code=1)
+    message = error_message(repository.invoke(main, "seeds", 5, 6), code=1)
     assert message.startswith("seed 5 of affinitynet ended with exit code 1") and message.endswith("on where it was")
     assert not (repository.folder / "reports/seeds").exists()
 

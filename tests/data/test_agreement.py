@@ -30,7 +30,7 @@ def images(mask_ids: Callable[[int], int | None], *, tags=TAGS, background: int 
     return found
 
 
-def told(of_set: dict[str, Seen], classes=CLASSES) -> list[Problem]:
+def problems_of(of_set: dict[str, Seen], classes=CLASSES) -> list[Problem]:
     return disagreements({"train": of_set}, classes)
 
 
@@ -40,8 +40,8 @@ def test_what_is_seen_of_a_mask():
 
 
 def test_masks_that_show_the_tags_are_fine():
-    assert told(images(lambda tag: tag)) == []
-    assert told({}) == []
+    assert problems_of(images(lambda tag: tag)) == []
+    assert problems_of({}) == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_they_contradict_each_other_when_they_differ_more_often_than_they_agree(
 
 
 def test_swapped_ids_are_told_with_the_order_that_mends_them():
-    (problem,) = told(images({1: 2, 2: 1, 3: 3}.get))
+    (problem,) = problems_of(images({1: 2, 2: 1, 3: 3}.get))
     assert problem.severity == "warning"
     assert problem.message == (
         "in the true masks id 1 (cat) lies where the tags say dog, 2 (dog) lies where the tags say cat: are the ids"
@@ -69,7 +69,7 @@ def test_swapped_ids_are_told_with_the_order_that_mends_them():
 
 
 def test_masks_made_under_another_order_of_the_classes():
-    (problem,) = told(images({1: 2, 2: 3, 3: 1}.get))
+    (problem,) = problems_of(images({1: 2, 2: 3, 3: 1}.get))
     assert "were they made under another order of the classes? If so, set dataset.classes to [emu, cat, dog]" in (
         problem.message
     )
@@ -77,7 +77,7 @@ def test_masks_made_under_another_order_of_the_classes():
 
 @pytest.mark.parametrize("background", [0, 255])
 def test_ids_that_start_at_0(background):
-    problems = told(images(lambda tag: tag - 1, background=background))
+    problems = problems_of(images(lambda tag: tag - 1, background=background))
     assert "do the ids start at 0? That is the background; save the masks by the ids of the classes" in (
         problems[-1].message
     )
@@ -87,7 +87,7 @@ def test_ids_that_start_at_0(background):
 
 def test_ids_with_gaps_in_a_longer_list_are_told_without_an_order():
     classes = ("cat", "dog", "emu", "yak", "zebu")
-    (problem,) = told(images({1: 3, 2: 4, 3: 5}.get), classes)
+    (problem,) = problems_of(images({1: 3, 2: 4, 3: 5}.get), classes)
     assert "id 3 (emu) lies where the tags say cat" in problem.message
     assert "were they made for another list of classes?" in problem.message
 
@@ -96,14 +96,14 @@ def test_two_of_many_classes_are_found_among_sound_ones():
     classes = tuple(f"c{label}" for label in range(1, 31))
     tags = [{label, label % 30 + 1} for label in range(1, 31) for _ in range(3)]
     swapped = {**{label: label for label in range(1, 31)}, 7: 20, 20: 7}
-    (problem,) = told(images(swapped.get, tags=tags), classes)
+    (problem,) = problems_of(images(swapped.get, tags=tags), classes)
     assert "id 7 (c7) lies where the tags say c20, 20 (c20) lies where the tags say c7" in problem.message
     assert "set dataset.classes" not in problem.message, "a list of thirty is no sentence"
 
 
 @pytest.mark.parametrize("tags", [({1}, {2}), ({1}, {1}, {2}, {2})])
 def test_a_handful_of_images_is_enough_where_all_of_them_are_wrong(tags):
-    (problem,) = told(images({1: 2, 2: 1}.get, tags=tags), ("cat", "dog"))
+    (problem,) = problems_of(images({1: 2, 2: 1}.get, tags=tags), ("cat", "dog"))
     assert "are the ids swapped?" in problem.message
 
 
@@ -111,20 +111,20 @@ def test_masks_of_other_images_are_explained_by_no_order():
     right = images(lambda tag: tag)
     others = [*list(right.values())[5:], *list(right.values())[:5]]
     shuffled = {name: replace(right[name], values=other.values) for name, other in zip(right, others, strict=True)}
-    assert {problem.kind for problem in told(shuffled)} == {"masks against tags"}
+    assert {problem.kind for problem in problems_of(shuffled)} == {"masks against tags"}
 
 
 # ---- objects that are not there
 
 
 def test_a_class_that_its_images_lack():
-    (problem,) = told(images({1: 1, 2: 2}.get))
+    (problem,) = problems_of(images({1: 1, 2: 2}.get))
     assert (problem.kind, problem.file) == ("masks against tags", "emu")
     assert "4 of 4 images with the tag have no pixel of it (im10, im2, im6, im7)" in problem.message
 
 
 def test_a_class_saved_as_255_is_told_its_id():
-    (problem,) = told(images({1: 1, 2: 2, 3: 255}.get))
+    (problem,) = problems_of(images({1: 1, 2: 2, 3: 255}.get))
     assert problem.message.endswith("255 means ignored: save the class as 3")
 
 
@@ -134,7 +134,7 @@ def test_a_class_drawn_where_it_is_no_tag():
         name: replace(image, tags=frozenset({min(image.tags)}) if image.tags else image.tags)
         for name, image in images(lambda tag: tag, tags=[{1, 3}] * 5 + [{3}] * 2 + [{1}]).items()
     }
-    (problem,) = told(of_set)
+    (problem,) = problems_of(of_set)
     assert "about 'emu': 5 of 7 with such pixels lack the tag (im0, im1, im2, im3, im4)" in problem.message
 
 
@@ -145,7 +145,7 @@ def test_a_class_drawn_where_it_is_no_tag():
 @pytest.mark.parametrize("classes", [("cat",), CLASSES])
 def test_masks_without_any_object_are_an_error(object_id, background, held, classes):
     of_set = images(lambda tag: object_id, tags=[{1}, {1}, set()], background=background)
-    (problem,) = told(of_set, classes)
+    (problem,) = problems_of(of_set, classes)
     assert (problem.kind, problem.severity) == ("masks without objects", "error")
     assert held in problem.message
     assert "1 = cat" in problem.message
@@ -161,7 +161,7 @@ def test_each_split_needs_objects():
 
 
 def test_a_background_of_255_is_told():
-    (problem,) = told(images(lambda tag: tag, background=255))
+    (problem,) = problems_of(images(lambda tag: tag, background=255))
     assert problem.kind == "background ignored"
     assert "255 covers 93 % of the true masks, and 0 of 12 hold 0 (background)" in problem.message
     assert problem.message.endswith("if it stands for the background, save it as 0")
@@ -182,7 +182,7 @@ def test_honest_sets_that_differ_here_and_there_are_left_in_peace(num_images, nu
             str(number): Seen(ids_of(tags[number]), frozenset({0}) | ids_of(drawn[number]), 0.05)
             for number in range(num_images)
         }
-        named += bool(told(of_set, ("a", "b", "c", "d", "e")))
+        named += bool(problems_of(of_set, ("a", "b", "c", "d", "e")))
     assert named <= 0.05 * num_sets
 
 
@@ -194,7 +194,7 @@ def test_scribbles_and_full_scenes_are_left_in_peace():
     scribbles = [Seen(frozenset({1}), frozenset({0, 1}), 0.97)] * 5 + [Seen(frozenset({2}), frozenset({2}), 0.99)]
     scenes = [Seen(frozenset({1, 2, 3}), frozenset({1, 2, 3}), 0.1)] * 5
     for of_set in (scribbles, scenes):
-        assert told({str(number): image for number, image in enumerate(of_set)}) == []
+        assert problems_of({str(number): image for number, image in enumerate(of_set)}) == []
 
 
 # ---- over whole data sets

@@ -15,16 +15,16 @@ from wsss_core.data.listing import read_listing
 from wsss_core.problems import DatasetError
 
 
-def told(folder: Path, *ids: str) -> list[str]:
+def messages_of(folder: Path, *ids: str) -> list[str]:
     return [problem.message for problem in name_problems({name: Path(f"set/{name}.jpg") for name in ids}, folder)]
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "猫"])
 def test_the_longest_name_that_passes_can_be_written(tmp_path, letter):
     length = (255 - len("..png.4194304")) // len(letter.encode())
-    assert told(tmp_path, letter * length) == []
+    assert messages_of(tmp_path, letter * length) == []
     artifacts.write_labels(tmp_path, letter * length, np.zeros((2, 2), dtype=np.uint8))
-    (message,) = told(tmp_path, letter * (length + 1))
+    (message,) = messages_of(tmp_path, letter * (length + 1))
     assert "bytes too long for its label map, whose name must fit in 255 bytes; rename the image" in message
 
 
@@ -39,7 +39,7 @@ def test_a_name_of_246_letters_stops_prepare_and_is_named_by_check(folder_set, w
 
 
 def test_a_path_longer_than_the_system_takes_is_told(tmp_path):
-    (message,) = told(tmp_path, "/".join(["x" * 200] * 20))
+    (message,) = messages_of(tmp_path, "/".join(["x" * 200] * 20))
     assert "bytes too long for its label map; rename" in message
 
 
@@ -53,14 +53,14 @@ def test_a_folder_called_as_the_label_map_of_an_image_is_told(folder_set, write,
 
 
 def test_a_folder_called_as_the_manifest_is_told(tmp_path):
-    (message,) = told(tmp_path, "manifest.json/a", "manifest", "b")
+    (message,) = messages_of(tmp_path, "manifest.json/a", "manifest", "b")
     assert message.startswith("set/manifest.json/a.jpg: its folder is called as the list")
 
 
 def test_names_that_differ_only_in_case_are_told_where_case_does_not_matter(tmp_path, monkeypatch):
-    assert told(tmp_path, "a", "A", "b.PNG/c", "B") == []
+    assert messages_of(tmp_path, "a", "A", "b.PNG/c", "B") == []
     monkeypatch.setattr(artifact_names, "_case_matters", lambda folder: False)
-    collided, same = told(tmp_path, "a", "A", "b.PNG/c", "B")
+    collided, same = messages_of(tmp_path, "a", "A", "b.PNG/c", "B")
     assert "its folder b.PNG is also the name of the label map of set/B.jpg" in collided
     assert same.startswith("set/a.jpg, set/A.jpg differ only in case, which the file system of their label maps ")
 
@@ -73,7 +73,7 @@ def test_whether_case_matters_is_seen_by_a_folders_own_name(tmp_path):
 
 
 def test_characters_that_the_file_system_refuses_are_told(tmp_path, monkeypatch):
-    assert told(tmp_path, "a:b", "what?", "c\\d") == []
+    assert messages_of(tmp_path, "a:b", "what?", "c\\d") == []
     assert list(tmp_path.iterdir()) == []
     touch = Path.touch
 
@@ -83,16 +83,16 @@ def test_characters_that_the_file_system_refuses_are_told(tmp_path, monkeypatch)
         touch(path)
 
     monkeypatch.setattr(Path, "touch", refuse)
-    (message,) = told(tmp_path, "a:b", "what?")
+    (message,) = messages_of(tmp_path, "a:b", "what?")
     assert message == "set/a:b.jpg: its name holds :, which the file system of its label map refuses; rename the image"
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "\x1b[31m", "a\x85"])
 def test_control_characters_are_told_in_print(tmp_path, name):
-    (message,) = told(tmp_path, name)
+    (message,) = messages_of(tmp_path, name)
     assert message.isprintable()
     assert "its name holds '" in message
 
 
 def test_the_folder_of_artifacts_need_not_exist(tmp_path):
-    assert told(tmp_path / "no/such/folder", "a", "sub/b c.d", "é") == []
+    assert messages_of(tmp_path / "no/such/folder", "a", "sub/b c.d", "é") == []

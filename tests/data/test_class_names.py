@@ -31,7 +31,7 @@ def problems_of(source: Source) -> list[Problem]:
     return [problem for problem in scan_listing(source)[1] if problem.kind != "empty split"]
 
 
-def told(source: Source) -> dict[str, str]:
+def messages_of(source: Source) -> dict[str, str]:
     """kind -> message."""
     return {problem.kind: problem.message for problem in problems_of(source)}
 
@@ -44,7 +44,7 @@ def test_a_sound_list_is_not_talked_about(tagged):
     "name", ["__ignore__", "_background_", "Background", "unlabeled", "Unlabelled", "VOID", "bg", "ignore region"]
 )
 def test_names_of_the_background_are_no_classes(tagged, name):
-    found = told(tagged(f"{name};cat", "dog", f"{name}"))
+    found = messages_of(tagged(f"{name};cat", "dog", f"{name}"))
     assert list(found) == ["class for the background"]
     message = found["class for the background"]
     assert message.startswith(f"class {name!r} sounds like background or ignored pixels")
@@ -53,14 +53,14 @@ def test_names_of_the_background_are_no_classes(tagged, name):
 
 @pytest.mark.parametrize("name", ["None", "nan", "N/A", "null", "NaN", "#N/A", "empty", "-", "?"])
 def test_missing_values_are_no_classes(tagged, name):
-    found = told(tagged("cat", "dog", name))
+    found = messages_of(tagged("cat", "dog", name))
     assert list(found) == ["class for no value"]
     assert f"class {name!r} looks like a missing value" in found["class for no value"]
     assert "an empty list of tags" in found["class for no value"]
 
 
 def test_a_list_written_as_text_is_named_once(tagged):
-    found = told(tagged("['cat', 'dog']", "['cat']", "['bird', 'dog']"))
+    found = messages_of(tagged("['cat', 'dog']", "['cat']", "['bird', 'dog']"))
     assert list(found) == ["list as class"]
     assert "without brackets and quotes, with ';' between" in found["list as class"]
 
@@ -85,7 +85,7 @@ def test_several_tags_in_one_are_told(tagged, cells, name):
 def test_a_list_that_somebody_wrote_may_name_compounds(tagged):
     assert problems_of(tagged("hot dog", "dog", "bird", classes=["hot dog", "dog", "bird"])) == []
     classes = ["cat dog", "cat", "dog"]
-    assert "several classes in one" in told(tagged("cat", "dog", "cat dog", classes=classes))
+    assert "several classes in one" in messages_of(tagged("cat", "dog", "cat dog", classes=classes))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_list_that_somebody_wrote_may_name_compounds(tagged):
     ],
 )
 def test_names_that_look_alike_are_told(tagged, other, shown):
-    found = told(tagged("cat", other, "dog"))
+    found = messages_of(tagged("cat", other, "dog"))
     assert found == {"classes alike": f"the classes {shown} look like one; write one name for all of them"}
 
 
@@ -109,7 +109,7 @@ def test_blanks_and_signs_between_words_make_no_other_class(tagged):
 
 
 def test_a_class_in_no_training_image(tagged):
-    found = told(tagged("cat", "dog", classes=["cat", "dog", "emu", "yak"]))
+    found = messages_of(tagged("cat", "dog", classes=["cat", "dog", "emu", "yak"]))
     assert list(found) == ["class without images"]
     assert "2 of 4 classes are the tag of no training image (emu, yak)" in found["class without images"]
     assert "tag images, or leave them out of dataset.classes" in found["class without images"]
@@ -117,17 +117,17 @@ def test_a_class_in_no_training_image(tagged):
 
 def test_a_class_of_val_alone_is_one_that_no_training_image_bears(folder_set, write):
     write.text(folder_set.root / "labels.csv", "image,labels,split", "a,dog,train", "sub/b c.d,,train", "é,cat,val")
-    assert "(cat)" in told(folder_set)["class without images"]
+    assert "(cat)" in messages_of(folder_set)["class without images"]
 
 
 def test_a_class_on_every_image(tagged):
-    found = told(tagged("cat;dog", "dog", "dog;bird"))
+    found = messages_of(tagged("cat;dog", "dog", "dog;bird"))
     assert list(found) == ["class in every image"]
     assert found["class in every image"].startswith("class 'dog' is a tag of 3 of 3 training images")
 
 
 def test_a_class_on_nearly_every_image(tagged):
-    assert "39 of 40" in told(tagged(*["dog"] * 39, "cat"))["class in every image"]
+    assert "39 of 40" in messages_of(tagged(*["dog"] * 39, "cat"))["class in every image"]
     assert problems_of(tagged(*["dog"] * 38, "cat", "cat")) == []
 
 
@@ -156,20 +156,20 @@ def roboflow(coco_set):
 
 
 def test_a_heading_of_other_categories_is_no_class(roboflow):
-    message = told(roboflow)["parent category"]
+    message = messages_of(roboflow)["parent category"]
     assert message.startswith("'animals' is the heading of other categories and no image's tag")
     assert message.endswith("set dataset.classes to [bird, dog, cat]")
-    assert "parent category" not in told(replace(roboflow, classes=["bird", "dog", "cat"]))
+    assert "parent category" not in messages_of(replace(roboflow, classes=["bird", "dog", "cat"]))
 
 
 def test_a_heading_that_is_a_tag_itself_is_a_class(roboflow, write):
     write.change(roboflow.root / "annotations/instances_train.json", '"category_id": 3', '"category_id": 0')
-    assert "parent category" not in told(roboflow)
+    assert "parent category" not in messages_of(roboflow)
 
 
 def test_background_among_categories_is_left_out_by_the_parameters(roboflow, write):
     write.change(roboflow.root / "annotations/instances_train.json", '"name": "bird"', '"name": "Background"')
-    assert told(roboflow)["class for the background"].endswith("set dataset.classes to the names of the others")
+    assert messages_of(roboflow)["class for the background"].endswith("set dataset.classes to the names of the others")
 
 
 def test_prepare_logs_what_check_prints(tagged, caplog):

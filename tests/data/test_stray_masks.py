@@ -13,7 +13,7 @@ from wsss_core.data.source import Source
 MASK = np.zeros((4, 6))
 
 
-def told(source: Source) -> list[str]:
+def messages_of(source: Source) -> list[str]:
     _, problems = scan_listing(source)
     return [problem.message for problem in problems if problem.file.endswith("/masks")]
 
@@ -31,7 +31,7 @@ def told(source: Source) -> list[str]:
 )
 def test_a_mask_of_a_wrong_name_is_named_with_the_image_it_may_belong_to(folder_set, write, name, reason):
     write.labels(folder_set.root / "masks" / f"{name}.png", MASK)
-    (message,) = told(folder_set)
+    (message,) = messages_of(folder_set)
     assert "masks: 1 masks belong to no image, " in message
     assert reason in message
 
@@ -47,31 +47,31 @@ def test_one_mask_name_for_images_in_two_folders_is_told(folder_set, write):
     write.photo(folder_set.root / "images/other/b c.d.jpg", grey=9)
     write.labels(folder_set.root / "masks/b c.d.png", MASK)
     write.text(folder_set.root / "labels.csv", "image,labels", "a,dog", "sub/b c.d,cat", "other/b c.d,cat", "é,")
-    (message,) = told(folder_set)
+    (message,) = messages_of(folder_set)
     assert "for images or masks of that name lie in several folders (b c.d); sort them as" in message
 
 
 def test_files_that_are_no_label_images_are_told(folder_set, write):
     write.text(folder_set.root / "masks/a.npy")
-    (message,) = told(folder_set)
+    (message,) = messages_of(folder_set)
     assert "1 is passed over, for '.npy' is no suffix of an image: a.npy; label images are grey or" in message
     (folder_set.root / "masks/a.npy").rename(folder_set.root / "masks/a.json")
-    (message,) = told(folder_set)
+    (message,) = messages_of(folder_set)
     assert "none of its 1 files is a mask (a.json)" in message
 
 
 def test_masks_of_photographs_in_no_split_are_no_matter(voc_set, write):
     write.photo(voc_set.root / "JPEGImages/x.jpg", grey=9)
     write.labels(voc_set.root / "SegmentationClass/x.png", MASK)
-    assert told(replace(voc_set, masks="masks")) == []
+    assert messages_of(replace(voc_set, masks="masks")) == []
     (voc_set.root / "SegmentationClass").rename(voc_set.root / "masks")
-    assert told(replace(voc_set, masks="masks")) == []
+    assert messages_of(replace(voc_set, masks="masks")) == []
 
 
 @pytest.mark.parametrize("masks", ["a", "sub/b c.d", "b c.d", "é"])
 def test_masks_that_are_found_are_no_strays(any_set, write, masks):
     write.labels(any_set.root / "masks" / f"{masks}.png", MASK)
-    assert told(replace(any_set, masks="masks")) == []
+    assert messages_of(replace(any_set, masks="masks")) == []
 
 
 def test_entries_of_a_json_of_masks_that_are_no_photograph_are_counted(coco_set):

@@ -40,7 +40,7 @@ def squares(model: nn.Module, batch: dict, progress: float) -> Terms:
 def train(checkpoint: Path, tell: int, *, steps: int = ENDLESS, workers: int = 2) -> None:
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
-    descent = build_optimizer(
+    optimizer = build_optimizer(
         model, name="sgd", momentum=0.9, lr=1e-3, weight_decay=0, new_lr_factor=1, bias_lr_factor=1
     )
 
@@ -51,14 +51,14 @@ def train(checkpoint: Path, tell: int, *, steps: int = ENDLESS, workers: int = 2
     os.write(tell, b"0")
     fit(
         model, batches(Noise(["a", "b", "c"], seed=0), batch=2, steps=steps, workers=workers), losses=squares,
-        optimizer=descent, scheduler=poly_schedule(descent, steps=steps, power=1, warmup=0), steps=steps,
+        optimizer=optimizer, scheduler=poly_schedule(optimizer, steps=steps, power=1, warmup=0), steps=steps,
         fabric=Fabric(accelerator="cpu", devices=1), checkpoint=checkpoint, name="noise", after_step=after_step,
     )  # fmt: skip
 
 
 def start(checkpoint: Path) -> tuple[int, int]:
     """The process of a training that has begun, and a file that holds a byte when its third step is done."""
-    told, tell = os.pipe()
+    receiving, tell = os.pipe()
     child = os.fork()
     if not child:
         os.setsid()
@@ -68,8 +68,8 @@ def start(checkpoint: Path) -> tuple[int, int]:
             os._exit(ending.code)
         finally:
             os._exit(99)
-    os.read(told, 1)
-    return child, told
+    os.read(receiving, 1)
+    return child, receiving
 
 
 def num_left(group: int) -> int:
@@ -95,8 +95,8 @@ def main(folder: Path, *names: str) -> None:
     tqdm.monitor_interval = 0  # its thread would not survive a fork
     train(folder / "none.pt", os.open(os.devnull, os.O_WRONLY), steps=1, workers=0)  # imports all that it needs
     began = time.monotonic()
-    child, told = start(folder / "first.pt")
-    os.read(told, 1)
+    child, receiving = start(folder / "first.pt")
+    os.read(receiving, 1)
     usual = time.monotonic() - began
     os.kill(child, signal.SIGKILL)
     print("\nSIGKILL", -signal.SIGKILL, num_left(child), 0, flush=True)

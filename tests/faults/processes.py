@@ -26,7 +26,7 @@ class Ended:
     output: str
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The one sentence of a run that was refused."""
         assert self.code == 1, self.output
         assert "Traceback" not in self.output, self.output

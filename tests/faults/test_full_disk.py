@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from processes import run
-from workspace import told
+from workspace import error_message
 
 from wsss_core.training import loop
 
@@ -52,7 +52,7 @@ def test_a_stage_whose_journal_fills_the_disk_goes_on_when_there_is_room(finishe
 
 def test_a_stage_whose_output_fills_its_disk_keeps_its_work(finished, pipeline):
     with small_disk(pipeline.folder / "data/pseudo_labels") as folder:
-        assert NO_SPACE in told(pipeline.try_stage("refine_crf"), code=1)
+        assert NO_SPACE in error_message(pipeline.try_stage("refine_crf"), code=1)
         assert not (folder / "affinitynet").exists()
         make_room(folder)
         assert "6/6" in pipeline.try_stage("refine_crf").output
@@ -72,6 +72,6 @@ def test_a_full_disk_costs_a_training_its_checkpoints_and_no_step(finished, pipe
 
 
 def test_the_checkpoint_stays_where_the_model_has_no_room(finished, pipeline):
-    assert "model.pt" in run(pipeline, "train_cam", "fill", 1).told
+    assert "model.pt" in run(pipeline, "train_cam", "fill", 1).sentence
     assert "2/2" in pipeline.try_stage("train_cam").output, "no step is made twice"
     assert pipeline.files("models/cam") == finished.files("models/cam")

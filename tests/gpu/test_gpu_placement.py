@@ -30,13 +30,13 @@ def test_a_training_has_network_and_batches_on_the_device(device, tmp_path):
         return Terms({"mean": model(batch["image"]).square().mean()})
 
     model = nn.Linear(4, 2)
-    descent = build_optimizer(
+    optimizer = build_optimizer(
         model, name="adamw", lr=0.1, momentum=0.0, weight_decay=0.0, new_lr_factor=1, bias_lr_factor=1
     )
     batch = {"id": ["a"], "image": torch.ones(3, 4)}
     history = loop.fit(
-        model, lambda first: itertools.repeat(batch), losses=losses, optimizer=descent, steps=3, name="test",
-        scheduler=poly_schedule(descent, steps=3, power=0.9, warmup=0), checkpoint=tmp_path / "c.pt",
+        model, lambda first: itertools.repeat(batch), losses=losses, optimizer=optimizer, steps=3, name="test",
+        scheduler=poly_schedule(optimizer, steps=3, power=0.9, warmup=0), checkpoint=tmp_path / "c.pt",
         fabric=devices.launch(seed=0),
     )  # fmt: skip
     assert seen == {(device.type, device.type, "a")}

@@ -58,14 +58,14 @@ def network(device: torch.device, *, steps: int) -> nn.Module:
     """On the device, after some steps in float32."""
     torch.manual_seed(0)
     model = Network().to(device)
-    descent = torch.optim.AdamW(model.parameters(), lr=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     for step in range(steps):
         images, tags = (tensor.to(device) for tensor in pictures(16, seed=step))
         logits = model(images).mean(dim=(2, 3))
         loss = F.binary_cross_entropy_with_logits(logits, tags)
-        descent.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        descent.step()
+        optimizer.step()
     assert not steps or loss.item() < 0.4, "it learnt nothing, and its maps show nothing"
     return model.eval()
 

@@ -64,11 +64,11 @@ def train(checkpoint: Path, *, losses=squares, dropout: float = 0.5, fabric: Fab
     fabric = fabric or devices.launch(seed=0)
     torch.manual_seed(0)
     model = Network(dropout=dropout)
-    descent = build_optimizer(
+    optimizer = build_optimizer(
         model, name="adamw", lr=0.01, momentum=0.0, weight_decay=0.01, new_lr_factor=1, bias_lr_factor=1
     )
-    schedule = poly_schedule(descent, steps=STEPS, power=0.9, warmup=0)
-    loop.fit(model, batches, losses=losses, optimizer=descent, scheduler=schedule, steps=STEPS, fabric=fabric,
+    schedule = poly_schedule(optimizer, steps=STEPS, power=0.9, warmup=0)
+    loop.fit(model, batches, losses=losses, optimizer=optimizer, scheduler=schedule, steps=STEPS, fabric=fabric,
              checkpoint=checkpoint, name="test")  # fmt: skip
     return model.cpu()
 

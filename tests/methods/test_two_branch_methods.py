@@ -113,9 +113,9 @@ def test_a_start_from_the_backbone_classifies_first(build, method, batch):
 def test_the_segmentation_head_stays_as_it_is_while_it_classifies(build, method, batch):
     made = build(method, **INIT)
     before = {name: p.clone() for name, p in made.network.head.named_parameters()}
-    descent = build_optimizer(made.network, name="sgd", weight_decay=0.1, **OPTIMIZER)
+    optimizer = build_optimizer(made.network, name="sgd", weight_decay=0.1, **OPTIMIZER)
     backward(made.terms(batch, 0.2))
-    descent.step()
+    optimizer.step()
     assert made.network.fc8.weight.grad.any()
     assert all(torch.equal(p, before[name]) for name, p in made.network.head.named_parameters())
 
@@ -123,10 +123,10 @@ def test_the_segmentation_head_stays_as_it_is_while_it_classifies(build, method,
 @every_method
 def test_the_rates_of_both_phases_are_those_of_the_section(build, method):
     made = build(method, **INIT, optimizer={"lr": 0.002, "poly_power": 1.0, "new_lr_factor": 10})
-    descent = build_optimizer(made.network, name="sgd", lr=0.002, momentum=0, weight_decay=0, new_lr_factor=10,
+    optimizer = build_optimizer(made.network, name="sgd", lr=0.002, momentum=0, weight_decay=0, new_lr_factor=10,
                               bias_lr_factor=1)  # fmt: skip
-    schedule = made.recipe.schedule(descent, steps=8)
-    expected = two_phase_schedule(descent, steps=8, share=0.5, first_lr=0.01, lr=0.002, power=1.0)
+    schedule = made.recipe.schedule(optimizer, steps=8)
+    expected = two_phase_schedule(optimizer, steps=8, share=0.5, first_lr=0.01, lr=0.002, power=1.0)
     for k in range(8):
         assert [f(k) for f in schedule.lr_lambdas] == [f(k) for f in expected.lr_lambdas]
 
@@ -137,10 +137,10 @@ def test_the_rates_turn_with_the_losses(build, method, batch, steps, share):
     made = build(method, schedule="init", classification_phase={"share": share, "lr": 0.01},
                  optimizer={"lr": 0.002, "new_lr_factor": 10})  # fmt: skip
     options = OPTIMIZER | {"lr": 0.002, "new_lr_factor": 10}
-    descent = build_optimizer(made.network, name="sgd", weight_decay=0, **options)
-    lambdas = made.recipe.schedule(descent, steps=steps).lr_lambdas
+    optimizer = build_optimizer(made.network, name="sgd", weight_decay=0, **options)
+    lambdas = made.recipe.schedule(optimizer, steps=steps).lr_lambdas
     for k in range(steps):
-        rates = {round(group["initial_lr"] * f(k), 9) for group, f in zip(descent.param_groups, lambdas, strict=True)}
+        rates = {round(group["initial_lr"] * f(k), 9) for group, f in zip(optimizer.param_groups, lambdas, strict=True)}
         assert (len(rates) == 1) == ("foreground" in made.terms(batch, k / steps).losses)
 
 

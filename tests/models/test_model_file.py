@@ -34,8 +34,8 @@ def saved(folder, **changes) -> torch.nn.Module:
 @pytest.mark.parametrize("name", ["cam", "cam/model.pt"])
 def test_a_network_comes_back_with_its_weights_and_description(tmp_path, name):
     model = saved(tmp_path / "cam")
-    loaded, told = trained.load(tmp_path / name)
-    assert told == description()
+    loaded, described = trained.load(tmp_path / name)
+    assert described == description()
     assert not loaded.training
     assert loaded.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in loaded.state_dict().items())

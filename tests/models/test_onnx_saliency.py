@@ -88,12 +88,12 @@ def test_logits_become_probabilities_and_maps_without_a_channel_axis_are_taken(w
 
 
 @needs_onnxruntime
-@pytest.mark.parametrize(("times", "plus", "told"), [(1.0, 0.0, 1), (20.0, -10.0, 0), (1.0, 0.5, 0)])
-def test_logits_that_look_like_a_map_are_told_once(written, caplog, times, plus, told):
+@pytest.mark.parametrize(("times", "plus", "warnings"), [(1.0, 0.0, 1), (20.0, -10.0, 0), (1.0, 0.5, 0)])
+def test_logits_that_look_like_a_map_are_told_once(written, caplog, times, plus, warnings):
     network = opened(written(times=times, plus=plus), size=64, mean=(0, 0, 0), std=(1, 1, 1), logits=True)
     for _ in range(2):
         saliency_maps(network, [ramp()], normalise=False)
-    assert caplog.text.count("set saliency.onnx.logits: false unless") == told
+    assert caplog.text.count("set saliency.onnx.logits: false unless") == warnings
 
 
 @needs_onnxruntime

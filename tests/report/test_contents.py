@@ -24,7 +24,7 @@ def test_the_default_page_is_of_the_pipeline():
     assert list(shown.needed.values()) == STAGES
     assert list(shown.counted) == ["affinity labels", "fused", "pseudo-labels"]
     assert shown.networks == {"deeplab": "DeepLab"}
-    assert (shown.snapshots, shown.moments) == (None, None)
+    assert (shown.snapshots, shown.snapshot_scores) == (None, None)
 
 
 def test_full_supervision_stands_beside_the_pipeline():
@@ -34,7 +34,7 @@ def test_full_supervision_stands_beside_the_pipeline():
     assert list(shown.rows) == [*alone.rows, "full_supervision"]
     assert shown.trainings == {**alone.trainings, "full_supervision": title}
     assert shown.networks == {"deeplab": "DeepLab", "full_supervision": title}
-    assert (shown.needed, shown.counted, shown.moments) == (alone.needed, alone.counted, None)
+    assert (shown.needed, shown.counted, shown.snapshot_scores) == (alone.needed, alone.counted, None)
 
 
 def test_the_page_of_rrm_shows_its_second_step_too():
@@ -44,7 +44,7 @@ def test_the_page_of_rrm_shows_its_second_step_too():
     assert shown.trainings == shown.networks == {"rrm": "RRM", "rrm_two_step": "RRM, two steps"}
     assert list(shown.needed) == [layout.SNAPSHOTS / "rrm", layout.METHOD_LABELS / "rrm"]
     assert shown.counted == {"pseudo-labels": layout.METHOD_LABELS / "rrm"}
-    assert (shown.snapshots, shown.moments) == (layout.SNAPSHOTS / "rrm", layout.PLOTS / "rrm_labels.csv")
+    assert (shown.snapshots, shown.snapshot_scores) == (layout.SNAPSHOTS / "rrm", layout.PLOTS / "rrm_labels.csv")
 
 
 def test_the_page_of_aalr_shows_one_network():
@@ -53,7 +53,7 @@ def test_the_page_of_aalr_shows_one_network():
     assert shown.trainings == shown.networks == {"aalr": "AA&LR"}
     assert list(shown.needed) == [layout.SNAPSHOTS / "aalr"]
     assert shown.counted == {}
-    assert shown.moments == layout.PLOTS / "aalr_labels.csv"
+    assert shown.snapshot_scores == layout.PLOTS / "aalr_labels.csv"
 
 
 @pytest.mark.parametrize("name", registry.names("recipe"))
@@ -79,8 +79,8 @@ def keep(folder, *ids):
 
 def test_training_images_of_a_method_are_shown_at_its_moments_then_with_its_labels(inside):
     shown = page_of("rrm")
-    for moment in ("step_2", "step_1"):
-        keep(shown.snapshots / moment, "a")
+    for of_step in ("step_2", "step_1"):
+        keep(shown.snapshots / of_step, "a")
     titles = [column.title for column in contents.training_columns(shown, oracle_threshold=None)]
     assert titles == ["Step 1", "Step 2", "Pseudo-labels"]
 

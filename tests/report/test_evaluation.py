@@ -200,7 +200,7 @@ def test_moments_are_scored_by_hand_in_the_order_of_their_steps():
     #        true: 0 0 1 1 / 0 0 1 void
     write_moment("step_020", a=[[0, 0, 1, 1], [0, 0, 1, 2]])
     write_moment("step_005", a=[[0, 1, 1, IGNORE_INDEX], [IGNORE_INDEX, IGNORE_INDEX, 2, 2]])
-    scorer("a", "v").score_moments("rrm", SNAPSHOTS)
+    scorer("a", "v").score_snapshots("rrm", SNAPSHOTS)
     header, early, late = rows(layout.PLOTS / "rrm_labels.csv")
     assert header == HEADER
     # of 7 known pixels 4 are labelled, 2 rightly; IoU: background 1 / 2, cat 1 / 3, dog 0 / 1
@@ -211,7 +211,7 @@ def test_moments_are_scored_by_hand_in_the_order_of_their_steps():
 def test_a_moment_is_scored_over_all_its_images_together():
     wrong = np.where(MASK == 1, 0, MASK)
     write_moment("step_1", a=MASK, c=wrong)  # b and d were not kept
-    scorer(*TRAIN).score_moments("rrm", SNAPSHOTS)
+    scorer(*TRAIN).score_snapshots("rrm", SNAPSHOTS)
     _, row = rows(layout.PLOTS / "rrm_labels.csv")
     assert [float(cell) for cell in row] == pytest.approx([1, (8 / 11 + 3 / 6) / 2, 11 / 14, 1])
 
@@ -219,7 +219,7 @@ def test_a_moment_is_scored_over_all_its_images_together():
 def test_moments_without_a_mask_give_a_table_of_a_header_alone():
     write_moment("step_1", a=MASK)
     truth = Truth("b")  # of which no snapshot was kept
-    scorer(truth=truth).score_moments("rrm", SNAPSHOTS)
+    scorer(truth=truth).score_snapshots("rrm", SNAPSHOTS)
     assert rows(layout.PLOTS / "rrm_labels.csv") == [HEADER]
     assert truth.asked == []
 
@@ -227,7 +227,7 @@ def test_moments_without_a_mask_give_a_table_of_a_header_alone():
 def test_a_moment_at_which_nothing_was_labelled_covers_nothing():
     write_moment("step_1", a=np.full((2, 4), IGNORE_INDEX))
     write_moment("step_2", a=MASK)
-    scorer("a").score_moments("rrm", SNAPSHOTS)
+    scorer("a").score_snapshots("rrm", SNAPSHOTS)
     columns = read_columns(layout.PLOTS / "rrm_labels.csv")
     np.testing.assert_equal(columns["coverage"], [0, 1])
     np.testing.assert_equal(columns["right"], [np.nan, 1])

@@ -14,7 +14,7 @@ HISTORY = {
     "tags": [3.0, 2.0, 1.0],
     "pixels": [nan, nan, 4.0],
 }
-MOMENTS = {"step": [1.0, 9.0], "miou_labelled": [0.25, 0.5], "right": [0.5, 0.75], "coverage": [0.1, 0.2]}
+SNAPSHOTS = {"step": [1.0, 9.0], "miou_labelled": [0.25, 0.5], "right": [0.5, 0.75], "coverage": [0.1, 0.2]}
 
 
 @pytest.fixture
@@ -73,16 +73,16 @@ def test_without_shares_a_training_curve_has_two_axes(drawn):
     assert [axes.get_ylabel() for axes in drawn[0].axes] == ["loss", "lr"]
 
 
-def test_the_moments_curve_names_what_it_shows_and_stays_within_0_and_1(drawn):
-    svg = figures.moments_curve(MOMENTS)
+def test_the_curve_of_snapshots_names_what_it_shows_and_stays_within_0_and_1(drawn):
+    svg = figures.snapshot_curve(SNAPSHOTS)
     assert {"mIoU of the labelled pixels", "right, of these", "labelled", "step"} <= set(texts(svg))
     (axes,) = drawn[0].axes
-    assert [line.get_ydata().tolist() for line in axes.lines] == [MOMENTS[name] for name in list(MOMENTS)[1:]]
+    assert [line.get_ydata().tolist() for line in axes.lines] == [SNAPSHOTS[name] for name in list(SNAPSHOTS)[1:]]
     assert axes.get_ylim() == (0, 1.02)
 
 
 def test_a_single_moment_is_visible_as_a_point():
-    one = figures.moments_curve({name: values[:1] for name, values in MOMENTS.items()})
+    one = figures.snapshot_curve({name: values[:1] for name, values in SNAPSHOTS.items()})
     assert one.count("<use") >= 3
 
 
@@ -91,7 +91,7 @@ def test_a_single_moment_is_visible_as_a_point():
     [
         lambda: figures.history_curve(HISTORY),
         lambda: figures.history_curve(SELF_LABELLED),
-        lambda: figures.moments_curve(MOMENTS),
+        lambda: figures.snapshot_curve(SNAPSHOTS),
         lambda: figures.threshold_curve([0.0, 0.5], [0.1, 0.2], oracle=0.5),
     ],
 )

@@ -85,7 +85,7 @@ def report(tmp_path, index_of, masks):
             rows=shown.rows,
             trainings=shown.trainings,
             saliency=shown.saliency,
-            moments=folders[2] / shown.moments.name if shown.moments else None,
+            snapshot_scores=folders[2] / shown.snapshot_scores.name if shown.snapshot_scores else None,
         )
         return Balance(page.render(dataset, masks, results))
 
@@ -201,8 +201,8 @@ def figures_of_all(tmp_path):
     rows = "truth,background,cat,dog\nbackground,3,1,0\ncat,0,5,0\ndog,0,0,0\n"
     for name in ("pseudo_labels", "full_supervision", "rrm"):
         (tmp_path / f"confusion/{name}.csv").write_text(rows, encoding="utf-8")
-    moments = "step,miou_labelled,right,coverage\n1,0.4,0.5,0.1\n2,0.6,0.7,0.2\n"
-    (tmp_path / "plots/rrm_labels.csv").write_text(moments, encoding="utf-8")
+    snapshot_scores = "step,miou_labelled,right,coverage\n1,0.4,0.5,0.1\n2,0.6,0.7,0.2\n"
+    (tmp_path / "plots/rrm_labels.csv").write_text(snapshot_scores, encoding="utf-8")
 
 
 @pytest.mark.usefixtures("figures_of_all")

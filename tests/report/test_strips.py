@@ -37,10 +37,10 @@ def test_full_supervision_is_shown_beside_deeplab_once_it_has_predicted(inside):
     assert [column.title for column in strips.prediction_columns(titles)] == ["DeepLab", "Full supervision"]
 
 
-def keep(folder, *moments, image_id="a", label=0):
+def keep(folder, *steps, image_id="a", label=0):
     """Snapshots of an image at the moments, in this order."""
-    for moment in moments:
-        artifacts.write_labels(folder / moment, image_id, np.full((4, 8), label))
+    for step in steps:
+        artifacts.write_labels(folder / step, image_id, np.full((4, 8), label))
 
 
 def test_snapshots_stand_in_the_order_of_their_steps_under_their_numbers(tmp_path):

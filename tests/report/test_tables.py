@@ -57,14 +57,14 @@ def test_no_share_without_full_supervision_or_masks(tmp_path):
     assert tables.share_of_upper_bound(tables.quality_rows(tmp_path, WITH_BOUND)) is None
 
 
-@pytest.mark.parametrize(("second", "told"), [(0.4, True), (0.5, True), (0.5001, False)])
-def test_a_row_that_does_not_pass_the_one_it_should_pass_is_told_with_both_figures(tmp_path, second, told):
+@pytest.mark.parametrize(("second", "missed"), [(0.4, True), (0.5, True), (0.5001, False)])
+def test_a_row_that_does_not_pass_the_one_it_should_pass_is_told_with_both_figures(tmp_path, second, missed):
     write(tmp_path, "ssnet_round_1", split="val", miou=0.5)
     write(tmp_path, "ssnet", split="val", miou=second)
     rows = tables.quality_rows(tmp_path, ("ssnet_round_1", "ssnet"))
     sentences = tables.missed_goals(rows, {"ssnet": "ssnet_round_1"})
     expected = f"SSNet scores {100 * second:.1f} on val, no better than SSNet, step 1, 50.0: "
-    assert [sentence.startswith(expected) for sentence in sentences] == [True] * told
+    assert [sentence.startswith(expected) for sentence in sentences] == [True] * missed
 
 
 def test_no_goal_is_missed_where_a_figure_is_absent(tmp_path):

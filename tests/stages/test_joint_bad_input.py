@@ -107,9 +107,9 @@ def broken_loss(monkeypatch):
 @pytest.mark.usefixtures("broken_loss")
 def test_a_loss_that_is_no_number_stops_with_its_name_its_step_and_its_images(pipeline, method):
     message = pipeline.refusal("train_joint", "--method", method)
-    told = re.match(r"loss foreground is not finite at step 2, images (.*); lower optimizer\.lr", message)
-    assert told, message
-    named = told[1].split(", ")
+    found = re.match(r"loss foreground is not finite at step 2, images (.*); lower optimizer\.lr", message)
+    assert found, message
+    named = found[1].split(", ")
     assert len(named) == 4  # a batch
     assert set(named) <= set(Index.open(pipeline.folder / layout.INDEX).ids("train"))
     assert not (pipeline.folder / layout.MODELS / method).exists()

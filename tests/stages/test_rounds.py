@@ -45,8 +45,8 @@ def keep(workspace: Workspace, folder, edit) -> None:
 
 def describe(folder: Path) -> None:
     """Give a stage's folder the manifest of what it holds now."""
-    told = artifacts.read_json(folder / artifacts.MANIFEST)
-    manifests.write(folder, stage=told["stage"], params={}, paths=manifests.files_of(folder).values())
+    manifest = artifacts.read_json(folder / artifacts.MANIFEST)
+    manifests.write(folder, stage=manifest["stage"], params={}, paths=manifests.files_of(folder).values())
 
 
 # ---- what they leave

@@ -143,9 +143,9 @@ def test_a_cpu_that_emulates_bf16_is_warned_of_once(monkeypatch, caplog, precisi
     devices._warn_of_emulation.cache_clear()
     for _ in range(2):
         devices.launch()
-    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(told) == warned
-    assert all("ten times as long; set WSSS_PRECISION=32-true" in message for message in told)
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(messages) == warned
+    assert all("ten times as long; set WSSS_PRECISION=32-true" in message for message in messages)
 
 
 def test_inference_asks_for_no_slower_operators_even_after_a_training(monkeypatch):

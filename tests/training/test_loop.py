@@ -61,10 +61,10 @@ def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", aft
     torch.manual_seed(0)
     model = Network()
     options = {"momentum": 0.9, "lr": 0.05, "weight_decay": 0.01, "new_lr_factor": 1, "bias_lr_factor": 2}
-    descent = build_optimizer(model, name=optimizer, **options)
+    built = build_optimizer(model, name=optimizer, **options)
     history = fit(
-        model, batches, losses=losses, optimizer=descent, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
-        scheduler=poly_schedule(descent, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
+        model, batches, losses=losses, optimizer=built, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
+        scheduler=poly_schedule(built, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
         after_step=after_step,
     )  # fmt: skip
     return model.state_dict(), history.rows
@@ -346,23 +346,23 @@ def test_the_bare_model_is_watched_after_each_step(tmp_path):
 
     def after_step(model, steps):
         assert type(model) is Network
-        watched.append(steps)
+        seen.append(steps)
         kept["after", steps] = model.layers[0].weight.clone()
 
-    watched = []
+    seen = []
     whole = train(tmp_path / "c.pt", losses=losses, after_step=after_step)
-    assert watched == list(range(1, STEPS + 1))
+    assert seen == list(range(1, STEPS + 1))
     assert all(torch.equal(kept["after", k], kept[k]) for k in range(1, STEPS))
     assert equal(whole[0], train(tmp_path / "d.pt")[0])
 
 
 @pytest.mark.usefixtures("every_step")
 def test_a_resumed_run_is_watched_from_where_it_goes_on(tmp_path):
-    watched = []
+    seen = []
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "c.pt", losses=killed_at(7))
-    train(tmp_path / "c.pt", after_step=lambda model, steps: watched.append(steps))
-    assert watched == list(range(8, STEPS + 1))
+    train(tmp_path / "c.pt", after_step=lambda model, steps: seen.append(steps))
+    assert seen == list(range(8, STEPS + 1))
 
 
 @pytest.mark.usefixtures("every_step")

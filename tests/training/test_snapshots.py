@@ -83,7 +83,7 @@ def test_the_steps_of_the_moments_get_a_folder_each_with_every_photograph(tmp_pa
     ],
 )
 def test_moments_are_the_nearest_steps_to_their_shares(tmp_path, index, at, steps, expected):
-    assert open_writer(index, tmp_path / "out", at=at, steps=steps).moments == expected
+    assert open_writer(index, tmp_path / "out", at=at, steps=steps).kept_steps == expected
 
 
 def test_at_other_steps_nothing_is_labelled(tmp_path, index):

@@ -96,21 +96,21 @@ class Scorer:
         rows = zip(thresholds, curve, strict=True)
         self._write_rows(layout.PLOTS / "cam_thresholds.csv", ("threshold", "miou"), rows)
 
-    def score_moments(self, name: str, folder: Path) -> None:
+    def score_snapshots(self, name: str, folder: Path) -> None:
         """Score the labels that a network in training made for a few images: one row of a table for each moment.
 
         `right` is the share of labelled pixels whose label is true; diagnosis only, nothing is chosen by it.
         """
         rows = []
         ids = [image_id for image_id in self.index.ids("train") if self.truth.available(image_id)]
-        for moment in sorted(path for path in folder.iterdir() if path.is_dir()) if ids else ():
-            maps, counted = Maps(moment, self.index), Confusion(len(self.index.classes))
+        for of_step in sorted(path for path in folder.iterdir() if path.is_dir()) if ids else ():
+            maps, counted = Maps(of_step, self.index), Confusion(len(self.index.classes))
             for image_id in ids:
-                if artifacts.png_path(moment, image_id).exists():
+                if artifacts.png_path(of_step, image_id).exists():
                     counted.add(maps.labels(image_id), self.truth.read(image_id))
             if counted.matrix.any():
                 figures = counted.miou_labelled(), counted.accuracy_labelled(), counted.coverage()
-                rows.append((int(moment.name.removeprefix("step_")), *figures))
+                rows.append((int(of_step.name.removeprefix("step_")), *figures))
         self._write_rows(layout.PLOTS / f"{name}_labels.csv", ("step", "miou_labelled", "right", "coverage"), rows)
 
     def score_saliency(self, name: str, folder: Path, *, split: str) -> None:

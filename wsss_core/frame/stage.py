@@ -91,7 +91,7 @@ def _ending(error: BaseException) -> Exception | None:
         return click.UsageError(str(error))
     if isinstance(error, click.ClickException):
         return error
-    message = shortage.sentence(error) or _told(error)
+    message = shortage.sentence(error) or _sentence(error)
     notes = getattr(error, "__notes__", ())  # of `dvc_run.telling_of_a_copy`
     return None if message is None else click.ClickException("\n".join([message, *notes]))
 
@@ -105,7 +105,7 @@ def _stopped() -> click.exceptions.Exit:
     return click.exceptions.Exit(128 + signum)
 
 
-def _told(error: BaseException) -> str | None:
+def _sentence(error: BaseException) -> str | None:
     """The sentence for the user, if the system names a file or this project wrote the error for its user."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno, _OTHER_REMEDY)}"

@@ -48,7 +48,7 @@ class Contents:
     notes: Sequence[str] = ()
 
     @property
-    def moments(self) -> Path | None:
+    def snapshot_scores(self) -> Path | None:
         """The CSV of how good the snapshots are."""
         return layout.PLOTS / f"{self.page}_labels.csv" if self.snapshots else None
 

@@ -39,7 +39,7 @@ _STYLE: Any = {  # matplotlib's type lists every legal key, and not all versions
 }
 _FEW_POINTS = 25
 
-MOMENTS = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
+SNAPSHOT_SCORES = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
 """The columns of `moments_curve`, and what it calls them."""
 
 _TILE_COLUMNS = 4
@@ -125,7 +125,7 @@ def calibration_curve(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> st
         return _svg(figure)
 
 
-def moments_curve(columns: Mapping[str, Sequence[float]]) -> str:
+def snapshot_curve(columns: Mapping[str, Sequence[float]]) -> str:
     """An SVG element: how right and how many the labels were that a network made for itself, over its training.
 
     Args:
@@ -134,7 +134,7 @@ def moments_curve(columns: Mapping[str, Sequence[float]]) -> str:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 3.4), layout="constrained")
         axes = figure.subplots()
-        for name, label in MOMENTS.items():
+        for name, label in SNAPSHOT_SCORES.items():
             axes.plot(columns["step"], columns[name], label=label, marker="o", markersize=4, linewidth=1.6)
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -57,7 +57,7 @@ class Results:
     notes: Sequence[str] = ()
     rows: Sequence[str] = tuple(tables.PIPELINE)
     trainings: Mapping[str, str] = field(default_factory=dict)
-    moments: Path | None = None
+    snapshot_scores: Path | None = None
     saliency: str = ""
     comparison: Sequence[Sequence[str]] = ()
     over_seeds: Sequence[Sequence[str]] = ()
@@ -218,9 +218,9 @@ def _curves(results: Results) -> dict[str, str]:
         for title, path in paths.items()
         if path.exists()
     }
-    if results.moments and _has_rows(results.moments):
-        columns = tables.read_columns(results.moments, needed=("step", *figures.MOMENTS))
-        curves["Labels that the network made for itself"] = figures.moments_curve(columns)
+    if results.snapshot_scores and _has_rows(results.snapshot_scores):
+        columns = tables.read_columns(results.snapshot_scores, needed=("step", *figures.SNAPSHOT_SCORES))
+        curves["Labels that the network made for itself"] = figures.snapshot_curve(columns)
     paths = {tables.title(name): results.plots / f"{name}_calibration.csv" for name in results.rows}
     needed = ("confidence", "precision")
     sure = {title: tables.read_columns(path, needed=needed) for title, path in paths.items()

@@ -64,7 +64,7 @@ def write_page(
         notes=_notes(index, shown),
         rows=shown.rows,
         trainings=shown.trainings,
-        moments=shown.moments,
+        snapshot_scores=shown.snapshot_scores,
         saliency=shown.saliency,
         subject=shown.subject,
         unfolded=shown.unfolded,

@@ -43,8 +43,8 @@ class Snapshots:
 
     def open(self, journal: Journal, *, steps: int, device: torch.device) -> SnapshotWriter:
         """The pictures taken so far by the training of this journal, and the moments of all."""
-        moments = {max(1, round(share * steps)) for share in self.at}
-        return SnapshotWriter(self, journal.beside / "snapshots", frozenset(moments), len(str(steps)), device)
+        kept_steps = {max(1, round(share * steps)) for share in self.at}
+        return SnapshotWriter(self, journal.beside / "snapshots", frozenset(kept_steps), len(str(steps)), device)
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class SnapshotWriter:
 
     snapshots: Snapshots
     folder: Path
-    moments: frozenset[int]
+    kept_steps: frozenset[int]
     digits: int
     device: torch.device
 
     @torch.no_grad()
     def after_step(self, model: nn.Module, steps: int) -> None:
         """Label every photograph, if this is a moment, with a float32 copy of the model in eval mode."""
-        if steps not in self.moments:
+        if steps not in self.kept_steps:
             return
         model = copy.deepcopy(model).float().eval()
         folder = self.folder / self._name(steps)
@@ -76,7 +76,7 @@ class SnapshotWriter:
         Raises:
             ArtifactError: they are not all there, or not alone.
         """
-        needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.moments for image_id in self.snapshots.ids}
+        needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.kept_steps for image_id in self.snapshots.ids}
         made = whole(self.folder, needed=needed)
         manifests.write(self.folder, stage="snapshots", params=params, paths=made, supervised_by=supervised_by)
         publish(self.folder, self.snapshots.out)
