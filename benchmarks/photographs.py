@@ -9,7 +9,7 @@ import numpy as np
 from wsss_core.scenes import generator as scenes
 
 HEIGHT, WIDTH = 375, 500
-"""Of a photograph, where nothing else is said: VOC's usual size."""
+"""The size of a photograph, where nothing else is said: VOC's usual one."""
 NAMES = ("coffee", "astronaut", "rocket")
 
 

@@ -33,7 +33,7 @@ def main(params: Params) -> None:
 
 
 def _write_code(*, detector: str) -> None:
-    """Of each command; sources of bytes that an earlier run has parsed are not parsed again."""
+    """Write the digests of each command's code; sources that an earlier run has parsed are not parsed again."""
     kept = environment.resume_folder() / "sources.json"
     with suppress(OSError, ValueError, TypeError, KeyError):  # it may be deleted, and is no worse where it is damaged
         code_digest.recall(artifacts.read_json(kept))
@@ -57,7 +57,7 @@ def _named(params: Params) -> dict[str, list[str]]:
 
 
 def _digest(path: Path) -> str | None:
-    """Of a file, or of all below a folder but hidden ones; None where there is none, of which its stage tells."""
+    """The digest of a file, or of all below a folder but hidden ones; None where there is none: its stage says so."""
     if path.is_dir():
         files = manifests.files_of(path)
         return manifests.digest_of({name: manifests.file_digest(file) for name, file in files.items()})

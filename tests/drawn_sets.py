@@ -15,7 +15,7 @@ NUM_TRAIN, NUM_VAL, NUM_SALIENCY = 4, 2, 3
 SIZES = ((66, 97), (125, 64), (65, 80), (64, 128), (77, 65), (64, 70))
 """(H, W) of the pictures, in turn; most sides divide by no stride."""
 COCO_NUMBERS = (1, 2, 3, 5, 8, 13, 21, 34)
-"""Of its categories: with gaps, as those of COCO."""
+"""The numbers of its categories: with gaps, as those of COCO."""
 
 
 def draw_voc(root: Path, *, train: str, val: str) -> None:
@@ -59,7 +59,7 @@ def draw_saliency(images: Path, masks: Path) -> None:
 
 
 def _pictures(split: str, count: int) -> list[Scene]:
-    """Those of a split that show something, of all sizes in turn."""
+    """The scenes of a split that show something, of all sizes in turn."""
     drawn = (scene(split, place, height=h, width=w, seed=0) for place, (h, w) in enumerate(2 * SIZES))
     return [picture for picture in drawn if picture.labels][:count]
 

@@ -26,11 +26,11 @@ from wsss_core import remedies, voc
 
 MANIFEST = "manifest.json"
 MAX_CELLS = 100_000_000
-"""Of the score maps of one image, where its size is not known: 200 MB."""
+"""Most cells of the score maps of one image, where its size is not known: 200 MB."""
 MANY_CLASSES = 254
 """All that a label map has room for beside background and IGNORE_INDEX."""
 ROUNDING = 2**-10
-"""By which float16 scores may lie outside [0, 1]."""
+"""How far float16 scores may lie outside [0, 1]."""
 
 Size = tuple[int, int]
 

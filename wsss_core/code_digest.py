@@ -179,7 +179,7 @@ def _version_of_facts() -> str:
 
 _recalled: dict[str, Facts] = {}
 _found: dict[str, Facts] = {}
-"""Of an earlier process, and of this one: by the digest of a source's path and bytes."""
+"""The facts of an earlier process and of this one, by the digest of a source's path and bytes."""
 
 
 @cache

@@ -37,6 +37,6 @@ def code_of(cmd: str, *, detector: str) -> Code:
 
 
 def name_of(code: Code) -> str:
-    """Of the file of its digests: STAGE, or STAGE-METHOD."""
+    """The name of the file that holds the digests of a command's code: STAGE, or STAGE-METHOD."""
     stage = code.module.removeprefix("stages.")
     return f"{stage}-{code.method}" if code.method else stage

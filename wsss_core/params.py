@@ -28,7 +28,7 @@ from wsss_core.sections.section import Section, Shared, setting
 from wsss_core.sections.training import Backbone, Optimizer, TrainAffinity, TrainCam, TrainDeeplab, Training
 
 FORMAT = 1
-"""Of params.yaml: the number grows when a key is renamed or moved, so that a file of before is told as such."""
+"""The format of params.yaml: it grows when a key is renamed or moved, so that a file of before is told as such."""
 ANEW = "`wsss preset use NAME` writes the file anew with every key, and keeps its comments"
 
 

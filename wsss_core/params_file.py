@@ -28,10 +28,10 @@ HEADER = """\
 COLUMN = 29
 """Where the comments beside keys begin, from 0, unless a longer value pushes them."""
 WIDTH = 120
-"""Of a mapping on one line, at most."""
+"""Most columns of a mapping on one line."""
 
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-"""Which are no text without quotes, to one reader of YAML or another."""
+"""Words that are no text without quotes, to one reader of YAML or another."""
 
 Place = tuple[str, ...]
 """A key and those above it."""

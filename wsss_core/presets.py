@@ -32,7 +32,7 @@ def files() -> dict[str, Path]:
 
 
 def names() -> list[str]:
-    """Of all presets."""
+    """The names of all presets."""
     return sorted({SHIPPED, *files()})
 
 

@@ -27,7 +27,7 @@ def of(setting: Setting) -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """That of this working folder, and whether it was changed since; None where Git knows nothing of it."""
+    """The commit of this working folder, and whether it was changed since; None where Git knows nothing of it."""
     number, changes = (_said(["git", *asked]) for asked in (["rev-parse", "HEAD"], ["status", "--porcelain"]))
     return f"{number}{', changed since' if changes else ''}" if number else None
 

@@ -22,14 +22,14 @@ STAGES = (
     "prepare", "train_cam", "infer_cam", "cam_crf", "affinity_labels", "train_affinity", "random_walk", "saliency",
     "fuse", "refine_crf", "train_deeplab", "predict", "evaluate",
 )  # fmt: skip
-"""Of the root graph, in its order; not `weights`, `truth` and `report`, which compute nothing on a GPU."""
+"""The stages of the root graph that compute, in its order."""
 FEWER = {
     "train_cam": {"epochs": 1, "augment": {"crop": 128}},
     "infer_cam": {"scales": [1.0]},
     "train_affinity": {"epochs": 0.5, "augment": {"crop": 128}},
     "train_deeplab": {"epochs": 0.5, "augment": {"crop": 129}},
 }
-"""Of everything, in a rehearsal."""
+"""The smallest settings of everything, for a rehearsal."""
 
 
 def run(setting: Setting, record: Record) -> None:
@@ -54,7 +54,7 @@ def run(setting: Setting, record: Record) -> None:
 
 
 def differences(half: dict[str, float], whole: dict[str, float]) -> dict[str, float]:
-    """Of every figure, how much larger it is in half the bits.
+    """How much larger each figure is in half the bits.
 
     Raises RuntimeError where the two do not have the same figures.
     """

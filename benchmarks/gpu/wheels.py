@@ -17,7 +17,7 @@ from benchmarks.gpu.parts import BESIDE
 
 CONSTRAINTS = Path("constraints.txt")
 WHEELS = Path("wheels")
-"""In a bundle: wheels for the Python that it was made for."""
+"""The folder in a bundle that holds wheels for the Python that it was made for."""
 SITE = Path(".site")
 """Where those that a machine lacks are unpacked to, and found by all parts."""
 
@@ -31,7 +31,7 @@ def version_of(name: str) -> str | None:
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Those that are not installed."""
+    """The distributions of these names that are not installed."""
     return [name for name in names if version_of(name) is None]
 
 
@@ -78,7 +78,7 @@ def remedy(names: Iterable[str]) -> str:
 
 
 def other_versions(names: Iterable[str]) -> dict[str, str]:
-    """Those that are there in another version than the bundle brought, or constraints.txt names: which, and which."""
+    """Distribution -> its version here, where the bundle brought, or constraints.txt names, another one; and that."""
     tested = {}
     if CONSTRAINTS.is_file():
         lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()

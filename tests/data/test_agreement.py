@@ -14,7 +14,7 @@ from wsss_core.problems import Problem
 
 CLASSES = ("cat", "dog", "emu")
 TAGS = ({1}, {2}, {3}, {1, 2}, {1}, {2}, {3}, {2, 3}, {1}, {2}, {3}, set())
-"""Of twelve images; each class is on its own in three."""
+"""The tags of twelve images; each class is on its own in three."""
 
 
 def images(mask_ids: Callable[[int], int | None], *, tags=TAGS, background: int = 0) -> dict[str, Seen]:

@@ -27,7 +27,7 @@ def tagged(folder_set, write):
 
 
 def problems_of(source: Source) -> list[Problem]:
-    """Of all kinds but that of a set without a val split."""
+    """The problems of all kinds but that of a set without a val split."""
     return [problem for problem in scan_listing(source)[1] if problem.kind != "empty split"]
 
 

@@ -19,7 +19,7 @@ pytestmark = [
 
 HERE = Path(__file__).parent
 NUM_PROCESSES = 4
-"""Of a pool of three: they, and the one that Python starts to clean semaphores up."""
+"""The processes of a pool of three: they, and the one that Python starts to clean semaphores up."""
 
 
 def start(*command: object, folder: Path, **environment: str) -> subprocess.Popen:

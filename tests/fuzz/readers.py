@@ -371,7 +371,7 @@ READERS: dict[str, Reader] = {
     "label map": Reader("a.png", label_map(), lambda folder: artifacts.read_labels(folder, "a")),
     "saliency map": Reader("a.png", picture("PNG", "L"), lambda folder: artifacts.read_grey(folder, "a")),
 }  # fmt: skip
-"""By what a table of outcomes calls them."""
+"""All readers by the names that a table of outcomes gives them."""
 
 
 def completed(reader: Reader) -> Reader:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 SIZES = ((60, 80), (80, 60), (47, 33))
-"""Of photographs that differ, and do not divide by any stride."""
+"""Sizes of photographs that differ, and do not divide by any stride."""
 
 SUMS = 2e-5
-"""Of the largest value: float32 sums of a few hundred terms, each device in an order of its own."""
+"""Share of the largest value: float32 sums of a few hundred terms, each device in an order of its own."""
 
 LATTICE = 1e-4
-"""Of the largest value: float32 places a point at a hundred lattice cells to 1e-5 of a cell, and the weights follow."""
+"""Share of the largest value: float32 places a point at a hundred cells to 1e-5 of a cell, and the weights follow."""
 
 KERNELS = {
     "gaussian_sxy": 3.0, "gaussian_weight": 3.0, "bilateral_sxy": 40.0, "bilateral_srgb": 13.0, "bilateral_weight": 5.0,
@@ -43,7 +43,7 @@ def probabilities(sizes: Sequence[tuple[int, int]] = SIZES, *, labels: Sequence[
 
 
 def assert_close(found, expected, *, share: float) -> None:
-    """That no value differs from the expected one by more than a share of the largest expected one."""
+    """Assert that no value differs from the expected one by more than a share of the largest expected one."""
     found, expected = (np.asarray(values.detach().cpu() if isinstance(values, torch.Tensor) else values)
                        for values in (found, expected))  # fmt: skip
     assert found.shape == expected.shape

@@ -21,7 +21,7 @@ SMALLEST = {
     "auxsegnet": {"batch": 4},
     "ssnet": {"first": {"batch": 4}, "second": {"batch": 4}},
 }
-"""Of every training one step."""
+"""Parameters by which every training takes one step."""
 ONE_ROUND = {"1": {"before": 0, "weights": "models/cam", "saliency": "data/saliency"}}
 """AuxSegNet's."""
 
@@ -44,7 +44,7 @@ def device() -> torch.device:
 
 @pytest.fixture(scope="session")
 def environment(device: torch.device) -> dict[str, str]:
-    """That of stages which compute on the device, in the precision that they choose themselves."""
+    """The environment of stages which compute on the device, in the precision that they choose themselves."""
     return {"WSSS_DEVICES": "1" if device.type == "cuda" else "cpu", "WSSS_PRECISION": ""}
 
 

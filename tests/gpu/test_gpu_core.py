@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gpu
 
 ITERATIONS = 5
 SAME_LABELS = 0.9999
-"""Of all pixels: where two labels are as probable, rounding decides."""
+"""Share of all pixels: where two labels are as probable, rounding decides."""
 SAME_SURE_LABELS = 0.9995
 """And where a label is as sure as it must be, to the last digit."""
 

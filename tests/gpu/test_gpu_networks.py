@@ -15,7 +15,7 @@ from wsss_core.ops import network_cells
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("_exact")]
 
 LAYERS = 1e-3
-"""Of the largest value: a hundred convolutions behind one another, each by another algorithm for another batch."""
+"""Share of the largest value: a hundred convolutions in a row, each by another algorithm for another batch."""
 
 
 def seeded(make, *arguments, **options) -> nn.Module:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gpu
 
 SIDE, STRIDE, CENTRE = 64, 8, 0.0
 COLOURS = torch.tensor([[110.0, 120, 115], [200, 40, 50], [40, 60, 190], [230, 200, 30]]) / 255
-"""Of the background and of each class."""
+"""The colours of the background and of each class."""
 NUM_CLASSES = 3
 
 TRAINED, UNTRAINED = 0.03, 0.08

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("_exact")]
 
 STEPS, KILLED = 8, 5
 NETWORK = 1e-3
-"""Of the largest value: convolutions of some layers, each device by an algorithm of its own."""
+"""Share of the largest value: convolutions of some layers, each device by an algorithm of its own."""
 
 
 @pytest.fixture(autouse=True)

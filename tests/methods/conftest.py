@@ -32,9 +32,9 @@ SMALL = {
     "ssnet": {"first": STEP, "second": {**STEP, "atrous_rates": [1, 2]}},
     "auxsegnet": {"head_channels": 16, "atrous_rates": [1, 2, 2], "dropout": 0.0, "augment": {"crop": CROP}},
 }
-"""Of a method's section, to be quick; a method without an entry is tried as its section has it."""
+"""Settings of a method's section, to be quick; a method without an entry is tried as its section has it."""
 COLOURS = torch.tensor([[110, 120, 115], [200, 40, 50], [40, 60, 190], [230, 200, 30]])
-"""Of the background and of each class."""
+"""The colours of the background and of each class."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def build() -> Callable[..., Method]:
 
 
 def batch_of(pictures: torch.Tensor, classes: list[int], truth: torch.Tensor | None = None) -> dict:
-    """Of (B, H, W, 3) pictures without padding, the class of each, 0 for none, and (B, H, W) labels, 0 if not given.
+    """A batch of (B, H, W, 3) pictures without padding, the class of each or 0, and (B, H, W) labels, 0 if not given.
 
     The same pictures, mirrored, are the saliency set of the methods that have one.
     """

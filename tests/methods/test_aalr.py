@@ -30,7 +30,7 @@ def labels(model, batch, outputs) -> SelfLabels:
 
 
 def losses(made, batch, joint=0.9, **changes):
-    """Of one step on the labels above."""
+    """The losses of one step on the labels above."""
     p = made.recipe.section
     parts = {
         "affinity": Affinity(p.adaptive_affinity), "reassign": Reassign(p.label_reassign, 1.0),

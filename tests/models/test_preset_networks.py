@@ -13,9 +13,9 @@ from wsss_core.sections.training import Training
 pytestmark = pytest.mark.huge
 
 NUM_CLASSES = {"voc12": 20, "voc12_resnet50": 20, "voc12_mini": 20, "coco14": 80}
-"""Of each data set whose preset has networks of its own."""
+"""The classes of each data set whose preset has networks of its own."""
 OF_STAGES = ("cam", "affinitynet", "deeplab")
-"""Which no recipe trains."""
+"""The networks that no recipe trains."""
 ROUNDS = {name: Params().last_round(name) for name in registry.names("recipe")}
 NETWORKS = [*OF_STAGES, *(name for name, last in ROUNDS.items() if last is None)]
 NETWORKS += [f"{name} {number}" for name, last in ROUNDS.items() if last is not None for number in (1, 2)]

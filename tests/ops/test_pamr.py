@@ -17,7 +17,7 @@ def example(batch=2, classes=3, height=11, width=14, seed=0) -> tuple[torch.Tens
 
 
 def pixel_by_pixel(image, mask, *, dilations, iterations) -> torch.Tensor:
-    """Of one (3, h, w) image and (C, h, w) masks, as the specification's sentences say."""
+    """PAMR of one (3, h, w) image and (C, h, w) masks, as the specification's sentences say."""
     height, width = image.shape[1:]
 
     def value(maps, y, x):

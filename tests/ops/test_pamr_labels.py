@@ -13,7 +13,7 @@ BY_HAND = REFINED | {"background_exponent": 1.0, "stride": 1, "iterations": 0}
 
 
 def pamr_labels(*, images, cams, tags, **options) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of a batch of images of one size: (B, H, W) labels, and the confidences where there is one."""
+    """PAMR's labels of a batch of images of one size: (B, H, W) labels, and the confidences where there is one."""
     present = [own.nonzero()[:, 0] for own in tags]
     found = module.pamr_labels(
         list(images.permute(0, 2, 3, 1)), [maps[own] for maps, own in zip(cams, present, strict=True)],

@@ -35,7 +35,7 @@ def check(params_file: Path) -> None:
 
 
 def _backbones(params: Params, *keys: str) -> dict[str, Backbone]:
-    """By their places: the shared backbone, and those of trainings that list one of the keys as different there."""
+    """Place -> backbone: the shared one, and those of trainings that list one of the keys as different there."""
     own = {f"{place}.backbone": p.backbone for place, p in params.trainings().items()}
     listed = {place: backbone for place, backbone in own.items() if backbone.model_fields_set & {*keys}}
     return {"backbone": params.backbone, **listed}

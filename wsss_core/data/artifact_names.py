@@ -11,7 +11,7 @@ from wsss_core import artifacts
 from wsss_core.problems import Problem, named
 
 SUFFIXES = (".png", ".npz")
-"""Of what stages write for each image, as id + suffix."""
+"""The suffixes of what stages write for each image, as id + suffix."""
 
 _LONGEST_BESIDE = len(".") + len(SUFFIXES[0]) + len(".") + len(str(2**22))
 """Bytes that `artifacts.temporary_path` adds to an id: Linux numbers processes up to 2^22."""

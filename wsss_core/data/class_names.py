@@ -14,7 +14,7 @@ from wsss_core.problems import Problem, named
 _SHOWN = 20  # classes that a message spells out for the parameters
 
 NEARLY_ALL = 0.95
-"""Of a class that more of the training images bear, too few are without it to learn where it is."""
+"""The share of training images above which a class leaves too few without it to learn where it is."""
 
 NO_OBJECT = {
     "background", "bg", "backgroundclass", "ignore", "ignored", "ignoreregion", "unlabeled", "unlabelled", "unlabel",

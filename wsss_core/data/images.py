@@ -52,14 +52,14 @@ _MISSING = {
 _FORMATS = tuple(kind for kind in _KINDS if kind not in _MISSING)  # no other decoder ever sees a user's file
 
 SUFFIXES = tuple(suffix for kind in _FORMATS for suffix in _KINDS[kind])
-"""Of the images that can be opened here."""
+"""The suffixes of images that can be opened here."""
 
 FOREIGN_SUFFIXES = (
     *(suffix for kind in _KINDS if kind in _MISSING for suffix in _KINDS[kind]),
     ".jxl", ".hif", ".psd", ".svg", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".eps", ".pdf",
     ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
-"""Of images that cannot."""
+"""The suffixes of images that cannot."""
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 2_000_000_000

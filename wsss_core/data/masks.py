@@ -178,7 +178,7 @@ class OutlineMasks:
 
 
 def _check_distinct(instances: Instances, matches: Mapping[str, Match]) -> None:
-    """Of two names of one document that mean one image, as `a.jpg` and `images/a.jpg` may, one's mask would be lost."""
+    """Refuse two names of one document that mean one image, as `a.jpg` and `images/a.jpg` may: a mask would go."""
     first: dict[str, str] = {}
     for name, match in matches.items():
         before = first.setdefault(match.id, name)

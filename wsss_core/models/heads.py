@@ -23,7 +23,7 @@ class LargeFov(nn.Module):
     """
 
     RATE = 12
-    """Of the paper, at stride 8."""
+    """The paper's atrous rate, at stride 8."""
 
     def __init__(self, in_channels: int, num_outputs: int, *, rate: int, channels: int = LARGEFOV_CHANNELS) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ FILE = "model.pt"
 Make = type[nn.Module]
 
 FORMAT = 2
-"""Of the content. 1, which bore no number, called networks by other names: see `_names_of_now`."""
+"""The format of a model file. 1, which bore no number, called networks by other names: see `_names_of_now`."""
 _DIGEST = "digest"
 
 

@@ -24,7 +24,7 @@ TENSOR_DIMS, TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW, TENSOR_LOCATION = 1, 2, 8, 9,
 TENSOR_FLOATS, TENSOR_INT32S, TENSOR_DOUBLES = 4, 5, 10
 
 FLOAT, FLOAT16, DOUBLE, BFLOAT16 = 1, 10, 11, 16
-"""Those of TensorProto.DataType that weights have; tensors of integers are shapes and indices."""
+"""The values of TensorProto.DataType that weights have; tensors of integers are shapes and indices."""
 DTYPES = {FLOAT: "<f4", FLOAT16: "<f2", DOUBLE: "<f8", BFLOAT16: "<u2"}
 """How raw_data holds them; NumPy has no bfloat16, so these are its bits."""
 LISTED_IN = {FLOAT: TENSOR_FLOATS, FLOAT16: TENSOR_INT32S, DOUBLE: TENSOR_DOUBLES, BFLOAT16: TENSOR_INT32S}

@@ -20,7 +20,7 @@ FLAT = "4F"
 
 
 class BlockSize(NamedTuple):
-    """Of one residual U-block: its height (levels, or FLAT) and its channels."""
+    """The size of one residual U-block: its height (levels, or FLAT) and its channels."""
 
     height: int | str
     channels: int

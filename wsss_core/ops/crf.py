@@ -15,7 +15,7 @@ Engine = Literal["lattice", "pydensecrf"]
 
 
 def available_engines() -> tuple[Engine, ...]:
-    """Those that this installation has; pydensecrf2 builds up to Python 3.12 and with a C++ compiler."""
+    """The engines that this installation has; pydensecrf2 builds up to Python 3.12 and with a C++ compiler."""
     return ("lattice", "pydensecrf") if find_spec("pydensecrf") else ("lattice",)
 
 

@@ -122,13 +122,13 @@ def notes(methods: Sequence[Compared]) -> list[str]:
 
 
 def _seconds(trainings: Sequence[str]) -> float | None:
-    """Of all trainings; None where one's time was not kept."""
+    """How long all these trainings took; None where one's time was not kept."""
     paths = [layout.TIMES / f"{name}.json" for name in trainings]
     return sum(map(tables.read_seconds, paths)) if all(map(Path.exists, paths)) else None
 
 
 def cells(line: Line) -> tuple[str, ...]:
-    """As a reader wants them: per cent, F and MAE as fractions, minutes (below one seconds), millions."""
+    """The cells of a line for readers: per cent, fractions (F and MAE), minutes (below one seconds), millions."""
     return (
         line.title,
         *(_shown(value, lambda v: f"{100 * v:.1f}") for value in (line.labels, line.val, line.share)),

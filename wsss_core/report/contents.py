@@ -13,7 +13,7 @@ from wsss_core.report.strips import Column
 
 @dataclass(frozen=True)
 class Contents:
-    """Of one page.
+    """What one page holds and needs.
 
     Attributes:
         page: name of its file, without the suffix.

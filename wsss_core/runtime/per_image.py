@@ -30,7 +30,7 @@ Work = Callable[[Sequence[str], Path], None]
 Size = tuple[int, int]
 
 SUFFIXES = frozenset({".npz", ".png"})
-"""Of all files that an image may have in an artifact."""
+"""The suffixes of all files that an image may have in an artifact."""
 
 
 def run(

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 ARRAY_PIXELS = 4_000_000
-"""Of a batch of CRFs on a GPU: twenty VOC photographs, whose lattice takes about 2 GB."""
+"""Pixels of a batch of CRFs on a GPU: twenty VOC photographs, whose lattice takes about 2 GB."""
 
 NETWORK_PIXELS = 1_000_000
-"""Of a batch of photographs for a network on a GPU: five of VOC, which at scale 2 with mirrors are eight million."""
+"""Pixels of a batch for a network on a GPU: five photographs of VOC, at scale 2 with mirrors eight million."""
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _files_in(record: Path) -> dict:
 
 
 def _commit() -> str | None:
-    """Of the sources, `-dirty` where they were changed; None outside a repository or without Git."""
+    """The commit of the sources, `-dirty` where they were changed; None outside a repository or without Git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         described = subprocess.run(command, cwd=code_digest.ROOT, capture_output=True, text=True, check=True)

@@ -111,7 +111,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _said_by(error: BaseException) -> Shortage | None:
-    """Of this error alone. One out of another process brings what it said there as `shortage`."""
+    """The shortage that this error alone tells of. One of another process brings what it said there as `shortage`."""
     if isinstance(known := getattr(error, "shortage", None), Shortage):
         return known
     if isinstance(error, MemoryError):

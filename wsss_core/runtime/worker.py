@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from wsss_core.runtime import interruption
 
 _PR_SET_PDEATHSIG = 1
-"""Of Linux's prctl: the signal that the system sends when the thread that started this process ends."""
+"""The number of Linux's prctl for the signal that the system sends when the thread that started this process ends."""
 
 
 class Processes(Protocol):

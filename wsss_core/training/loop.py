@@ -51,7 +51,7 @@ Watch = Callable[[nn.Module, int], None]
 
 CHECKPOINT_SECONDS = 60.0
 LARGEST = 1e18
-"""Of a weight: above, float32 cannot hold its square."""
+"""The largest weight: above, float32 cannot hold its square."""
 LOWER = "lower optimizer.lr"
 NUM_HISTORY_ROWS = 100
 

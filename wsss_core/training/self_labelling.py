@@ -23,7 +23,7 @@ Make = Callable[[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]], La
 
 @dataclass(frozen=True)
 class SelfLabels:
-    """Of one batch.
+    """The labels that a network made for one batch.
 
     Attributes:
         labels: (B, H, W) int64, IGNORE_INDEX where nothing is sure and on padding.

@@ -16,7 +16,7 @@ from wsss_core.models.segmenter import Segmenter
 from wsss_core.models.tag_classifier import TagClassifier
 
 RATES = (6, 12, 18)
-"""Of the paper, at stride 8."""
+"""The paper's atrous rates, at stride 8."""
 
 
 class TaskBranch(nn.Module):

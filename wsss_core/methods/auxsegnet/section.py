@@ -30,7 +30,7 @@ ROUNDS = {"1": Round(before=0, weights="models/cam", saliency="data/saliency")} 
     )
     for number in (2, 3, 4)
 }
-"""As many as were published."""
+"""The rounds that params.yaml is shipped with: as many as were published."""
 
 
 class TaskWeights(Section):

@@ -10,7 +10,7 @@ NAME = "full_supervision"
 
 
 def page(params: Params) -> Contents:
-    """It beside the default pipeline."""
+    """The network that learnt true masks, beside the default pipeline."""
     return of_pipeline(NAME)
 
 

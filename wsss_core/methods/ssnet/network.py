@@ -14,7 +14,7 @@ from wsss_core.models.heads import AsppV2, scaled_rate
 from wsss_core.models.segmenter import Segmenter
 
 RATES = (6, 12, 18, 24)
-"""Of the second step's head, at stride 8."""
+"""The atrous rates of the second step's head, at stride 8."""
 
 
 class SSNet(Segmenter):
@@ -32,7 +32,7 @@ class SSNet(Segmenter):
 
     finds_saliency = True
     stride = 1
-    """Of `seg` and `saliency`."""
+    """The stride of `seg` and `saliency`."""
 
     def __init__(
         self,

@@ -157,7 +157,7 @@ def const_bg(
 
 
 PUBLISHED = {rule.__name__: rule for rule in (dual_xor, oaa, icd, harmonic, const_bg)}
-"""By the names that `fuse.rule` and the rules' parameters have in params.yaml."""
+"""The published rules by the names that they and their parameters have in params.yaml."""
 
 
 def ignore_band(cams: np.ndarray, classes: np.ndarray, *, multi: str) -> Labelled:

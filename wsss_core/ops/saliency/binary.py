@@ -11,7 +11,7 @@ MARGIN = 0.02
 """A threshold closer to 0 or 1 counts as this where maps are centred."""
 SMALLEST = 1e-6
 LEVEL = 1 / 255
-"""Of 8 bit grey: a map of less contrast is constant."""
+"""One level of 8 bit grey: a map of less contrast is constant."""
 
 
 def binary(saliency: np.ndarray, *, rule: str) -> np.ndarray:
