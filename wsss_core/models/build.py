@@ -84,7 +84,7 @@ def adapter_for(name: str, *, output_stride: int) -> type[Backbone]:
 
 
 def _known_to(adapter: type[Backbone], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that the adapter's `make_net` takes."""
+    """The options that the adapter's `make_net` takes."""
     taken = {each: signature(each.make_net).parameters for each in ADAPTERS}
     strange = options.keys() - {key for parameters in taken.values() for key in parameters}
     if strange:
