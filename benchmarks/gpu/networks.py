@@ -61,7 +61,7 @@ class Network:
 
     def smaller(self) -> Network:
         """As a CPU rehearses it: in float32, and little of it."""
-        return replace(self, batch=4, crop=97, scales=(1.0,), precisions=("32-true",))
+        return replace(self, batch=2, crop=65, scales=(1.0,), precisions=("32-true",))
 
 
 def _every_output(model: nn.Module, batch: dict, progress: float) -> Terms:
