@@ -16,13 +16,15 @@ from wsss_core.models.model_file import Description
 from wsss_core.params import Params
 from wsss_core.training.start import start_of
 from wsss_core.training.train import train
+from wsss_core.voc import IGNORE_INDEX
 
 
 @command
 @click.option("--labels", type=PATH, default=layout.PSEUDO_LABELS, show_default=True, help="Folder of label maps.")
+@click.option("--labelled", is_flag=True, help="Leave out the images of which no pixel has a label.")
 @click.option("--masks", is_flag=True, help="Train on the true masks instead: full supervision.")
 @click.option("--method", default="deeplab", show_default=True, help="Names the model's folder.")
-def main(params: Params, labels: Path, masks: bool, method: str) -> None:
+def main(params: Params, labels: Path, labelled: bool, masks: bool, method: str) -> None:
     """Train DeepLab on label maps."""
     p, index = params.train_deeplab, open_index(params)
     if masks:
@@ -37,6 +39,8 @@ def main(params: Params, labels: Path, masks: bool, method: str) -> None:
     else:
         require(labels, stage="refine_crf" if labels == layout.PSEUDO_LABELS else remedies.graph_of(method))
         ids, read, inputs = list(index.ids("train")), Maps(labels, index).labels, [layout.INDEX, labels]
+        if labelled:
+            ids = [image_id for image_id in ids if (read(image_id) != IGNORE_INDEX).any()]
     start = start_of(p.init, layout.MODELS / "cam")
     train(
         Description(

@@ -21,7 +21,7 @@ LAYERS = [
     ("wsss_core.methods",),
     ("wsss_core.report",),
     ("wsss_core.training",),
-    ("wsss_core.inference", "wsss_core.evaluation", "wsss_core.intake"),
+    ("wsss_core.inference", "wsss_core.evaluation", "wsss_core.intake", "wsss_core.exchange"),
     ("wsss_core.models", "wsss_core.losses", "wsss_core.data", "wsss_core.scenes"),
     ("wsss_core.ops",),
     ("wsss_core.runtime",),

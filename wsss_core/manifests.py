@@ -39,7 +39,7 @@ def digest_of(content: object) -> str:
 def write(
     folder: Path, *, stage: str, params: object, paths: Iterable[Path], supervised_by: str = supervision.TAGS
 ) -> dict[str, str]:
-    """Describe a finished folder, whose files `paths` are; `supervised_by` is a key of `supervision.MEANING`.
+    """Describe a finished folder, whose files `paths` are; `supervised_by` is a kind of `supervision`.
 
     Returns:
         name -> digest of each file.
@@ -105,7 +105,7 @@ def supervision_of(*paths: Path) -> str:
 
 def _supervision_in(folder: Path) -> str:
     kind = read(folder).get("supervision")
-    if kind not in (*supervision.MEANING,):  # a tuple, since a list has no hash
+    if not supervision.is_known(kind):
         raise ArtifactError(
             f"{folder / MANIFEST} does not say by what it was supervised;"
             f" `{remedies.made_anew(folder / MANIFEST)}` makes {folder} anew"

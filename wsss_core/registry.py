@@ -1,4 +1,4 @@
-"""Methods and saliency detectors by name: where their file lies is all that registers them.
+"""Methods, saliency detectors and formats of label maps by name: where their file lies is all that registers them.
 
 A folder of `wsss_core/methods` is a method. What it has lies in modules of fixed names, its parts. All are imported
 when somebody asks for them. These are the only imports by name in the project, and `code_digest` follows them, so that
@@ -26,6 +26,7 @@ from types import ModuleType
 
 FOLDER = Path(__file__).parent / "methods"
 DETECTORS = Path(__file__).parent / "ops" / "saliency" / "detectors"
+FORMATS = Path(__file__).parent / "exchange" / "formats"
 FINAL = "deeplab"
 """The method of what bears no folder's name: a DeepLab on a method's labels (`rrm_two_step`) or on true masks."""
 
@@ -102,3 +103,19 @@ def detector(name: str) -> ModuleType:
         ValueError: as `module_of_detector`.
     """
     return import_module(module_of_detector(name))
+
+
+def formats() -> tuple[str, ...]:
+    """The formats of annotation tools and trainers that label maps are written in, ascending. No stage uses one."""
+    return tuple(sorted(path.stem for path in FORMATS.glob("[!_]*.py")))
+
+
+def format_named(name: str) -> ModuleType:
+    """A format, imported now.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in formats():
+        raise ValueError(f"there is no format {name!r}; take one of {', '.join(formats())}")
+    return import_module(f"wsss_core.exchange.formats.{name}")

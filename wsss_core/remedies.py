@@ -22,6 +22,9 @@ def _method_of(name: str) -> str:
 
 def made_by(path: Path) -> str:
     """The command that makes an artifact anew: of the default graph, or of the method in whose folder it lies."""
+    imported = _name_below(layout.CORRECTED, path)
+    if imported:
+        return f"wsss labels import SOURCE --from FORMAT --as {imported}"
     for folder in OF_METHODS:
         name = _name_below(folder, path)
         if name and name not in _OF_DEFAULT_GRAPH:
@@ -37,7 +40,7 @@ def made_anew(path: Path) -> str:
     Where files are links into DVC's cache, the damage lies there too, and DVC takes what is read-only for sound unread.
     A file that was copied elsewhere is none of DVC's.
     """
-    ours = path.parts[:1] in (("data",), ("models",))
+    ours = path.parts[:1] in (("data",), ("models",)) and not _name_below(layout.CORRECTED, path)
     return f"chmod -R u+w {path.parent} && {made_by(path)}" if ours else made_by(path)
 
 

@@ -109,3 +109,23 @@ def test_the_strongest_of_several_kinds_counts():
     assert supervision.strongest() == supervision.strongest("I", "I") == "I"
     assert supervision.strongest("I", "I+S", "I") == "I+S"
     assert supervision.strongest("I+S", "F", "I") == "F"
+
+
+def test_masks_of_some_images_are_counted_and_add_to_what_else_was_known():
+    some = supervision.partly("I", masks=12, images=60)
+    assert some == "I+F on 12 of 60 images"
+    assert supervision.partly("I+S", masks=12, images=60) == "I+S+F on 12 of 60 images"
+    assert supervision.partly("I", masks=0, images=60) == "I"
+    assert supervision.partly("I", masks=60, images=60) == supervision.partly("F", masks=1, images=60) == "F"
+    assert supervision.strongest(some, "I") == some
+    assert supervision.strongest("I+S", some) == "I+S+F on 12 of 60 images"
+    assert supervision.strongest(some, "I+F on 3 of 6 images") == "I+F on 3 of 6 images"
+    assert supervision.strongest(some, "F") == "F"
+
+
+def test_kinds_are_sorted_by_how_much_they_know():
+    kinds = ["I", "I+S", "I+F on 12 of 60 images", "I+F on 30 of 60 images", "I+S+F on 1 of 60 images", "F"]
+    assert sorted(reversed(kinds), key=supervision.strength) == kinds
+    assert all(map(supervision.is_known, kinds))
+    assert not any(map(supervision.is_known, ["", "S", "I+F", "I+F on 0 of 60 images", "I+F on 12 of 60 images ", None]))
+    assert {supervision.without_number(kind) for kind in kinds} == supervision.MEANING.keys()

@@ -7,6 +7,7 @@ from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
 from wsss_core.cli.init import init
+from wsss_core.cli.labels import labels
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
 from wsss_core.cli.saliency import saliency
@@ -21,7 +22,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, init, predict, preset, saliency, seeds):
+for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds):
     main.add_command(command)
 
 

@@ -32,7 +32,7 @@ class Recipe:
         moments: when such pictures are made, and of how many photographs.
         samples: its training stream; None = the training photographs with their tags.
         inputs: files and folders that the stream reads beside the index.
-        supervised_by: what it is supervised by beside the tags and what `inputs` are; a key of `supervision.MEANING`.
+        supervised_by: what it is supervised by beside the tags and what `inputs` are; a kind of `supervision`.
     """
 
     section: Training

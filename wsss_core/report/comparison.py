@@ -13,7 +13,7 @@ from wsss_core.models import trained
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared
-from wsss_core.supervision import MEANING, TAGS
+from wsss_core.supervision import TAGS, is_known, strength
 
 NONE = "-"
 """What a cell shows where the method has no such figure."""
@@ -37,7 +37,7 @@ class Line:
         max_f, mae: of its saliency maps.
         seconds: of all its trainings.
         parameters: of the network that predicts.
-        supervision: a key of `supervision.MEANING`.
+        supervision: a kind of `supervision`.
     """
 
     title: str
@@ -93,7 +93,7 @@ class Figures:
 
 def in_blocks(lines: Sequence[Line]) -> list[Line]:
     """The same lines, those that know image tags alone first, then I+S, then full supervision."""
-    return sorted(lines, key=lambda line: list(MEANING).index(line.supervision))
+    return sorted(lines, key=lambda line: strength(line.supervision))
 
 
 def _line(method: Compared, params: Params, figures: Figures) -> Line:
@@ -171,7 +171,7 @@ def read_csv(path: Path) -> list[Line]:
         ]
     except (KeyError, TypeError, ValueError, csv.Error):
         lines = []
-    if not lines or any(line.supervision not in MEANING for line in lines):
+    if not lines or any(not is_known(line.supervision) for line in lines):
         raise ValueError(f"{path} is no table of `wsss compare`; give the reports/compare.csv of another run")
     return lines
 

@@ -124,8 +124,12 @@ def _facts(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> dict[str, 
     masks = {split: sum(truth.available(name) for name in index.ids(split)) for split in counts}
     shown = {split: f"{counts[split]} images, {masks[split]} with a mask" for split in counts}
     source = "image tags" if index.supervision == "tags" else "image tags taken from masks (pixels)"
-    if any(row.kind == supervision.SALIENCY for row in rows):
+    letters = {supervision.without_number(row.kind) for row in rows}
+    if letters & {supervision.SALIENCY, supervision.SALIENCY_AND_SOME}:
         source += f", and saliency learnt from masks of other pictures ({supervision.SALIENCY})"
+    corrected = sorted({row.kind for row in rows} - supervision.MEANING.keys(), key=supervision.strength)
+    if corrected:
+        source += f", and masks corrected by hand ({', '.join(corrected)})"
     return {
         "Data set": f"{index.format}, {index.root}",
         "Train": shown["train"],
@@ -135,12 +139,18 @@ def _facts(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> dict[str, 
 
 
 def _notes_on_supervision(rows: Sequence[tables.Row]) -> list[str]:
-    if not {supervision.TAGS, supervision.SALIENCY} <= {row.kind for row in rows}:
-        return []
-    return [
-        f"Rows marked {supervision.SALIENCY} learnt saliency from masks of other pictures, rows marked"
-        f" {supervision.TAGS} know image tags alone: figures of both kinds do not compare."
-    ]
+    kinds, notes = {row.kind for row in rows}, []
+    if {supervision.TAGS, supervision.SALIENCY} <= kinds:
+        notes.append(
+            f"Rows marked {supervision.SALIENCY} learnt saliency from masks of other pictures, rows marked"
+            f" {supervision.TAGS} know image tags alone: figures of both kinds do not compare."
+        )
+    corrected = sorted(kinds - supervision.MEANING.keys(), key=supervision.strength)
+    notes += [
+        f"Rows marked {kind} learnt masks that somebody corrected by hand: their figures do not compare with those of"
+        " rows without." for kind in corrected
+    ]  # fmt: skip
+    return notes
 
 
 def _software() -> str:

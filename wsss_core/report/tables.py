@@ -35,11 +35,16 @@ COMPARISON_NOTE = (
     "labels: what the network learns, on train. of full: share of the val mIoU that the same DeepLab reaches on true"
     " masks. max F, MAE: of the method's saliency maps, on val. training: of all its networks, that of the CAMs too"
     " where it is used. supervision: I, image tags; I+S, also saliency learnt from masks of other pictures; F, true"
-    " masks. Rows of one kind stand together; those of different kinds do not compare."
+    " masks, in I+F of as many images as it says. Rows of one kind stand together; those of different kinds do not"
+    " compare."
 )
 """What a reader of the table of all methods must know; `comparison.notes` says more of some methods."""
 SMALLEST, LARGEST = 1e-30, 1e30
 """No figure here is smaller or larger, and matplotlib draws none that is."""
+
+
+Kind = Annotated[str, Field(pattern=rf"^{supervision.KIND}$")]
+"""Of supervision."""
 
 
 class _Metrics(TypedDict):
@@ -48,7 +53,7 @@ class _Metrics(TypedDict):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     split: str
-    supervision: NotRequired[supervision.Kind]
+    supervision: NotRequired[Kind]
     measured_on: NotRequired[str]
     iou: NotRequired[dict[str, float | None]]
     miou: NotRequired[float | None]
@@ -79,7 +84,7 @@ class Row:
     """One line of the table; figures in [0, 1], None where they are absent.
 
     `miou_rest` is the mIoU on the images on which no parameter was chosen, `interval` that of its bootstrap; `ece` is
-    the calibration error of the scores behind the labels; `kind` is the supervision: a key of `supervision.MEANING`;
+    the calibration error of the scores behind the labels; `kind` is the supervision: a kind of `supervision`;
     `measured_on` is of `measured`.
     """
 

@@ -69,7 +69,7 @@ def run(
         batch_pixels: images go into one call as long as they have no more pixels than this together.
         equal_sizes: only images of one size go into one call.
         processes: which of the processes that run this very call is this.
-        supervised_by: what the work is supervised by beside what its inputs are; a key of `supervision.MEANING`.
+        supervised_by: what the work is supervised by beside what its inputs are; a kind of `supervision`.
 
     Raises:
         whatever work raises, at once; results made so far stay in the journal.

@@ -68,7 +68,7 @@ def train(
         initialise: fills the fresh network with other weights, for example a trained backbone.
         schedule: makes another learning-rate schedule than the usual polynomial one.
         snapshots: labels to make and keep on the way.
-        supervised_by: what the samples are supervised by beside what `inputs` are; a key of `supervision.MEANING`.
+        supervised_by: what the samples are supervised by beside what `inputs` are; a kind of `supervision`.
     """
     fabric = devices.launch(seed=seed)
     if fabric.device.type == "cpu":

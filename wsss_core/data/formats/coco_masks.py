@@ -123,7 +123,7 @@ def _pixels(segmentation: Any, *, height: int, width: int) -> np.ndarray:
     if isinstance(segmentation, list) and not isinstance(segmentation[0], list):
         segmentation = [segmentation]  # one polygon, not in a list of its own
     polygons = _validated(_POLYGONS, segmentation, "outline")
-    return np.concatenate([_polygon_pixels(polygon, height=height, width=width) for polygon in polygons])
+    return np.concatenate([polygon_pixels(polygon, height=height, width=width) for polygon in polygons])
 
 
 def _validated(kind: TypeAdapter, value: object, name: str) -> Any:
@@ -138,7 +138,16 @@ def _validated(kind: TypeAdapter, value: object, name: str) -> Any:
         raise SegmentationError(f"its {name}{place} is {shown}, where numbers belong") from None
 
 
-def _polygon_pixels(polygon: list[float], *, height: int, width: int) -> np.ndarray:
+def polygon_pixels(polygon: list[float], *, height: int, width: int) -> np.ndarray:
+    """(P,) int64 flat indices of the pixels whose centres lie in a polygon.
+
+    Args:
+        polygon: x1, y1, x2, y2, ...; the first pixel reaches from 0 to 1.
+        height, width: H and W of the map.
+
+    Raises:
+        SegmentationError: it has less than three corners.
+    """
     from skimage import draw  # a slow import that only COCO masks need
 
     if len(polygon) < 6 or len(polygon) % 2:

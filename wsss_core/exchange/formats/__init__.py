@@ -1,0 +1,1 @@
+"""A file a format: its name with - for _ is what `--to` and `--from` call it."""
