@@ -14,7 +14,6 @@ from wsss_core import artifacts, layout
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.format import Options
 from wsss_core.exchange.incoming import import_labels
-from wsss_core.exchange.outlines import centre_outline
 from wsss_core.exchange.regions import regions_of
 
 OUT = Path("out")
@@ -36,10 +35,10 @@ def brought_back(index, name: str, source: Path = OUT, **options) -> dict[str, n
 
 
 def without_points(labels: np.ndarray) -> np.ndarray:
-    """What YOLO can hold: no region whose outline has less than three points."""
+    """What YOLO can hold: no region of less than three pixels, the points of a polygon."""
     kept = labels.copy()
     for region in regions_of(labels, whole=False, diagonal=False):
-        if len(np.unique(centre_outline(region.mask), axis=0)) < 3:
+        if region.pixels < 3:
             region.of(kept)[region.mask] = 0
     return kept
 

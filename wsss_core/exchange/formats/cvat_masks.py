@@ -25,6 +25,8 @@ WHOLE = False
 LOSES = "CVAT's masks have no name for ignored pixels and none for a confidence"
 
 LABELS, CLASSES, OBJECTS, LISTS = "labelmap.txt", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"
+MOST_COLOURS = 255
+"""Of objects in a photograph: readers know VOC's palette and no others."""
 _COLOURS = np.array(voc.palette(), dtype=np.uint8).reshape(256, 3)
 _WEIGHTS = np.array([1 << 16, 1 << 8, 1])
 
@@ -37,27 +39,28 @@ def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options:
     for name in names:
         if ":" in name or name.startswith("#"):
             raise ExchangeError(f"{LABELS} cannot hold the class {name!r}, for its `:` or `#`; take another format")
-    lists = defaultdict(list)
+    lists, crowded = defaultdict(list), 0
     for picture in pictures:
         lists[picture.split].append(picture.stem)
-        objects = np.zeros(picture.size, dtype=np.int64)
-        for number, region in enumerate(picture.regions, start=1):
-            region.of(objects)[region.mask] = number
+        objects, shared = _objects(picture, most=MOST_COLOURS - len(names))
+        crowded += shared
         classes = np.where(picture.labels == voc.IGNORE_INDEX, voc.BACKGROUND, picture.labels)
         _save(out / CLASSES / f"{picture.stem}.png", _COLOURS[classes])
-        _save(out / OBJECTS / f"{picture.stem}.png", _coloured(objects))
+        _save(out / OBJECTS / f"{picture.stem}.png", _COLOURS[objects])
     lines = [f"{name}:{','.join(map(str, _COLOURS[label]))}::\n" for label, name in enumerate(names)]
     artifacts.write_text(out / LABELS, "".join(lines))
     for split, stems in lists.items():
         artifacts.write_text(out / LISTS / f"{split}.txt", "".join(f"{stem}\n" for stem in stems))
-    return []
+    few = f"in {crowded} photographs the smallest regions of a class are one object, since colours are too few"
+    return [few] if crowded else []
 
 
-def _coloured(objects: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: a colour for each number, VOC's for the first 255; theirs are even, and the others odd."""
-    numbers = objects * 2 + 1
-    free = np.stack([numbers >> 16 & 255, numbers >> 8 & 255, numbers & 255], axis=-1).astype(np.uint8)
-    return np.where((objects < 256)[..., None], _COLOURS[objects.clip(0, 255)], free)
+def _objects(picture: Picture, *, most: int) -> tuple[np.ndarray, bool]:
+    """(H, W) int: a number for each of the largest regions, one of each class for the others; whether there are such."""
+    objects = np.zeros(picture.size, dtype=np.int64)
+    for number, region in enumerate(sorted(picture.regions, key=lambda region: -region.pixels), start=1):
+        region.of(objects)[region.mask] = number if number <= most else most + region.label
+    return objects, len(picture.regions) > most
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

@@ -41,7 +41,9 @@ def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options:
         lines = []
         for region in picture.regions:
             points = np.add(centre_outline(region.mask), [region.x, region.y])
-            if len(np.unique(points, axis=0)) < 3:
+            if len(points) == 2:  # a row of pixels, which three of them tell as well
+                points = np.array([points[0], points.sum(axis=0) // 2, points[1]])
+            if region.pixels < 3:
                 lost[0] += 1
                 lost[1] += region.pixels
             else:
