@@ -51,12 +51,12 @@ def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options:
     artifacts.write_text(out / LABELS, "".join(lines))
     for split, stems in lists.items():
         artifacts.write_text(out / LISTS / f"{split}.txt", "".join(f"{stem}\n" for stem in stems))
-    few = f"in {crowded} photographs the smallest regions of a class are one object, since colours are too few"
+    few = f"in {crowded} photographs the smallest regions of a class are one object, as colours run out"
     return [few] if crowded else []
 
 
 def _objects(picture: Picture, *, most: int) -> tuple[np.ndarray, bool]:
-    """(H, W) int: a number for each of the largest regions, one of each class for the others; whether there are such."""
+    """(H, W) int: a number for each of the largest regions, one of each class for the rest; whether there is a rest."""
     objects = np.zeros(picture.size, dtype=np.int64)
     for number, region in enumerate(sorted(picture.regions, key=lambda region: -region.pixels), start=1):
         region.of(objects)[region.mask] = number if number <= most else most + region.label
