@@ -40,7 +40,7 @@ _STYLE: Any = {  # matplotlib's type lists every legal key, and not all versions
 _FEW_POINTS = 25
 
 SNAPSHOT_SCORES = {"miou_labelled": "mIoU of the labelled pixels", "right": "right, of these", "coverage": "labelled"}
-"""The columns of `moments_curve`, and what it calls them."""
+"""The columns of `snapshot_curve`, and what it calls them."""
 
 _TILE_COLUMNS = 4
 _FONT_SIZE = 26  # pixels, as all of these
@@ -129,7 +129,7 @@ def snapshot_curve(columns: Mapping[str, Sequence[float]]) -> str:
     """An SVG element: how right and how many the labels were that a network made for itself, over its training.
 
     Args:
-        columns: "step" and those of MOMENTS, each in [0, 1] but the steps.
+        columns: "step" and those of SNAPSHOT_SCORES, each in [0, 1] but the steps.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 3.4), layout="constrained")
