@@ -8,6 +8,7 @@ from wsss_core.artifacts import Scores
 from wsss_core.data.index import spread
 from wsss_core.frame.stage import command, open_index
 from wsss_core.inference.run import Inference
+from wsss_core.methods.auxsegnet import section
 from wsss_core.methods.auxsegnet.inference import affinities_of_peak
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models import model_file
@@ -19,7 +20,8 @@ METHOD = "auxsegnet"
 @command
 def main(params: Params) -> None:
     """Write the affinities of one pixel of each training photograph that the report shows."""
-    index, options = open_index(params), {"max_pixels": params.auxsegnet.max_pixels}
+    p: section.AuxSegNet = params.auxsegnet
+    index, options = open_index(params), {"max_pixels": p.max_pixels}
     weights = layout.round_folder(layout.MODELS / METHOD, params.last_round(METHOD)) / model_file.FILE
     run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
 

@@ -7,6 +7,7 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.data.maps import Maps
 from wsss_core.data.saliency_maps import log_failed
 from wsss_core.frame.stage import command, open_index, require
+from wsss_core.methods.auxsegnet import section
 from wsss_core.ops import fusion, grids
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
@@ -24,7 +25,8 @@ def label(image_id: str, folder: Path, *, cams: Maps, saliency: Maps, p: DualXor
 @command
 def main(params: Params) -> None:
     """Make the labels of before AuxSegNet's first round."""
-    p, index = params.auxsegnet.labels, open_index(params)
+    method: section.AuxSegNet = params.auxsegnet
+    p, index = method.labels, open_index(params)
     ids = index.ids("train")
     cams = Maps(require(layout.CAMS, stage="infer_cam"), index)
     saliency = Maps(require(layout.SALIENCY, stage="saliency"), index)

@@ -11,13 +11,15 @@ from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import segment
 from wsss_core.models import model_file, trained
 from wsss_core.params import Params
+from wsss_core.sections.labels import Predict
 
 
 @command
 @click.option("--method", required=True, help="Whose network; names the folder. It has a section METHOD_two_step.")
 def main(params: Params, method: str) -> None:
     """Make pseudo-labels of the training split with a method's first network."""
-    index, p = open_index(params), getattr(params, f"{method}_two_step", None)
+    p: Predict | None = getattr(params, f"{method}_two_step", None)
+    index = open_index(params)
     if p is None:
         raise click.UsageError(f"{method} has no second step: there is no section {method}_two_step")
     first = None if params.last_round(method) is None else 1

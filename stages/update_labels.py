@@ -11,6 +11,7 @@ from wsss_core import artifacts, code_digest, layout, remedies
 from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
+from wsss_core.methods.auxsegnet import section
 from wsss_core.methods.auxsegnet.inference import refined_cams
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models import model_file
@@ -22,7 +23,8 @@ from wsss_core.params import Params
 @click.option("--round", "number", type=int, required=True, help="Whose network and saliency maps.")
 def main(params: Params, number: int) -> None:
     """Make the labels on which AuxSegNet's next round is trained."""
-    p, index = params.auxsegnet, open_index(params)
+    p: section.AuxSegNet = params.auxsegnet
+    index = open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / model_file.FILE
     folder = layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number)
     saliency = Maps(require(folder, stage=remedies.graph_of("auxsegnet")), index)

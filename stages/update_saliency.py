@@ -12,6 +12,7 @@ from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import command, open_index, require
 from wsss_core.inference.run import Inference
 from wsss_core.inference.segmentation import saliency_maps
+from wsss_core.methods.auxsegnet import section
 from wsss_core.methods.auxsegnet.network import AuxSegNet
 from wsss_core.models import model_file
 from wsss_core.ops.saliency.anchored import anchored
@@ -26,7 +27,8 @@ ONE_VIEW = {"scales": [1.0], "flip": False}
 @click.option("--round", "number", type=int, required=True, help="Whose network.")
 def main(params: Params, number: int) -> None:
     """Make the saliency maps on which AuxSegNet's next round is trained."""
-    p, index = params.auxsegnet, open_index(params)
+    p: section.AuxSegNet = params.auxsegnet
+    index = open_index(params)
     weights = layout.round_folder(layout.MODELS / "auxsegnet", number) / model_file.FILE
     anchors = Maps(require(layout.SALIENCY, stage="saliency"), index)
     run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsss_core import layout, remedies
+from wsss_core.methods.aalr.section import Aalr
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared, Contents, with_cam
@@ -30,4 +31,5 @@ def page(params: Params) -> Contents:
 
 def compared(params: Params) -> list[Compared]:
     """Its network."""
-    return [Compared(NAME, None, None, with_cam(params.aalr.schedule == "cls", NAME), note=NOTE)]
+    p: Aalr = params.aalr
+    return [Compared(NAME, None, None, with_cam(p.schedule == "cls", NAME), note=NOTE)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsss_core import layout, remedies
+from wsss_core.methods.auxsegnet.section import AuxSegNet
 from wsss_core.params import Params
 from wsss_core.report import strips, tables
 from wsss_core.report.contents import Compared, Contents
@@ -14,7 +15,8 @@ NAME = "auxsegnet"
 
 def page(params: Params) -> Contents:
     """Labels and saliency maps of each round, and the affinities of a pixel."""
-    name, graph, last = NAME, remedies.graph_of(NAME), params.auxsegnet.last_round
+    p: AuxSegNet = params.auxsegnet
+    name, graph, last = NAME, remedies.graph_of(NAME), p.last_round
     labels = [layout.round_folder(layout.METHOD_LABELS / name, number) for number in range(last + 1)]
     maps = [layout.SALIENCY]
     maps += [layout.round_folder(layout.PREDICTED_SALIENCY / name, number) for number in range(1, last + 1)]
@@ -43,7 +45,8 @@ def page(params: Params) -> Contents:
 
 def compared(params: Params) -> list[Compared]:
     """The last round's network, the labels that it learns, its saliency maps."""
-    last = params.auxsegnet.last_round
+    p: AuxSegNet = params.auxsegnet
+    last = p.last_round
     trainings = tuple(layout.round_name(NAME, number) for number in range(1, last + 1))
     labels = f"{NAME}_rounds/round_{last - 1}"
     return [Compared(NAME, labels, f"{NAME}_saliency", ("train_cam", *trainings))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsss_core import layout, remedies
+from wsss_core.methods.rrm.section import Rrm
 from wsss_core.params import Params
 from wsss_core.report import tables
 from wsss_core.report.contents import Compared, Contents, with_cam
@@ -31,7 +32,8 @@ def page(params: Params) -> Contents:
 
 def compared(params: Params) -> list[Compared]:
     """Its network, and the second step's."""
-    first = params.rrm.schedule == "cls"
+    p: Rrm = params.rrm
+    first = p.schedule == "cls"
     both = first or params.train_deeplab.init == "cam"
     return [
         Compared(NAME, None, None, with_cam(first, NAME), note=NOTE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsss_core import layout, remedies
+from wsss_core.methods.ssnet.section import SSNet
 from wsss_core.params import Params
 from wsss_core.report import strips, tables
 from wsss_core.report.contents import Compared, Contents
@@ -40,7 +41,8 @@ def compared(params: Params) -> list[Compared]:
 
 
 def _notes(params: Params) -> tuple[str, ...]:
-    if params.ssnet.saliency_set.images is not None:
+    p: SSNet = params.ssnet
+    if p.saliency_set.images is not None:
         return ()
     method = params.saliency.method
     kind = "network" if method in SALIENCY_NETWORKS else "detector"
