@@ -60,6 +60,7 @@ def main(
     scorer = Scorer(index, truth, **params.evaluate.model_dump())
     if method is None:
         _evaluate_training_artifacts(scorer)
+        _score_agreement(scorer)
     for row, folder in made.items():
         _score_labels(scorer, row, folder, split="train")
     _score_labels(scorer, name, layout.PREDICTIONS / name, split="val")
@@ -106,6 +107,17 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
         confidence=lambda image_id, labels: confidence_in(walks.scores(image_id), labels),
     )  # fmt: skip
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
+
+
+def _score_agreement(scorer: Scorer) -> None:
+    """How the labels change from stage to stage, which needs no masks."""
+    folders = {"cam_crf": layout.CAM_CRF, "random_walk": layout.RANDOM_WALK, "fused": layout.FUSED,
+               "pseudo_labels": layout.PSEUDO_LABELS}  # fmt: skip
+    for folder in folders.values():
+        require_whole(folder, stage=_MADE_BY[folder])  # without masks nothing has looked at them yet
+    read = {name: Maps(folder, scorer.index).labels for name, folder in folders.items()}
+    read["random_walk"] = partial(_walked, Maps(layout.RANDOM_WALK, scorer.index))
+    scorer.score_agreement("agreement", read, supervised_by=manifests.supervision_of(*folders.values()))
 
 
 def _score_labels(

@@ -27,7 +27,7 @@ LABEL_STAGES = (
     "fuse", "refine_crf",
 )  # fmt: skip
 """What turns tags into pseudo-labels, in order."""
-STAGES = (*LABEL_STAGES, "train_deeplab", "predict", "evaluate", "report")
+STAGES = (*LABEL_STAGES, "train_deeplab", "predict", "evaluate_tags", "evaluate", "report")
 
 TWO_BRANCH = {
     "dropout": 0.5,

@@ -132,6 +132,18 @@ def test_metrics_have_the_agreed_keys_and_ranges(finished, index, name):
     assert all(0 <= value <= 1 for value in [*figures, *metrics["iou"].values()])
     assert metrics["miou"] == pytest.approx(np.mean(list(metrics["iou"].values())))
     assert ("oracle_threshold" in metrics) == (name == "cam")
+    assert 0 <= metrics["miou_low"] <= metrics["miou_high"] <= 1 and 0 <= metrics["boundary_miou"] <= 1
+    assert ("ece" in metrics) == (name in ("random_walk", "fused", "pseudo_labels"))
+
+
+def test_what_needs_no_masks_is_measured_too(finished, index):
+    classifier, agreement = metrics_of(finished, "classifier"), metrics_of(finished, "agreement")
+    assert (classifier["split"], classifier["num_images"]) == ("val", len(index.ids("val")))
+    assert 0 < classifier["map"] <= 1 and 0 <= classifier["f1"] <= 1
+    assert list(agreement["labelled"]) == ["cam_crf", "random_walk", "fused", "pseudo_labels"]
+    assert len(agreement["agreement"]) == len(agreement["mutual_miou"]) == 3
+    header, *rows = (finished.folder / layout.CLASSES / "classifier.csv").read_text().splitlines()
+    assert header == "class,images,ap,precision,recall,f1" and len(rows) == len(index.classes)
 
 
 def test_saliency_metrics_have_their_figures(finished):

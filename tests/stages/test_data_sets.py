@@ -92,7 +92,12 @@ def test_without_masks_all_stages_run_and_say_which_figures_are_absent(finished,
         assert metrics == {"split": split, "num_images": 0, "note": note}
     ours, theirs = (w.files(str(layout.PSEUDO_LABELS)) for w in (workspace, finished))
     assert ours == theirs
-    assert (workspace.folder / "reports/report.html").is_file()
+    for name in ("agreement", "classifier"):  # which need none
+        files = (w.folder / layout.METRICS / f"{name}.json" for w in (workspace, finished))
+        found, with_masks = ({**artifacts.read_json(path), "measured_on": None} for path in files)
+        assert found == with_masks
+    page = (workspace.folder / "reports/report.html").read_text(encoding="utf-8")
+    assert "No training image has a mask" in page and "What needs no masks" in page and "wsss sheet" in page
 
 
 def change_masks(workspace: Workspace, split: str, change: np.ndarray) -> None:

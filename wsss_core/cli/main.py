@@ -12,6 +12,7 @@ from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
 from wsss_core.cli.saliency import saliency
 from wsss_core.cli.seeds import seeds
+from wsss_core.cli.sheet import sheet
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds):
+for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds, sheet):
     main.add_command(command)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +17,10 @@ from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation.between_stages import agreement
 from wsss_core.evaluation.calibration import Calibration
 from wsss_core.evaluation.confusion import Confusion, ThresholdSweep
+from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.evaluation.label_scores import CLASS_COLUMNS, LabelScores
 from wsss_core.evaluation.measured import measured_on
 from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
@@ -131,6 +131,12 @@ class Scorer:
             self._write_absent(name, split, f"every mask of the {split} images is void")
         self._write_rows(layout.PLOTS / f"{name}_curve.csv", ("threshold", "precision", "recall"), curve)
 
+    def score_agreement(self, name: str, stages: Mapping[str, Read], *, supervised_by: str) -> None:
+        """Score label maps of the training split against those of the stage before, masks or none."""
+        ids = self.index.ids("train")
+        figures = agreement(stages, ids, num_classes=len(self.index.classes))
+        self._write_json(name, {"split": "train", "num_images": len(ids), "supervision": supervised_by, **figures})
+
     def _ids(self, split: str, name: str) -> list[str]:
         ids = [image_id for image_id in self.index.ids(split) if self.truth.available(image_id)]
         if not ids:
@@ -182,11 +188,7 @@ class Scorer:
         self.written.append(path)
 
     def _write_rows(self, path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        artifacts.write_text(path, text.getvalue())
+        artifacts.write_text(path, csv_text(header, rows))
         self.written.append(path)
 
 

@@ -26,6 +26,7 @@ class Contents:
         train: what is shown of each training image, where that is neither the pipeline's nor snapshots.
         val: what is shown of each validation image beside the networks' predictions.
         saliency: metrics file of the saliency maps that the page is about; empty without.
+        without_masks: whether the page shows what is known without masks: the classifier's scores, agreement of stages.
         subject: what the page's title names; empty on the pipeline's.
         goals: a row -> the row that it should score above; the page says where it does not.
         unfolded: rows whose confusion matrix is open; the others' are folded away.
@@ -42,6 +43,7 @@ class Contents:
     train: Sequence[Column] | None = None
     val: Sequence[Column] = ()
     saliency: str = ""
+    without_masks: bool = False
     subject: str = ""
     goals: Mapping[str, str] = field(default_factory=dict)
     unfolded: Sequence[str] = ()
@@ -85,6 +87,7 @@ def of_pipeline(*methods: str) -> Contents:
     further = {name: tables.title(name) for name in methods}
     return Contents(
         saliency="saliency",
+        without_masks=not methods,
         page=methods[0] if methods else "report",
         subject=tables.title(methods[0]) if methods else "",
         rows=(*tables.PIPELINE, *methods),

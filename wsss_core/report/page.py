@@ -16,7 +16,7 @@ from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import LabelShares
-from wsss_core.report import figures, overlays, seeds, tables
+from wsss_core.report import figures, overlays, seeds, tables, without_masks
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
@@ -39,6 +39,7 @@ class Results:
         trainings: name of a history -> its title.
         moments: a CSV of how good the labels were that a network made for itself, by step.
         saliency: name of the metrics file of saliency maps; empty without.
+        without_masks: whether the classifier's scores and the agreement of stages are shown.
         comparison: header and lines of a table of methods; empty on other pages.
         over_seeds: header and lines of the table over seeds; empty where none ran.
         subject: the method that the page is about; empty on the pipeline's.
@@ -59,6 +60,7 @@ class Results:
     trainings: Mapping[str, str] = field(default_factory=dict)
     snapshot_scores: Path | None = None
     saliency: str = ""
+    without_masks: bool = False
     comparison: Sequence[Sequence[str]] = ()
     over_seeds: Sequence[Sequence[str]] = ()
     subject: str = ""
@@ -90,6 +92,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         label_names=("background", *index.classes),
         saliency=_saliency(results.metrics, results.saliency),
         label_shares=results.label_shares,
+        known_without_masks=_known_without_masks(results),
         strips=results.strips,
         curves=_curves(results),
         trainings=results.trainings,
@@ -170,7 +173,8 @@ def _notes(index: Index, truth: Masks, metrics: Path) -> list[str]:
     if not any(truth.available(name) for name in index.ids("train")):
         notes.append(
             "No training image has a mask, so the quality of CAM, walk and labels cannot be measured, and the"
-            " CAM is shown as heat only: its oracle threshold is chosen on masks."
+            " CAM is shown as heat only: its oracle threshold is chosen on masks. What can be known without: how far"
+            " stages agree, the classifier's scores, and `wsss sheet`, a page of random images to judge by eye."
         )
     if not index.ids("val"):
         notes.append("The validation split is empty, so there is no prediction to look at or to measure.")
@@ -261,6 +265,12 @@ def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, table
         for name, path in paths.items()
         if path.exists() and _has_rows(path)
     }
+
+
+def _known_without_masks(results: Results) -> list[without_masks.Rows]:
+    """Tables of what no mask is needed for, on a page that shows them."""
+    makers = (without_masks.agreement_rows, without_masks.classifier_rows) if results.without_masks else ()
+    return [rows for make in makers if (rows := make(results.metrics))]
 
 
 def _class_tables(folder: Path, rows: Sequence[str]) -> dict[str, list[dict]]:

@@ -66,6 +66,7 @@ def write_page(
         trainings=shown.trainings,
         snapshot_scores=shown.snapshot_scores,
         saliency=shown.saliency,
+        without_masks=shown.without_masks,
         subject=shown.subject,
         unfolded=shown.unfolded,
         comparison=comparison,
