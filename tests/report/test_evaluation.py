@@ -123,6 +123,13 @@ def test_training_figures_are_split_into_tuning_images_and_the_rest():
     assert content["miou_tuning"] < content["miou"] < content["miou_rest"]
 
 
+def test_every_nth_image_with_a_mask_is_a_tuning_image():
+    scorer("b", "c").score_labels("fused", lambda image_id: MASK if image_id == "b" else 0 * MASK, split="train")
+    content = metrics("fused")
+    assert content["num_images"] == 2
+    assert content["miou_tuning"] == 1, "b is the first that has a mask"
+
+
 def test_the_validation_split_and_a_run_without_tuning_have_one_figure():
     scorer("v").score_labels("deeplab", lambda image_id: MASK, split="val")
     scorer(*TRAIN, tuning_every=0).score_labels("fused", lambda image_id: MASK, split="train")

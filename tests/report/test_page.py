@@ -92,6 +92,13 @@ def report(tmp_path, index_of, masks):
     return render
 
 
+def test_a_page_says_on_how_many_images_its_figures_rest(report):
+    metrics = {"fused": {"miou": 0.5, "num_images": 1}}
+    text = report(train={"a": (1,), "b": (1,)}, masked=["a"], metrics=metrics).text()
+    assert "Figures on train rest on the 1 of its 2 images that have a mask." in text
+    assert "train, 1 50.0" in text
+
+
 def test_the_page_needs_nothing_but_itself(report, tmp_path):
     shown = report(train={"a": (1,)}, val={"b": ()}, links=[tmp_path / "rrm.html"])
     assert shown.images

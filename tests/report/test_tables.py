@@ -143,12 +143,12 @@ def test_a_missing_table_is_told_with_its_file(tmp_path):
 
 def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
     write(tmp_path, "random_walk", miou=0.4567, miou_low=0.4, miou_high=0.5, boundary_miou=0.3, miou_labelled=0.5,
-          coverage=0.912)  # fmt: skip
+          coverage=0.912, num_images=12)  # fmt: skip
     write(tmp_path, "fused", miou=float("nan"), coverage=0.5, supervision="I+S")
     header, walk, fused = tables.quality_table(tmp_path).splitlines()
-    assert header.split() == ["after", "split", "mIoU", "95", "%", "boundary", "labelled", "coverage", "supervision"]
-    assert walk.split()[-7:] == ["train", "45.7", "40.0-50.0", "30.0", "50.0", "91.2", "I"]
-    assert fused.split()[-7:] == ["train", "-", "-", "-", "-", "50.0", "I+S"]
+    assert " ".join(header.split()) == "after split images mIoU 95 % boundary labelled coverage supervision"
+    assert walk.split()[-8:] == ["train", "12", "45.7", "40.0-50.0", "30.0", "50.0", "91.2", "I"]
+    assert fused.split()[-8:] == ["train", "-", "-", "-", "-", "-", "50.0", "I+S"]
 
 
 def test_a_table_of_classes_is_read_with_none_for_what_is_undefined(tmp_path):

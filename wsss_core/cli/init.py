@@ -15,7 +15,7 @@ from wsss_core.intake.proposal import Proposal, propose
 from wsss_core.intake.records import Options
 from wsss_core.intake.splits import HELD_OUT
 from wsss_core.intake.survey import look_at
-from wsss_core.params import read_mapping
+from wsss_core.params import ParamsError, read_mapping
 
 AS_IT_IS = "none"
 """In the place of a preset: all but the data set stays as params.yaml has it."""
@@ -55,7 +55,8 @@ def init(
     survey = look_at(folder)
     options = Options(column, separator, unknown_is_absent=unknown == "absent")
     recognised = recognition.recognise(survey, options, layout=format_name, document=document)
-    proposal = propose(survey, recognised, names=_renames(renames), target=target, held_out=held_out)
+    proposal = propose(survey, recognised, names=_renames(renames), target=target,
+                       before=_table_of(survey.folder, params_file), held_out=held_out)  # fmt: skip
     click.echo(telling.text_of(survey, recognised, proposal))
     keys = _keys(proposal, preset_name, params_file)
     for setting in settings:
@@ -67,6 +68,17 @@ def init(
         click.echo("\nNothing was written (--dry-run).")
         return
     _write(proposal, keys, target=target, params_file=params_file)
+
+
+def _table_of(folder: Path, params_file: Path) -> Path | None:
+    """The table that the parameters name for this folder; None where they are of another one, or cannot be read."""
+    try:
+        dataset = read_mapping(params_file).get("dataset")
+    except ParamsError:
+        return None
+    if not isinstance(dataset, dict) or not dataset.get("labels") or Path(str(dataset.get("root"))) != folder:
+        return None
+    return folder / str(dataset["labels"])
 
 
 def _renames(renames: tuple[str, ...]) -> dict[str, str]:

@@ -41,8 +41,8 @@ class Scorer:
     Attributes:
         index, truth: the data set and its masks; images without a mask are left out.
         threshold_step: spacing of the background thresholds of the sweep.
-        tuning_every: every such training image counts as one on which parameters may be chosen; metrics of the
-            training split are given for all images, for those and for the rest. 0 = no such split.
+        tuning_every: every such training image that has a mask counts as one on which parameters may be chosen;
+            metrics of the training split are given for all images, for those and for the rest. 0 = no such split.
         written: the files of figures so far.
     """
 
@@ -155,7 +155,7 @@ class Scorer:
     def _members(self, ids: Sequence[str], split: str) -> list[tuple[str, list[str]]]:
         if split != "train" or not self.tuning_every:
             return [(image_id, ["all"]) for image_id in ids]
-        chosen = set(self.index.ids("train")[:: self.tuning_every])
+        chosen = set(ids[:: self.tuning_every])
         return [(image_id, ["all", "tuning" if image_id in chosen else "rest"]) for image_id in ids]
 
     def _write(self, name: str, scores: LabelScores, *, split: str, num_images: int, extra: dict) -> None:

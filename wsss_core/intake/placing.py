@@ -18,7 +18,7 @@ USED = ("train", "val")
 
 
 def with_splits(
-    survey: Survey, entries: Mapping[str, Entry], table: Path, *, held_out: float
+    survey: Survey, entries: Mapping[str, Entry], table: Path | None, *, held_out: float
 ) -> tuple[dict[str, Entry], list[str], bool]:
     """The entries with a split each, sentences on how they came by it, and whether some of it was made here.
 
@@ -28,7 +28,7 @@ def with_splits(
     Args:
         survey: the folder.
         entries: all photographs; those that nobody has looked at keep their split.
-        table: a table of an earlier time, or none.
+        table: that of an earlier time; None without.
         held_out: share of the photographs of each rarest tag that are held out.
     """
     given, told = _given(survey, entries)
@@ -85,9 +85,9 @@ def _given(survey: Survey, entries: Mapping[str, Entry]) -> tuple[dict[str, str]
     return given, [f"{listed} say which split a photograph is in."] if any(given.values()) else []
 
 
-def known_splits(table: Path, survey: Survey) -> dict[str, str]:
+def known_splits(table: Path | None, survey: Survey) -> dict[str, str]:
     """id -> train or val, as the table of an earlier time has it; empty where there is none that can be read."""
-    rows = read_table(table)
+    rows = {} if table is None else read_table(table)
     found = survey.find(rows)
     return {found[name]: rows[name][1] for name in found if rows[name][1] in USED}
 

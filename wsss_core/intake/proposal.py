@@ -45,14 +45,16 @@ class Proposal:
 
 
 def propose(
-    survey: Survey, recognised: Recognised, *, names: Mapping[str, str], target: Path, held_out: float
+    survey: Survey, recognised: Recognised, *, names: Mapping[str, str], target: Path, before: Path | None,
+    held_out: float,
 ) -> Proposal:
     """What the project would make of a folder; nothing is written.
 
     Args:
         survey, recognised: the folder, and what its layout holds.
         names: other names for classes, old -> new.
-        target: where a table of tags would be written; splits that stand there already stay.
+        target: where a table of tags would be written.
+        before: the table of an earlier time for this folder, whose splits stay; None without.
         held_out: share of the photographs that are held out where the folder names no split.
 
     Raises:
@@ -63,7 +65,7 @@ def propose(
     entries, nothing = tags.without_no_class(entries, kept=frozenset(names.values()))
     entries, copy_of, of_copies = copies.without_copies(entries, survey.photographs)
     tags.require_something_to_learn(entries, survey.folder)
-    entries, of_splits, is_made = with_splits(survey, entries, target, held_out=held_out)
+    entries, of_splits, is_made = with_splits(survey, entries, before, held_out=held_out)
     used = {name: entry for name, entry in entries.items() if entry.tags is not None and entry.split in USED}
     classes = _classes(used, found.classes, names)
     masks, of_masks = _masks(survey, recognised, used, classes)
@@ -71,7 +73,7 @@ def propose(
     unlabelled = tuple(name for name in survey.photographs if name not in copy_of and _is_open(entries.get(name)))
     proposal = Proposal(
         keys, used, unlabelled, "",
-        notes=(*found.notes, *nothing, *of_splits),
+        notes=(*found.notes, *survey.guesses(recognised.candidate.clue.documents), *nothing, *of_splits),
         left_out=(*found.left_out, *of_copies, *_apart(entries), *survey.left_out()),
         doubts=tuple(tags.doubts(used)),
         masks=of_masks,

@@ -31,12 +31,14 @@ class Survey:
         images: all image files below it, those of masks included.
         mask_folders: folders of label images, as paths below it.
         complaints: document -> why it could not be read by whoever tried.
+        guessed: document -> names in it that are found by a part of them only, and the ids that they are taken for.
     """
 
     folder: Path
     images: ImageFolder
     mask_folders: tuple[str, ...]
     complaints: dict[Path, str] = field(default_factory=dict)
+    guessed: dict[Path, dict[str, str]] = field(default_factory=dict)
     _kept: dict[tuple[Path, str], Any] = field(default_factory=dict)
 
     @cached_property
@@ -107,12 +109,16 @@ class Survey:
         """
         names = list(dict.fromkeys(names))
         sought: dict[str, Sought] = {name: (name, self._places(near)) for name in names}
-        found = {name: match.id for name, match in self.names.matches(sought).items()}
+        matches = self.names.matches(sought)
+        found = {name: match.id for name, match in matches.items()}
+        guessed = {name: match.id for name, match in matches.items() if not match.is_exact}
         for name in names:
             number = as_id(name).rpartition("/")[2]
             ids = self._by_number.get(number.lstrip("0"), []) if number.isdecimal() and name not in found else []
             if len(ids) == 1 and ids[0] not in found.values():
-                found[name] = ids[0]
+                found[name] = guessed[name] = ids[0]
+        if near is not None and guessed:
+            self.guessed[near] = guessed
         return found
 
     def _places(self, near: Path | None) -> tuple[str, ...]:
@@ -130,6 +136,18 @@ class Survey:
         hint = next(filter(None, map(self.images.instead_of, unknown)), "")
         has = "names 1 image that is" if len(unknown) == 1 else f"names {len(unknown)} images that are"
         return [f"{self.below(path)} {has} not there, or not found by one name ({named(unknown)}){hint}."]
+
+    def guesses(self, documents: Iterable[Path]) -> list[str]:
+        """A sentence for each document of which names are found by a part of them only."""
+        told = []
+        for path in documents:
+            guessed = self.guessed.get(path, {})
+            for name, image_id in [*guessed.items()][:1]:
+                found = self.below(self.photographs[image_id])
+                told.append(
+                    f"{len(guessed)} names of {self.below(path)} are found by a part of them only: {name} is {found}."
+                )
+        return told
 
     def left_out(self) -> list[str]:
         """Sentences on the files that are passed over, and on names that two files bear."""

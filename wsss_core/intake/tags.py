@@ -25,10 +25,10 @@ def renamed(entries: Mapping[str, Entry], names: Mapping[str, str], *, folder: P
     Raises:
         DatasetError: no photograph has such a tag; names the nearest.
     """
-    known = {tag for entry in entries.values() for tag in entry.tags or ()}
+    known = sorted({tag for entry in entries.values() for tag in entry.tags or ()})
     for old in names:
         if old not in known:
-            hint = suggestion(old, known) or f"; there are {named(sorted(known))}"
+            hint = suggestion(old, known) or f"; there are {named(known)}"
             raise layout_error(folder, f"--rename {old!r}: no photograph has this tag{hint}")
     return {
         name: entry if entry.tags is None else replace(entry, tags=joined([names.get(tag, tag) for tag in entry.tags]))

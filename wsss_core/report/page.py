@@ -167,7 +167,7 @@ def _software() -> str:
 
 
 def _notes(index: Index, truth: Masks, metrics: Path) -> list[str]:
-    notes = []
+    notes = _notes_on_few_masks(index, truth)
     if index.supervision != "tags":
         notes.append("Only the masks name the classes of these images: the tags come from pixel labels.")
     if not any(truth.available(name) for name in index.ids("train")):
@@ -185,6 +185,17 @@ def _notes(index: Index, truth: Masks, metrics: Path) -> list[str]:
             "The upper bound, the same DeepLab on true masks, has a page of its own:"
             " `dvc repro pipelines/full_supervision/dvc.yaml` makes it."
         )
+    return notes
+
+
+def _notes_on_few_masks(index: Index, truth: Masks) -> list[str]:
+    """A sentence for each split of which some images have a mask and others none."""
+    notes = []
+    for split in ("train", "val"):
+        ids = index.ids(split)
+        masks = sum(truth.available(name) for name in ids)
+        if 0 < masks < len(ids):
+            notes.append(f"Figures on {split} rest on the {masks} of its {len(ids)} images that have a mask.")
     return notes
 
 

@@ -53,6 +53,7 @@ class _Metrics(TypedDict):
     __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     split: str
+    num_images: NotRequired[int]
     supervision: NotRequired[Kind]
     measured_on: NotRequired[str]
     iou: NotRequired[dict[str, float | None]]
@@ -83,6 +84,7 @@ _METRICS, _TIMES = TypeAdapter(_Metrics), TypeAdapter(_Times)
 class Row:
     """One line of the table; figures in [0, 1], None where they are absent.
 
+    They rest on `num_images` images, those of the split that have a mask.
     `miou_rest` is the mIoU on the images on which no parameter was chosen, `interval` that of its bootstrap; `ece` is
     the calibration error of the scores behind the labels; `kind` is the supervision: a kind of `supervision`;
     `measured_on` is of `measured`.
@@ -101,6 +103,7 @@ class Row:
     boundary_miou: float | None = None
     interval: tuple[float, float] | None = None
     ece: float | None = None
+    num_images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[
             keys = ("miou", "miou_labelled", "coverage", "miou_rest", "boundary_miou", "ece")
             figures: dict[str, Any] = {key: figure(content, key) for key in keys}
             low, high = figure(content, "miou_low"), figure(content, "miou_high")
+            figures["num_images"] = content.get("num_images")
             figures["interval"] = None if low is None or high is None else (low, high)
             kind, on = content.get("supervision", supervision.TAGS), content.get("measured_on")
             iou = content.get("iou", {})
@@ -202,12 +206,13 @@ def missed_goals(rows: list[Row], goals: Mapping[str, str]) -> list[str]:
 def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     """The rows as text for a terminal, in per cent."""
     lines: list[tuple[str, ...]] = [
-        ("after", "split", "mIoU", "95 %", "boundary", "labelled", "coverage", "supervision")
+        ("after", "split", "images", "mIoU", "95 %", "boundary", "labelled", "coverage", "supervision")
     ]
     for row in quality_rows(metrics, names):
         between = "-".join(map(_percent, row.interval)) if row.interval else "-"
         rest = map(_percent, (row.boundary_miou, row.miou_labelled, row.coverage))
-        lines.append((row.title, row.split, _percent(row.miou), between, *rest, row.kind))
+        images = "-" if row.num_images is None else str(row.num_images)
+        lines.append((row.title, row.split, images, _percent(row.miou), between, *rest, row.kind))
     return as_text(lines)
 
 

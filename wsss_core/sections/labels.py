@@ -99,7 +99,7 @@ class Evaluate(Section):
         0.01, "of the CAM's background threshold sweep"
     )
     tuning_every: Annotated[int, Field(ge=0)] = setting(
-        10, "every n-th training image is one on which parameters may be chosen; 0 = none"
+        10, "every n-th training image with a mask is one on which parameters may be chosen; 0 = none"
     )
 
 
