@@ -1,38 +1,15 @@
-"""params.yaml: what is shipped is valid, what is wrong is told, all of it at once, with a way out."""
+"""params.yaml: what is shipped is valid, and values that cannot be are told with a way out."""
 
-import copy
 import runpy
-from pathlib import Path
 
 import pytest
+from params_content import SHIPPED, complaint, content
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 
 from wsss_core import registry
 from wsss_core.code_digest import ROOT
 from wsss_core.models.heads import HEADS, build_head
-from wsss_core.params import FORMAT, ParamsError, load_params, validate
-
-SHIPPED = Path(__file__).parents[1] / "params.yaml"
-READ = YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8"))
-
-
-def content(**changes) -> dict:
-    """The shipped parameters with changes such as `random_walk__beta=9`."""
-    values = copy.deepcopy(READ)
-    for place, value in changes.items():
-        *sections, key = place.split("__")
-        target = values
-        for section in sections:
-            target = target[section]
-        target[key] = value
-    return values
-
-
-def complaint(**changes) -> str:
-    with pytest.raises(ParamsError) as caught:
-        validate(content(**changes), source="params.yaml")
-    return str(caught.value)
+from wsss_core.params import ParamsError, load_params, validate
 
 
 def test_the_shipped_file_is_valid():
@@ -41,91 +18,6 @@ def test_the_shipped_file_is_valid():
 
 def test_a_change_of_the_file_arrives():
     assert validate(content(random_walk__beta=9.5), source="p").random_walk.beta == 9.5
-
-
-@pytest.mark.parametrize(
-    ("place", "near"),
-    [
-        ("random_walks", "random_walk"),
-        ("random_walk__betta", "beta"),
-        ("dataset__scenes__num_trains", "num_train"),
-        ("train_cam__optimizer__momentun", "momentum"),
-        ("fuse__soft__saliency_wait", "saliency_weight"),
-        ("train_cam__backbone__weigths", "weights"),
-        ("rrm_two_steps", "rrm_two_step"),
-        ("rrm__energy__sigma_rbg", "sigma_rgb"),
-        ("aalr__label_reassign__ramp__lenght", "length"),
-    ],
-)
-def test_an_unknown_key_gets_the_nearest_known_one(place, near):
-    assert f"{place.replace('__', '.')}: unknown key; did you mean `{near}`?" in complaint(**{place: 1})
-
-
-def test_an_unknown_key_inside_an_optional_section_gets_the_nearest_one():
-    crf = {**content()["refine_crf"]}
-    del crf["label_confidence"], crf["keep_ignore"]
-    assert validate(content(predict__crf=crf), source="p").predict.crf is not None
-    assert "predict.crf.iteration: unknown key; did you mean `iterations`?" in complaint(
-        predict__crf={**crf, "iteration": 3}
-    )
-
-
-def test_an_unknown_key_like_no_other_is_to_be_removed():
-    assert "random_walk.zzz: unknown key; remove it" in complaint(random_walk__zzz=1)
-
-
-def test_a_missing_key_is_named():
-    values = content()
-    del values["random_walk"]["beta"], values["report"]
-    with pytest.raises(ParamsError) as caught:
-        validate(values, source="params.yaml")
-    remedy = "missing; `wsss preset use NAME` writes the file anew with every key, and keeps its comments"
-    assert str(caught.value) == f"params.yaml has 2 errors:\n  random_walk.beta: {remedy}\n  report: {remedy}"
-
-
-@pytest.mark.parametrize("place", ["format", "train_cam.optimizer", "auxsegnet.rounds.2.before", "fuse.oaa.multi"])
-def test_every_key_must_be_written_however_deep(place):
-    values = content()
-    *above, key = place.split(".")
-    target = values
-    for section in above:
-        target = target[section]
-    del target[key]
-    with pytest.raises(ParamsError) as caught:
-        validate(values, source="params.yaml")
-    assert str(caught.value).startswith(f"params.yaml has 1 error:\n  {place}: missing; `wsss preset use NAME` writes")
-
-
-def test_a_key_of_an_optional_section_must_be_written_where_that_is():
-    assert "predict.crf.engine: missing" in complaint(predict__crf={"iterations": 3})
-
-
-def test_a_missing_key_and_a_wrong_one_are_told_together():
-    values = content(random_walk__beta=-1)
-    del values["seed"]
-    with pytest.raises(ParamsError, match="2 errors") as caught:
-        validate(values, source="params.yaml")
-    assert "seed: missing" in str(caught.value) and "random_walk.beta: " in str(caught.value)
-
-
-def test_a_file_of_a_later_version_is_refused_by_its_number_alone():
-    text = complaint(format=FORMAT + 1, random_walks=1)
-    assert text.startswith(f"params.yaml is of format {FORMAT + 1}, and this version knows {FORMAT}; use a later")
-    assert "\n" not in text
-
-
-@pytest.mark.parametrize("number", ["one", 0, None])
-def test_a_format_that_is_none_is_told_as_any_wrong_value(number):
-    assert f"format: Input should be {FORMAT} (got {number!r})" in complaint(format=number)
-
-
-def test_all_errors_are_told_at_once_each_on_its_line():
-    text = complaint(random_walk__beta=-1, seed="x", train_cam__batch=0, nonsense=1)
-    lines = text.splitlines()
-    assert lines[0] == "params.yaml has 4 errors:"
-    assert len(lines) == 5
-    for place in ("random_walk.beta", "seed", "train_cam.batch", "nonsense"):
-        assert sum(line.strip().startswith(f"{place}:") for line in lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -270,55 +162,6 @@ def test_a_detector_is_a_value_of_its_section_as_soon_as_its_file_is_there(tmp_p
     with pytest.raises(ValidationError, match="'centre', 'edges', 'folder', 'u2net', 'u2netp' or 'onnx'"):
         fresh(**shipped | {"method": "rbd"})
     assert fresh.model_fields["acknowledge_patents"].description == "edges carry patent notes"
-
-
-@pytest.mark.parametrize("value", [3, "conv1a", [], [""], ["conv1a", 2], {"conv1a": True}])
-@pytest.mark.parametrize("place", ["backbone", "rrm__backbone"])
-def test_what_is_frozen_is_the_stem_or_layers_by_name(place, value):
-    errors = complaint(**{f"{place}__freeze_stem": value})
-    line = "freeze_stem: must be true, false, or names of layers such as [conv1, layer1]"
-    assert f"{place.replace('__', '.')}.{line}" in errors
-    assert errors.count("\n") == 1, "one error, not one for each kind that the value might be"
-
-
-def test_the_shared_backbone_says_what_it_freezes():
-    assert "backbone.freeze_stem" in complaint(backbone__freeze_stem=None)
-
-
-@pytest.mark.parametrize("value", [True, False, ["conv1a"], ["conv1", "layer1"]])
-def test_a_method_may_freeze_other_layers_than_the_rest(value):
-    params = validate(content(backbone__freeze_stem=["b2"], rrm__backbone__freeze_stem=value), source="p")
-    assert params.rrm.backbone.freeze_stem == value
-    assert params.aalr.backbone.freeze_stem == params.backbone.freeze_stem == ["b2"]
-
-
-@pytest.mark.parametrize("shared", ["backbone", "optimizer"])
-def test_a_section_that_lists_nothing_has_the_shared_values(shared):
-    other = {"backbone": {"name": "resnet18", "dilate": False}, "optimizer": {"name": "sgd", "lr": 0.1}}[shared]
-    values = content(rrm={**content()["rrm"], shared: {}})
-    values[shared].update(other)
-    params = validate(values, source="p")
-    assert getattr(params.rrm, shared) == getattr(params, shared)
-    assert getattr(params.rrm, shared).model_dump().items() >= other.items()
-
-
-def test_a_section_keeps_the_shared_values_of_what_it_does_not_list():
-    params = validate(content(optimizer__momentum=0.5, ssnet__second__optimizer={"lr": 0.25}), source="p")
-    assert params.ssnet.second.optimizer == params.optimizer.model_copy(update={"lr": 0.25})
-    assert params.ssnet.first.optimizer == params.optimizer
-
-
-def test_null_is_as_shared():
-    override = {"name": None, "weights": "imagenet"}
-    params = validate(content(backbone__name="resnet18", rrm__backbone=override), source="p")
-    assert (params.rrm.backbone.name, params.rrm.backbone.weights) == ("resnet18", "imagenet")
-
-
-def test_a_wrong_shared_value_is_told_once_and_what_sections_list_is_checked_all_the_same():
-    errors = complaint(backbone__output_stride=0, rrm__backbone={"batch_norm": "off"}, aalr__backbone={"nane": "a"})
-    assert errors.count("\n") == 3
-    for line in ("backbone.output_stride: ", "rrm.backbone.batch_norm: ", "aalr.backbone.nane: unknown key; did you"):
-        assert f"\n  {line}" in errors
 
 
 def test_parameters_that_were_read_can_be_written_and_read_again():

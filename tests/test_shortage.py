@@ -1,6 +1,7 @@
 """What ran out is told in one sentence, with what eases it where it happened, whoever said it and however."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -67,7 +68,11 @@ class Failing(torch.utils.data.Dataset):
 
 
 def out_of_a_loader(fail, *arguments) -> Exception:
-    return raised(list, DataLoader(Failing(fail, *arguments), num_workers=1))
+    error = raised(list, DataLoader(Failing(fail, *arguments), num_workers=1))
+    for known in filter(None, (error, error.__context__)):
+        known.__traceback__ = None  # whose frames hold the loader, and so its process
+    gc.collect()
+    return error
 
 
 def _signal_itself(number: int) -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from wsss_core import artifacts, layout, presets
+from wsss_core.data.index import Index
 from wsss_core.params import load_params
 from wsss_core.sections.section import Section
 
@@ -132,6 +133,10 @@ class Workspace:
         with (self.folder / "params.yaml").open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(self.params, file)
         return self
+
+    def train_ids(self) -> tuple[str, ...]:
+        """The ids of the training split that `prepare` indexed."""
+        return Index.open(self.folder / layout.INDEX).ids("train")
 
     def section(self, name: str) -> Section:
         """The values that a stage gets, with all that the file leaves to the shared sections."""

@@ -13,23 +13,19 @@ def labels_of(workspace, folder, image_id) -> np.ndarray:
     return artifacts.read_labels(workspace.folder / folder, image_id)
 
 
-def train_ids(workspace) -> tuple[str, ...]:
-    return Index.open(workspace.folder / layout.INDEX).ids("train")
-
-
 @pytest.mark.parametrize("rule", sorted(RULES.keys() - {"soft"}))
 def test_hard_rules_write_labels_alone_and_the_crf_refines_them(pipeline, rule):
     pipeline.set(fuse={"rule": rule}).run("fuse", "refine_crf")
     made = set(pipeline.files(str(layout.FUSED))) - {"manifest.json"}
-    assert made == {f"{image_id}.png" for image_id in train_ids(pipeline)}
-    for image_id in train_ids(pipeline):
+    assert made == {f"{image_id}.png" for image_id in pipeline.train_ids()}
+    for image_id in pipeline.train_ids():
         classes = set(artifacts.read_scores(pipeline.folder / layout.RANDOM_WALK, image_id).classes.tolist())
         assert set(np.unique(labels_of(pipeline, layout.FUSED, image_id)).tolist()) <= {*classes, voc.IGNORE_INDEX}
         assert set(np.unique(labels_of(pipeline, layout.PSEUDO_LABELS, image_id)).tolist()) <= classes
 
 
 def test_soft_rule_writes_probabilities_that_sum_to_one(finished):
-    for image_id in train_ids(finished):
+    for image_id in finished.train_ids():
         soft = artifacts.read_scores(finished.folder / layout.FUSED, image_id)
         np.testing.assert_allclose(soft.scores.astype(np.float32).sum(axis=0), 1, atol=5e-3)
 
@@ -38,7 +34,7 @@ def test_undecided_pixels_stay_ignored_where_asked_for(pipeline):
     """dual_xor ignores where classes and saliency disagree; keep_ignore keeps exactly these."""
     pipeline.set(fuse={"rule": "dual_xor"}, refine_crf={"keep_ignore": True}).run("fuse", "refine_crf")
     ignored = 0
-    for image_id in train_ids(pipeline):
+    for image_id in pipeline.train_ids():
         fused = labels_of(pipeline, layout.FUSED, image_id) == voc.IGNORE_INDEX
         refined = labels_of(pipeline, layout.PSEUDO_LABELS, image_id) == voc.IGNORE_INDEX
         np.testing.assert_array_equal(refined, fused)
@@ -47,7 +43,7 @@ def test_undecided_pixels_stay_ignored_where_asked_for(pipeline):
 
 
 def test_saliency_maps_of_a_folder_are_taken_as_they_are(pipeline):
-    values = {image_id: 20 * number for number, image_id in enumerate(train_ids(pipeline))}
+    values = {image_id: 20 * number for number, image_id in enumerate(pipeline.train_ids())}
     for image_id, value in values.items():
         map_of(pipeline.folder / "maps" / f"{image_id}.png", value=value)
     pipeline.set(saliency={"method": "folder", "folder": "maps"}).run("saliency")

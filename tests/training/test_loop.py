@@ -1,4 +1,4 @@
-"""The one loop: it resumes to the bit, stops at NaN, keeps the means of its terms, and lets others after_step."""
+"""The one loop: it resumes to the bit, and stops at NaN, at a signal and at a full disk without losing a step."""
 
 import errno
 import signal
@@ -8,75 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from small_training import STEPS, batch_of, equal, killed_at, squares, train
 
 from wsss_core import artifacts
 from wsss_core.runtime import interruption, shortage
 from wsss_core.runtime.interruption import Interrupted
 from wsss_core.training import loop
-from wsss_core.training.loop import DivergedError, History, Terms, fit
-from wsss_core.training.optim import build_optimizer, poly_schedule
-
-STEPS = 12
-
-
-class Network(nn.Module):
-    """Dropout draws random numbers and batch norm keeps statistics: both must survive a restart."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
-
-
-def batch_of(step: int) -> dict:
-    generator = torch.Generator().manual_seed(step)
-    return {"id": [f"image{step}a", f"image{step}b"], "image": torch.randn(6, 4, generator=generator)}
-
-
-def batches(first: int) -> Iterator[dict]:
-    return (batch_of(step) for step in range(first, STEPS))
-
-
-def squares(model: nn.Module, batch: dict, progress: float) -> Terms:
-    output = model(batch["image"])
-    return Terms({"fit": (output - 1).square().mean(), "decay": 0.01 * output.square().mean()})
-
-
-def killed_at(step: int, losses=squares):
-    """The losses of a run whose process is killed when it computes this step."""
-
-    def broken(model, batch, progress):
-        if round(progress * STEPS) == step:
-            raise KeyboardInterrupt
-        return losses(model, batch, progress)
-
-    return broken
-
-
-def train(checkpoint: Path, *, losses=squares, steps=STEPS, optimizer="sgd", after_step=None, batches=batches):
-    """A run of a new process: seeded model, optimiser and schedule, whatever it finds at `checkpoint`."""
-    torch.manual_seed(0)
-    model = Network()
-    options = {"momentum": 0.9, "lr": 0.05, "weight_decay": 0.01, "new_lr_factor": 1, "bias_lr_factor": 2}
-    built = build_optimizer(model, name=optimizer, **options)
-    history = fit(
-        model, batches, losses=losses, optimizer=built, fabric=Fabric(accelerator="cpu", devices=1), steps=steps,
-        scheduler=poly_schedule(built, steps=steps, power=0.9, warmup=0.2), checkpoint=checkpoint, name="test",
-        after_step=after_step,
-    )  # fmt: skip
-    return model.state_dict(), history.rows
-
-
-def equal(first: dict, second: dict) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-@pytest.fixture
-def every_step(monkeypatch) -> None:
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+from wsss_core.training.loop import DivergedError, Terms
 
 
 @pytest.mark.usefixtures("every_step")
@@ -277,105 +215,3 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_training(tmp_path, caplog):
     assert f"no checkpoint at step 1 ({tmp_path}/full.pt: No space left on device)" in caplog.text
     assert equal(trained, whole)
     assert (tmp_path / "full.pt").stat().st_size > 0, "later ones are written again"
-
-
-def test_progress_runs_from_0_to_just_below_1(tmp_path):
-    seen = []
-
-    def watching(model, batch, progress):
-        seen.append(progress)
-        return squares(model, batch, progress)
-
-    train(tmp_path / "c.pt", losses=watching)
-    assert seen == pytest.approx([step / STEPS for step in range(STEPS)])
-
-
-def test_history_holds_the_mean_of_each_stretch_of_steps(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 2)  # 12 steps: a row for every 6
-    values = iter(range(100))
-
-    def counting(model, batch, progress):
-        return Terms({"count": model(batch["image"]).sum() * 0 + next(values)})
-
-    rows = train(tmp_path / "c.pt", losses=counting)[1]
-    assert [(row["step"], row["count"]) for row in rows] == [(6, 2.5), (12, 8.5)]
-
-
-def test_what_is_seen_is_recorded_and_not_minimised(tmp_path):
-    def seeing(model, batch, progress):
-        terms = squares(model, batch, progress)
-        return Terms(terms.losses, {"doubled": 2 * terms.losses["fit"], "progress": torch.tensor(progress)})
-
-    plain, seen = train(tmp_path / "a.pt"), train(tmp_path / "b.pt", losses=seeing)
-    assert equal(plain[0], seen[0])
-    assert [row["doubled"] for row in seen[1]] == pytest.approx([2 * row["fit"] for row in plain[1]])
-    assert [row["progress"] for row in seen[1]] == pytest.approx([k / STEPS for k in range(STEPS)])
-
-
-def test_what_is_seen_may_be_infinite(tmp_path):
-    def seeing(model, batch, progress):
-        return Terms(squares(model, batch, progress).losses, {"ratio": torch.tensor(float("inf"))})
-
-    rows = train(tmp_path / "c.pt", losses=seeing)[1]
-    assert [row["ratio"] for row in rows] == STEPS * [float("inf")]
-
-
-def test_a_term_absent_from_some_steps_is_averaged_over_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 2)  # a row for every 6 steps
-
-    def phases(model, batch, progress):
-        step = round(progress * STEPS)
-        zero = model(batch["image"]).sum() * 0
-        losses = {"always": zero + step}
-        if step in (2, 4) or step > 5:
-            losses["later"] = zero + step
-        return Terms(losses, {"once": torch.tensor(7.0)} if step == 1 else {})
-
-    first, second = train(tmp_path / "c.pt", losses=phases)[1]
-    assert (first["always"], first["later"], first["once"]) == (2.5, 3, 7)
-    assert (second["always"], second["later"]) == (8.5, 8.5)
-    assert "once" not in second
-
-
-def test_the_bare_model_is_watched_after_each_step(tmp_path):
-    kept = {}
-
-    def losses(model, batch, progress):
-        kept[round(progress * STEPS)] = model.layers[0].weight.clone()  # before the update of that step
-        return squares(model, batch, progress)
-
-    def after_step(model, steps):
-        assert type(model) is Network
-        seen.append(steps)
-        kept["after", steps] = model.layers[0].weight.clone()
-
-    seen = []
-    whole = train(tmp_path / "c.pt", losses=losses, after_step=after_step)
-    assert seen == list(range(1, STEPS + 1))
-    assert all(torch.equal(kept["after", k], kept[k]) for k in range(1, STEPS))
-    assert equal(whole[0], train(tmp_path / "d.pt")[0])
-
-
-@pytest.mark.usefixtures("every_step")
-def test_a_resumed_run_is_watched_from_where_it_goes_on(tmp_path):
-    seen = []
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "c.pt", losses=killed_at(7))
-    train(tmp_path / "c.pt", after_step=lambda model, steps: seen.append(steps))
-    assert seen == list(range(8, STEPS + 1))
-
-
-@pytest.mark.usefixtures("every_step")
-def test_a_row_of_the_history_is_never_cut_by_a_restart(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 4)  # a row for every 3 steps; killed in the middle of one
-    whole = train(tmp_path / "whole.pt")
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "killed.pt", losses=killed_at(8))
-    resumed = train(tmp_path / "killed.pt")
-    assert [row["step"] for row in resumed[1]] == [3, 6, 9, 12]
-    assert resumed[1] == whole[1]
-
-
-def test_the_history_is_a_table_with_a_column_for_each_term(tmp_path):
-    History([{"step": 1, "lr": 0.1, "a": 0.123456789}, {"step": 2, "lr": 0.05, "b": 2.0}]).write(tmp_path / "h.tsv")
-    assert (tmp_path / "h.tsv").read_text() == "step\tlr\ta\tb\n1\t0.1\t0.123457\t\n2\t0.05\t\t2\n"
