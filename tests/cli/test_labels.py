@@ -150,7 +150,8 @@ def test_maps_of_the_validation_split_alone_are_learnt_by_nobody(corrected):
 )
 def test_labels_beside_must_be_of_all_training_images(corrected, options, message):
     before = corrected.artifacts()
-    assert message in error_message(labels(corrected, "import", "mine", "--from", "folders", "--as", "mine", *options), code=1)
+    result = labels(corrected, "import", "mine", "--from", "folders", "--as", "mine", *options)
+    assert message in error_message(result, code=1)
     assert corrected.artifacts() == before
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import mutations
 import numpy as np
-from readers import Reader, as_yaml, label_map
+from PIL import Image
+from readers import Reader, as_yaml
 
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.format import Sought
@@ -36,7 +37,7 @@ TASKS = [{"id": 7, "data": {"image": "/upload/1/01abcdef-a.jpg"}, "annotations":
                                                       "rectanglelabels": ["dog"]}},
 ]}]}]  # fmt: skip
 YOLO = b"0 0.25 0.375 0.583333 0.375 0.583333 0.625\n1 0.1 0.1 0.2 0.1 0.2 0.9\n"
-CONFIG = {"train": "images/train", "names": {0: "cat", 1: "dog"}}
+CONFIG = {"train": "images/train", "names": ["cat", "dog"]}
 COLOURS = b"background:0,0,0::\ncat:128,0,0::\ndog:0,128,0::\nignore:1,2,3::\n"
 
 
@@ -59,22 +60,31 @@ def put(*files: tuple[str, bytes]) -> Callable[[Path], None]:
     return prepare
 
 
-PNG = ("SegmentationClass/a.png", label_map())
+
+
+def mask() -> bytes:
+    """Grey; 1 where MASK is, 0 elsewhere."""
+    file = io.BytesIO()
+    Image.fromarray(MASK.astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PNG = ("SegmentationClass/a.png", mask())
 LABEL_READERS: dict[str, Reader] = {
     "labels coco": Reader("a.json", mutations.as_json(COCO), reading("coco"), COCO),
     "labels labelme": Reader("a.json", mutations.as_json(LABELME), reading("labelme"), LABELME),
     "labels label-studio": Reader("a.json", mutations.as_json(TASKS), reading("label-studio"), {"tasks": TASKS},
-                                  lambda tree: mutations.as_json(tree["tasks"] if isinstance(tree, dict) else tree),
+                                  lambda tree: mutations.as_json(tree.get("tasks") if isinstance(tree, dict) else tree),
                                   slow=2),
     "labels yolo": Reader("labels/a.txt", YOLO, reading("yolo"), mutations.cells(YOLO, " "),
                           lambda tree: mutations.as_table(tree, " "), put(("data.yaml", b"names: [cat, dog]"),
                                                                           ("labels/b.txt", b""))),
-    "labels yolo's names": Reader("data.yaml", as_yaml(json.loads(json.dumps(CONFIG))), reading("yolo"), CONFIG,
+    "labels yolo's names": Reader("data.yaml", as_yaml(CONFIG), reading("yolo"), CONFIG,
                                   as_yaml, put(("labels/a.txt", YOLO))),
     "labels cvat's colours": Reader("labelmap.txt", COLOURS, reading("cvat-masks"), mutations.cells(COLOURS, ":"),
                                     lambda tree: mutations.as_table(tree, ":"), put(PNG)),
     "labels cvat's masks": Reader(*PNG, reading("cvat-masks"), prepare=put(("labelmap.txt", COLOURS), PNG)),
     "labels folders' names": Reader("id2label.json", b'{"0": "background", "1": "dog"}', reading("folders"),
-                                    {"0": "background", "1": "dog"}, prepare=put(("a.png", label_map()))),
+                                    {"0": "background", "1": "dog"}, prepare=put(("a.png", mask()))),
 }  # fmt: skip
 """By the names that a table of outcomes gives them."""
