@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from ruamel.yaml import YAML
-from workspace import told
+from workspace import error_message
 
 from wsss_core import artifacts, layout, manifests
 from wsss_core.cli.main import main
@@ -38,7 +38,7 @@ def test_predictions_have_no_confidence_but_that_of_others(pipeline):
     assert "how far deeplab says the same" in done(
         pipeline, "export", "deeplab", "--to", "folders", "--out", "more", "--against", "deeplab"
     )
-    assert "has no map of 3 of the 3 photographs" in told(
+    assert "has no map of 3 of the 3 photographs" in error_message(
         labels(pipeline, "export", "deeplab", "--to", "folders", "--out", "x", "--against", "affinitynet"), code=1
     )
 
@@ -56,7 +56,7 @@ def test_predictions_have_no_confidence_but_that_of_others(pipeline):
     ],
 )  # fmt: skip
 def test_what_cannot_be_exported_is_told(finished, arguments, code, message):
-    assert message in told(labels(finished, "export", *arguments, "--out", "out"), code=code)
+    assert message in error_message(labels(finished, "export", *arguments, "--out", "out"), code=code)
     assert not (finished.folder / "out").exists()
 
 
@@ -150,7 +150,8 @@ def test_maps_of_the_validation_split_alone_are_learnt_by_nobody(corrected):
 )
 def test_labels_beside_must_be_of_all_training_images(corrected, options, message):
     before = corrected.artifacts()
-    assert message in told(labels(corrected, "import", "mine", "--from", "folders", "--as", "mine", *options), code=1)
+    result = labels(corrected, "import", "mine", "--from", "folders", "--as", "mine", *options)
+    assert message in error_message(result, code=1)
     assert corrected.artifacts() == before
 
 

@@ -17,6 +17,7 @@ import mutations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from label_readers import LABEL_READERS
 from readers import READERS, Reader, completed
 
 pytestmark = pytest.mark.fuzz
@@ -44,9 +45,12 @@ def broken_files(draw: st.DrawFn, inputs: st.SearchStrategy[bytes]) -> Broken:
     return Broken(draw(inputs))
 
 
-@pytest.fixture(params=READERS)
+ALL = READERS | LABEL_READERS
+
+
+@pytest.fixture(params=ALL)
 def reader(request) -> Reader:
-    return completed(READERS[request.param])
+    return completed(ALL[request.param])
 
 
 def outcome(reader: Reader, folder: Path, content: bytes) -> str:
@@ -87,9 +91,9 @@ def test_the_sound_file_is_read(reader, folder):
     assert outcome(reader, folder, reader.content) == "read"
 
 
-@pytest.mark.parametrize("name", [name for name, reader in READERS.items() if reader.tree is not None])
+@pytest.mark.parametrize("name", [name for name, reader in ALL.items() if reader.tree is not None])
 def test_any_value_in_any_field_is_read_or_refused(name, tmp_path):
-    reader = READERS[name]
+    reader = ALL[name]
     reader.prepare(tmp_path)
     (tmp_path / reader.file).parent.mkdir(parents=True, exist_ok=True)
     values = mutations.TEXTS if isinstance(reader.tree, list) else mutations.VALUES

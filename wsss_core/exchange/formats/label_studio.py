@@ -130,7 +130,7 @@ def _drawing(annotation: dict, sought: Sought, place: str) -> Draw:
     results = annotation.get("result")
     if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
         raise ExchangeError(f"{place}: the annotation has no `result`; export as JSON (not JSON-MIN)")
-    parts = [(_label(each, sought, place), each) for each in results if each.get("type") in _SHAPES]
+    parts = [(_label(each, sought, place), each) for each in results if str(each.get("type")) in _SHAPES]
     return partial(_draw, parts, place)
 
 
@@ -153,13 +153,13 @@ def _draw(parts: Sequence[tuple[int, dict]], place: str, size: Size) -> np.ndarr
     canvas = np.full(size, voc.BACKGROUND, dtype=np.uint8)
     for label, result in parts:
         height, width = result.get("original_height"), result.get("original_width")
-        if not all(isinstance(side, int) and 0 < side < _LARGE for side in (height, width)):
+        if not all(type(side) is int and 0 < side < _LARGE for side in (height, width)):
             raise ExchangeError(f"{place}: a result does not say how large the photograph is; repair it")
         if (height, width) != size:
             return np.zeros((height, width), np.uint8)  # type: ignore[arg-type]  # the size alone is looked at
         try:
             _SHAPES[result["type"]](canvas, label, _value(result, place))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ExchangeError(f"{place}: a result is broken ({excerpt(str(error), 80)}); repair it") from None
     return canvas
 

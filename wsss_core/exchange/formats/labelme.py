@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -81,13 +80,13 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
 
 def _size(content: dict, path: Path) -> Size:
     height, width = content.get("imageHeight"), content.get("imageWidth")
-    if not all(isinstance(side, int) and 0 < side < MOST for side in (height, width)):
+    if not all(type(side) is int and 0 < side < MOST for side in (height, width)):
         raise ExchangeError(f"{path} does not say how large its photograph is; open and save it in labelme")
     return height, width  # type: ignore[return-value]
 
 
 def _label(shape: object, sought: Sought, path: Path) -> int:
-    if not isinstance(shape, dict) or shape.get("shape_type", "polygon") not in _SHAPES:
+    if not isinstance(shape, dict) or str(shape.get("shape_type", "polygon")) not in _SHAPES:
         kind = shape.get("shape_type") if isinstance(shape, dict) else shape
         kinds = ", ".join(_SHAPES)
         raise ExchangeError(f"{path}: a shape is {excerpt(repr(kind), 40)}, not one of {kinds}; draw it as one")
@@ -99,7 +98,7 @@ def _draw(path: Path, own: Size, parts: Sequence[tuple[int, dict]], size: Size) 
     for label, shape in parts:
         try:
             _SHAPES[shape.get("shape_type", "polygon")](canvas, label, shape, path)
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:  # broken base64 is a ValueError
             raise ExchangeError(f"{path}: a shape is broken ({excerpt(str(error), 80)}); repair it") from None
     return canvas
 
