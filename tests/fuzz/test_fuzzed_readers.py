@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mutations
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from label_readers import LABEL_READERS
 from readers import READERS, Reader, completed
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.fuzz
 
 EXAMPLES = int(os.environ.get("WSSS_FUZZ", "0"))
 FEW = 40
+PART = 1000
+"""Inputs that hypothesis draws at once: it keeps in memory what it drew."""
 SECONDS = 20
 """No input of some hundred bytes takes longer, on a busy machine."""
 OURS = ("wsss_core", "stages")
@@ -115,15 +117,16 @@ def test_any_input_is_read_or_refused(request, reader, folder, capsys):
         broken = mutations.trees(reader.tree, values).map(reader.write)
         inputs = st.one_of(inputs, broken, broken.flatmap(mutations.damaged))
 
-    @settings(
-        max_examples=EXAMPLES or max(2, FEW // reader.slow), derandomize=True, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(broken_files(inputs))
     def read_or_refuse(broken: Broken) -> None:
         outcomes[outcome(reader, folder, broken.content)] += 1
 
-    read_or_refuse()
+    count = EXAMPLES or max(2, FEW // reader.slow)
+    for part, first in enumerate(range(0, count, PART)):
+        limits = settings(
+            max_examples=min(PART, count - first), deadline=None, database=None,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        seed(part)(limits(given(broken_files(inputs))(read_or_refuse)))()
     assert outcomes.total() > 1, "hardly an input was shown"
     if EXAMPLES:
         with capsys.disabled():
