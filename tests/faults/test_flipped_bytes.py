@@ -25,6 +25,9 @@ KINDS = {
     "manifest": (layout.CAMS / MANIFEST, "cam_crf"),
     "metrics": (layout.METRICS / "deeplab.json", "report"),
     "confusion": (layout.CONFUSION / "pseudo_labels.csv", "report"),
+    "classes": (layout.CLASSES / "pseudo_labels.csv", "report"),
+    "calibration": (layout.PLOTS / "fused_calibration.csv", "report"),
+    "classifier's figures": (layout.METRICS / "classifier.json", "report"),
     "curve": (layout.PLOTS / "cam_thresholds.csv", "report"),
     "history": (layout.HISTORY / "train_cam.tsv", "report"),
 }

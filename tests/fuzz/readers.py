@@ -36,7 +36,7 @@ from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
-from wsss_core.report import tables
+from wsss_core.report import seeds, tables, without_masks
 from wsss_core.runtime import provenance
 from wsss_core.scenes import generator as scenes
 from wsss_core.training import start
@@ -236,6 +236,12 @@ METRICS = {"split": "train", "miou": 0.5, "miou_labelled": 0.6, "coverage": 0.9,
            "oracle_threshold": 0.2, "iou": {"cat": 0.5, "dog": None}, "max_f": 0.5, "mae": 0.1}  # fmt: skip
 HISTORY = b"step\tlr\ttags\treliable_share\n1\t0.1\t0.5\t\n2\t0.05\t0.4\t0.2\n"
 CONFUSION = b"truth,background,cat\nbackground,5,1\ncat,2,7\n"
+CLASSES = (b"class,iou,boundary_iou,precision,recall,true_pixels,predicted_pixels\n"
+           b"background,0.5,0.25,0.5,0.75,7,8\ncat,,,,,0,0\n")  # fmt: skip
+SEEDS = (b"file,split,supervision,measured_on,params,figure,n,mean,sd,seed_0,seed_1\n"
+         b"metrics/cam,train,I,00,00,miou,2,0.5,0.1,0.4,0.6\ntimes/cam,,,,00,seconds,1,3,,3,\n")  # fmt: skip
+AGREEMENT = {"split": "train", "labelled": {"cam_crf": 1.0, "fused": 0.5}, "agreement": {"cam_crf to fused": 0.9},
+             "mutual_miou": {"cam_crf to fused": 0.8}}  # fmt: skip
 FILES = {"a.png": manifests.digest_of("a"), "b.png": manifests.digest_of("b")}
 MANIFEST = {"stage": "cam", "supervision": "I", "count": 2, "content": manifests._digest_of_files(FILES),
             "params": "00", "files": FILES}  # fmt: skip
@@ -361,6 +367,12 @@ READERS: dict[str, Reader] = {
                       mutations.cells(HISTORY, "\t"), lambda tree: mutations.as_table(tree, "\t")),
     "confusion": Reader("cam.csv", CONFUSION, lambda folder: tables.read_confusion(folder / "cam.csv").shares(),
                         mutations.cells(CONFUSION, ","), lambda tree: mutations.as_table(tree, ",")),
+    "classes": Reader("cam.csv", CLASSES, lambda folder: tables.read_classes(folder / "cam.csv"),
+                      mutations.cells(CLASSES, ","), lambda tree: mutations.as_table(tree, ",")),
+    "seeds": Reader("cam.csv", SEEDS, lambda folder: seeds.table(seeds.read_csv(folder / "cam.csv")),
+                    mutations.cells(SEEDS, ","), lambda tree: mutations.as_table(tree, ",")),
+    "known without masks": Reader("agreement.json", mutations.as_json(AGREEMENT), without_masks.agreement_rows,
+                                  AGREEMENT),
     "manifest": Reader("cam/manifest.json", with_digest(MANIFEST), manifest, MANIFEST, with_digest, artifact),
     "provenance": Reader("reports/provenance/cam.json", mutations.as_json(PROVENANCE), provenance_of, PROVENANCE,
                          prepare=artifact),

@@ -20,6 +20,7 @@ large = st.floats(SMALLEST, LARGEST)
 numbers = st.one_of(st.sampled_from([nan, 0.0, 0.5, SMALLEST, LARGEST, -LARGEST]), large, large.map(lambda x: -x))
 KINDS = {
     "history": (("step", "lr", "tags", "$x_1$ <b>&", "reliable_share", "tags_raw"), figures.history_curve),
+    "calibration": (("confidence", "precision"), lambda columns: figures.calibration_curve({"a": columns})),
     "moments": (("step", *figures.SNAPSHOT_SCORES), figures.snapshot_curve),
     "thresholds": (
         ("threshold", "miou"),

@@ -146,16 +146,16 @@ def read_csv(path: Path) -> list[Figure]:
         ArtifactError: it is none.
     """
     with artifacts.reading(path):
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        text = path.read_text(encoding="utf-8")
     try:
-        return [_figure(row) for row in rows]
-    except (KeyError, TypeError, ValueError, AttributeError):
+        return [_figure(row) for row in csv.DictReader(io.StringIO(text))]
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error):
         raise artifacts.ArtifactError(f"{path} is no table of `wsss seeds`; delete it") from None
 
 
 def _figure(row: Mapping[str, str]) -> Figure:
     values = {int(key.removeprefix(_SEED)): float(v) for key, v in row.items() if key.startswith(_SEED) and v}
-    if not values:
+    if not values or not all(abs(value) <= tables.LARGEST for value in values.values()):  # False of NaN
         raise ValueError
     return Figure(
         file=row["file"], split=row["split"], supervision=row["supervision"], measured_on=row["measured_on"],
