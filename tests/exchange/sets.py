@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from wsss_core import artifacts, digests, layout, manifests, registry
+from wsss_core import artifacts, layout, manifests, registry
 from wsss_core.data.index import Index, Record
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.export import Choice, export
@@ -41,7 +41,7 @@ def write_set(maps: Mapping[str, np.ndarray], *, val: tuple[str, ...] = (), suff
         path = Path("data/raw/images") / f"{image_id}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", labels.shape[::-1], (90, 90, 90)).save(path)
-        record = Record(image_id, f"images/{image_id}{suffix}", (), *labels.shape, digests.file_digest(path))
+        record = Record(image_id, f"images/{image_id}{suffix}", (), *labels.shape, manifests.file_digest(path))
         records[image_id] = record
         artifacts.write_labels(layout.PSEUDO_LABELS, image_id, labels)
     splits = {"train": tuple(sorted(records.keys() - {*val})), "val": val}

@@ -9,6 +9,7 @@ from PIL import Image
 from sets import write, write_set
 
 from wsss_core import artifacts, layout, manifests, supervision
+from wsss_core.cli.outputs import is_label_map
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.incoming import import_labels
 
@@ -50,7 +51,7 @@ def test_maps_of_some_photographs_become_a_folder_that_true_masks_taught(index):
     manifest = manifests.read(MINE)
     assert (manifest["supervision"], [*manifest["files"]]) == (supervision.PIXELS, ["c.png", "x/a.png"])
     manifests.check(MINE)
-    assert artifacts.is_label_map(MINE / "c.png")
+    assert is_label_map(MINE / "c.png")
 
 
 def test_a_second_import_replaces_the_first_or_adds_to_it(index):
