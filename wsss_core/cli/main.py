@@ -13,6 +13,7 @@ from wsss_core.cli.preset import preset
 from wsss_core.cli.saliency import saliency
 from wsss_core.cli.seeds import seeds
 from wsss_core.cli.sheet import sheet
+from wsss_core.cli.suggest import suggest
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +24,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds, sheet):
+for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds, sheet, suggest):
     main.add_command(command)
 
 

@@ -28,9 +28,26 @@ def miou_interval(counts: np.ndarray, *, resamples: int = RESAMPLES, level: floa
     Returns:
         Two floats; NaN where fewer than two images were counted, or one of the sets holds no label.
     """
-    num_images, _, num_labels = counts.shape
-    if num_images < 2:
+    if len(counts) < 2:
         return float("nan"), float("nan")
+    low, high = np.quantile(_resampled(counts, resamples=resamples, seed=seed), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def gain_interval(
+    counts: np.ndarray, others: np.ndarray, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = SEED
+):
+    """(low, high) of the mean IoU of `counts` less that of `others` over the same drawn images; as `miou_interval`."""
+    if len(counts) < 2:
+        return float("nan"), float("nan")
+    gains = np.subtract(*(_resampled(one, resamples=resamples, seed=seed) for one in (counts, others)))
+    low, high = np.quantile(gains, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _resampled(counts: np.ndarray, *, resamples: int, seed: int) -> np.ndarray:
+    """(resamples,) mean IoU of as many sets of images; the same sets for counts of as many images."""
+    num_images, _, num_labels = counts.shape
     rng, flat = np.random.default_rng(seed), counts.reshape(num_images, -1).astype(np.float64)
     mious = []
     for start in range(0, resamples, _AT_ONCE):
@@ -38,8 +55,7 @@ def miou_interval(counts: np.ndarray, *, resamples: int = RESAMPLES, level: floa
         times = np.stack([np.bincount(one, minlength=num_images) for one in drawn])
         sums = (times.astype(np.float64) @ flat).reshape(len(drawn), 3, num_labels)  # of integers: exact
         mious.append(_miou(sums))
-    low, high = np.quantile(np.concatenate(mious), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return np.concatenate(mious)
 
 
 def _miou(sums: np.ndarray) -> np.ndarray:
