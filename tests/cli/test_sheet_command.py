@@ -2,7 +2,7 @@
 
 import shutil
 
-from workspace import told
+from workspace import error_message
 
 from wsss_core import layout
 from wsss_core.cli.main import main
@@ -20,10 +20,10 @@ def test_it_writes_a_page_of_the_pseudo_labels_or_of_other_label_maps(finished, 
 
 def test_what_holds_no_label_maps_is_refused(finished, tmp_path):
     workspace = finished.copied_to(tmp_path / "work")
-    message = told(workspace.invoke(main, "sheet", layout.CAMS), code=2)
+    message = error_message(workspace.invoke(main, "sheet", layout.CAMS), code=2)
     assert message == "data/cam holds no label map of a photograph of this data set"
     shutil.rmtree(workspace.folder / layout.PSEUDO_LABELS)
-    message = told(workspace.invoke(main, "sheet"), code=2)
+    message = error_message(workspace.invoke(main, "sheet"), code=2)
     assert message.endswith("affinitynet holds no finished label maps; run `dvc repro` first, or name others")
-    message = told(workspace.invoke(main, "sheet", "nowhere"), code=2)
+    message = error_message(workspace.invoke(main, "sheet", "nowhere"), code=2)
     assert message.startswith("nowhere holds no finished label maps")

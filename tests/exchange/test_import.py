@@ -24,11 +24,11 @@ def bring(index, target: str, source: Path = OUT, **options):
 def refused(index, target: str, source: Path = OUT, **options) -> str:
     """The sentence; an earlier import stays as it was, and nothing else appears."""
     before = {path: path.is_file() and path.read_bytes() for path in layout.CORRECTED.rglob("*")}
-    with pytest.raises(ValueError) as told:
+    with pytest.raises(ValueError) as caught:
         bring(index, target, source, **options)
     assert {path: path.is_file() and path.read_bytes() for path in layout.CORRECTED.rglob("*")} == before
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def edited(path: Path, change) -> None:
