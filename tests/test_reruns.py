@@ -7,7 +7,8 @@ from wsss_core.code_digest import ROOT
 
 CAM = {"train_cam"}
 TRAININGS = {
-    "train_cam", "train_affinity", "train_deeplab", "train_deeplab-full_supervision", "train_deeplab-rrm_two_step",
+    "train_cam", "train_affinity", "train_deeplab", "train_deeplab-corrected", "train_deeplab-full_supervision",
+    "train_deeplab-rrm_two_step",
     "train_joint-aalr", "train_joint-auxsegnet", "train_joint-rrm", "train_joint-ssnet",
 }  # fmt: skip
 AFFINITYNET = {"train_affinity", "random_walk"}
