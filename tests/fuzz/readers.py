@@ -36,7 +36,7 @@ from wsss_core.models.onnx_file import read_onnx
 from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.models.weights import load_weights, read_state_dict
 from wsss_core.params import load_params
-from wsss_core.report import seeds, tables, without_masks
+from wsss_core.report import seeds, tables, text_tables, without_masks
 from wsss_core.runtime import provenance
 from wsss_core.scenes import generator as scenes
 from wsss_core.training import start
@@ -363,11 +363,11 @@ READERS: dict[str, Reader] = {
     "metrics": Reader("cam.json", mutations.as_json(METRICS), rows, METRICS),
     "times": Reader("cam.json", b'{"seconds": 1.5}', lambda folder: tables.read_seconds(folder / "cam.json"),
                     {"seconds": 1.5}),
-    "history": Reader("cam.tsv", HISTORY, lambda folder: tables.read_columns(folder / "cam.tsv", needed=("step",)),
+    "history": Reader("cam.tsv", HISTORY, lambda folder: text_tables.read_columns(folder / "cam.tsv", needed=("step",)),
                       mutations.cells(HISTORY, "\t"), lambda tree: mutations.as_table(tree, "\t")),
-    "confusion": Reader("cam.csv", CONFUSION, lambda folder: tables.read_confusion(folder / "cam.csv").shares(),
+    "confusion": Reader("cam.csv", CONFUSION, lambda folder: text_tables.read_confusion(folder / "cam.csv").shares(),
                         mutations.cells(CONFUSION, ","), lambda tree: mutations.as_table(tree, ",")),
-    "classes": Reader("cam.csv", CLASSES, lambda folder: tables.read_classes(folder / "cam.csv"),
+    "classes": Reader("cam.csv", CLASSES, lambda folder: text_tables.read_classes(folder / "cam.csv"),
                       mutations.cells(CLASSES, ","), lambda tree: mutations.as_table(tree, ",")),
     "seeds": Reader("cam.csv", SEEDS, lambda folder: seeds.table(seeds.read_csv(folder / "cam.csv")),
                     mutations.cells(SEEDS, ","), lambda tree: mutations.as_table(tree, ",")),

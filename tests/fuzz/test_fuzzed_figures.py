@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wsss_core.report import figures
-from wsss_core.report.tables import LARGEST, SMALLEST
+from wsss_core.report.text_tables import LARGEST, SMALLEST
 
 pytestmark = pytest.mark.fuzz
 

@@ -11,7 +11,7 @@ from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index, Record
 from wsss_core.evaluation.scorer import Scorer, strongest, thresholded
-from wsss_core.report.tables import read_columns
+from wsss_core.report.text_tables import read_columns
 from wsss_core.voc import IGNORE_INDEX
 
 TRAIN, VAL = ("a", "b", "c", "d"), ("v",)

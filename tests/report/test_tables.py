@@ -5,7 +5,7 @@ import pytest
 
 from wsss_core.artifacts import ArtifactError
 from wsss_core.evaluation.label_scores import CLASS_COLUMNS
-from wsss_core.report import tables
+from wsss_core.report import tables, text_tables
 
 WITH_BOUND = (*tables.PIPELINE, tables.UPPER_BOUND)
 
@@ -78,15 +78,15 @@ def test_no_goal_is_missed_where_a_figure_is_absent(tmp_path):
 def test_columns_of_both_kinds_of_table_are_read(tmp_path):
     (tmp_path / "a.tsv").write_text("step\tlr\ttags\n1\t0.5\t\n2\t0.25\t3\n", encoding="utf-8")
     (tmp_path / "a.csv").write_text("threshold,miou\n0.0,0.5\n", encoding="utf-8")
-    history = tables.read_columns(tmp_path / "a.tsv")
+    history = text_tables.read_columns(tmp_path / "a.tsv")
     np.testing.assert_equal(history, {"step": [1.0, 2.0], "lr": [0.5, 0.25], "tags": [np.nan, 3.0]})
-    assert tables.read_columns(tmp_path / "a.csv") == {"threshold": [0.0], "miou": [0.5]}
+    assert text_tables.read_columns(tmp_path / "a.csv") == {"threshold": [0.0], "miou": [0.5]}
 
 
 def test_rows_of_a_confusion_are_divided_by_their_true_pixels(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text('truth,background,"a, b",c\nbackground,3,1,0\n"a, b",0,2,0\nc,0,0,0\n', encoding="utf-8")
-    confusion = tables.read_confusion(path)
+    confusion = text_tables.read_confusion(path)
     assert confusion.names == ("background", "a, b", "c")
     np.testing.assert_equal(confusion.shares(), [[0.75, 0.25, 0], [0, 1, 0], [np.nan] * 3])
 
@@ -99,7 +99,7 @@ def test_a_broken_confusion_is_told_with_its_file_and_the_remedy(tmp_path, text)
     path = tmp_path / "confusion_cam.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"confusion_cam\.csv is not .*dvc repro"):
-        tables.read_confusion(path)
+        text_tables.read_confusion(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"step\tlr\n1\tx\n", b"step\tlr\n1\n", b"step\n\xff\n"])
@@ -107,15 +107,15 @@ def test_a_broken_history_is_told_with_its_file_and_the_remedy(tmp_path, content
     path = tmp_path / "cam.tsv"
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"cam\.tsv is not .*dvc repro"):
-        tables.read_columns(path)
+        text_tables.read_columns(path)
 
 
 def test_a_table_without_a_column_that_is_needed_is_told(tmp_path):
     path = tmp_path / "cam_thresholds.csv"
     path.write_text("threshold,f\n0.5,inf\n", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"thresholds\.csv is not a table with the columns threshold, miou; delete"):
-        tables.read_columns(path, needed=("threshold", "miou"))
-    np.testing.assert_equal(tables.read_columns(path)["f"], [np.nan])
+        text_tables.read_columns(path, needed=("threshold", "miou"))
+    np.testing.assert_equal(text_tables.read_columns(path)["f"], [np.nan])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_broken_file_of_times_is_told(tmp_path, content):
 
 def test_a_missing_table_is_told_with_its_file(tmp_path):
     with pytest.raises(ArtifactError, match=r"none\.tsv is missing.*dvc repro"):
-        tables.read_columns(tmp_path / "reports/history/none.tsv")
+        text_tables.read_columns(tmp_path / "reports/history/none.tsv")
 
 
 def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
@@ -154,7 +154,7 @@ def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
 def test_a_table_of_classes_is_read_with_none_for_what_is_undefined(tmp_path):
     header = ",".join(CLASS_COLUMNS)
     (tmp_path / "cam.csv").write_text(f'{header}\n"cat, big",0.5,0.25,,1.0,7,0\n', encoding="utf-8")
-    (cat,) = tables.read_classes(tmp_path / "cam.csv")
+    (cat,) = text_tables.read_classes(tmp_path / "cam.csv")
     assert cat == {"class": "cat, big", "iou": 0.5, "boundary_iou": 0.25, "precision": None, "recall": 1.0,
                    "true_pixels": 7, "predicted_pixels": 0}  # fmt: skip
 
@@ -163,4 +163,4 @@ def test_a_table_of_classes_is_read_with_none_for_what_is_undefined(tmp_path):
 def test_a_broken_table_of_classes_is_told(tmp_path, row):
     (tmp_path / "cam.csv").write_text(f"{','.join(CLASS_COLUMNS)}\n{row}\n", encoding="utf-8")
     with pytest.raises(ArtifactError, match=r"cam\.csv is not a table of classes; delete it and run `dvc repro`"):
-        tables.read_classes(tmp_path / "cam.csv")
+        text_tables.read_classes(tmp_path / "cam.csv")

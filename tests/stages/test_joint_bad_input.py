@@ -12,7 +12,7 @@ from workspace import Workspace
 from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.methods import two_branch
-from wsss_core.report.tables import read_columns
+from wsss_core.report.text_tables import read_columns
 from wsss_core.training import loop
 from wsss_core.voc import BACKGROUND
 

@@ -17,7 +17,7 @@ from wsss_core import artifacts, layout, registry, voc
 from wsss_core.cli.main import main
 from wsss_core.data.index import Index
 from wsss_core.models import trained
-from wsss_core.report.tables import read_columns
+from wsss_core.report.text_tables import read_columns
 
 NETWORKS = {"rrm": "rrm", "rrm_two_step": "deeplab", "aalr": "aalr"}
 MASKS = "data/raw/scenes_tiny/SegmentationClass"

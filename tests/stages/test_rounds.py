@@ -13,7 +13,7 @@ from workspace import Workspace, run_graph
 from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 from wsss_core.models import trained
-from wsss_core.report import tables
+from wsss_core.report import text_tables
 
 AUX_LABELS = layout.METHOD_LABELS / "auxsegnet"
 AUX_SALIENCY = layout.PREDICTED_SALIENCY / "auxsegnet"
@@ -74,7 +74,7 @@ def test_round_two_of_auxsegnet_goes_on_from_round_one(joint):
 
 def test_every_round_of_auxsegnet_begins_with_the_same_rate(joint_finished):
     histories = [joint_finished.folder / layout.HISTORY / f"auxsegnet_round_{number}.tsv" for number in (1, 2)]
-    first, second = (tables.read_columns(path)["lr"] for path in histories)
+    first, second = (text_tables.read_columns(path)["lr"] for path in histories)
     assert first == second
     assert first[0] > first[-1], "it falls within a round"
 

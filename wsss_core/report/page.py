@@ -16,7 +16,7 @@ from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import LabelShares
-from wsss_core.report import figures, overlays, seeds, tables, without_masks
+from wsss_core.report import figures, overlays, seeds, tables, text_tables, without_masks
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
@@ -239,16 +239,16 @@ def _curves(results: Results) -> dict[str, str]:
     """Title -> SVG of the trainings that ran, and of the labels on their way."""
     paths = {title: results.history / f"{name}.tsv" for name, title in results.trainings.items()}
     curves = {
-        title: figures.history_curve(tables.read_columns(path, needed=("step",)))
+        title: figures.history_curve(text_tables.read_columns(path, needed=("step",)))
         for title, path in paths.items()
         if path.exists()
     }
     if results.snapshot_scores and _has_rows(results.snapshot_scores):
-        columns = tables.read_columns(results.snapshot_scores, needed=("step", *figures.SNAPSHOT_SCORES))
+        columns = text_tables.read_columns(results.snapshot_scores, needed=("step", *figures.SNAPSHOT_SCORES))
         curves["Labels that the network made for itself"] = figures.snapshot_curve(columns)
     paths = {tables.title(name): results.plots / f"{name}_calibration.csv" for name in results.rows}
     needed = ("confidence", "precision")
-    sure = {title: tables.read_columns(path, needed=needed) for title, path in paths.items()
+    sure = {title: text_tables.read_columns(path, needed=needed) for title, path in paths.items()
             if path.exists() and _has_rows(path)}  # fmt: skip
     if sure:
         curves["Calibration of the labels"] = figures.calibration_curve(sure)
@@ -262,17 +262,17 @@ def _sweep(results: Results) -> str | None:
     oracle = tables.figure(tables.read_metrics(results.metrics / "cam.json"), "oracle_threshold")
     if oracle is None:
         return None
-    columns = tables.read_columns(results.plots / "cam_thresholds.csv", needed=("threshold", "miou"))
+    columns = text_tables.read_columns(results.plots / "cam_thresholds.csv", needed=("threshold", "miou"))
     if not columns["threshold"]:
         return None
     return figures.threshold_curve(columns["threshold"], columns["miou"], oracle=oracle)
 
 
-def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, tables.NamedConfusion]]:
+def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, text_tables.NamedConfusion]]:
     """Name -> title and matrix of what was scored; none without masks."""
     paths = {name: folder / f"{name}.csv" for name in rows}
     return {
-        name: (tables.title(name), tables.read_confusion(path))
+        name: (tables.title(name), text_tables.read_confusion(path))
         for name, path in paths.items()
         if path.exists() and _has_rows(path)
     }
@@ -287,7 +287,7 @@ def _known_without_masks(results: Results) -> list[without_masks.Rows]:
 def _class_tables(folder: Path, rows: Sequence[str]) -> dict[str, list[dict]]:
     """Title -> the classes of what was scored; none without masks."""
     paths = {tables.title(name): folder / f"{name}.csv" for name in rows}
-    return {title: tables.read_classes(path) for title, path in paths.items() if path.exists() and _has_rows(path)}
+    return {title: text_tables.read_classes(path) for title, path in paths.items() if path.exists() and _has_rows(path)}
 
 
 def _has_rows(path: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.params import Params
 from wsss_core.params_file import content_of
-from wsss_core.report import tables
+from wsss_core.report import tables, text_tables
 
 FOLDER = layout.REPORTS / "seeds"
 """A CSV for each graph that ran over seeds."""
@@ -155,7 +155,7 @@ def read_csv(path: Path) -> list[Figure]:
 
 def _figure(row: Mapping[str, str]) -> Figure:
     values = {int(key.removeprefix(_SEED)): float(v) for key, v in row.items() if key.startswith(_SEED) and v}
-    if not values or not all(abs(value) <= tables.LARGEST for value in values.values()):  # False of NaN
+    if not values or not all(abs(value) <= text_tables.LARGEST for value in values.values()):  # False of NaN
         raise ValueError
     return Figure(
         file=row["file"], split=row["split"], supervision=row["supervision"], measured_on=row["measured_on"],

@@ -1,20 +1,17 @@
-"""The figures that `evaluate` and the trainings wrote: quality after each stage, confusions, curves."""
+"""The figures that `evaluate` and the trainings wrote, as rows of tables: the quality after each stage."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
-import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from wsss_core import artifacts, registry, supervision
-from wsss_core.evaluation.label_scores import CLASS_COLUMNS
+from wsss_core.report.text_tables import LARGEST, broken
 from wsss_core.runtime import provenance
 
 PIPELINE = {
@@ -39,8 +36,6 @@ COMPARISON_NOTE = (
     " compare."
 )
 """What a reader of the table of all methods must know; `comparison.notes` says more of some methods."""
-SMALLEST, LARGEST = 1e-30, 1e30
-"""No figure here is smaller or larger, and matplotlib draws none that is."""
 
 
 Kind = Annotated[str, Field(pattern=rf"^{supervision.KIND}$")]
@@ -106,25 +101,6 @@ class Row:
     num_images: int | None = None
 
 
-@dataclass(frozen=True)
-class NamedConfusion:
-    """A confusion matrix that was read back.
-
-    Attributes:
-        names: of the L labels, the background's first.
-        counts: (L, L) float, pixels of true label i predicted as label j.
-    """
-
-    names: tuple[str, ...]
-    counts: np.ndarray
-
-    def shares(self) -> np.ndarray:
-        """(L, L): each row divided by its sum; NaN where a label has no true pixel."""
-        totals = self.counts.sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore"):
-            return self.counts / totals
-
-
 def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[Row]:
     """The rows of the metrics files of these names that a folder holds."""
     rows = []
@@ -152,7 +128,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         return {**_METRICS.validate_python(artifacts.read_json(provenance.check(path)), strict=True)}
     except ValidationError:
-        raise _broken(path, "a metrics file") from None
+        raise broken(path, "a metrics file") from None
 
 
 def read_seconds(path: Path) -> float:
@@ -160,7 +136,7 @@ def read_seconds(path: Path) -> float:
     try:
         return _TIMES.validate_python(artifacts.read_json(provenance.check(path)), strict=True)["seconds"]
     except ValidationError:
-        raise _broken(path, "a file of training times") from None
+        raise broken(path, "a file of training times") from None
 
 
 def title(name: str) -> str:
@@ -222,87 +198,6 @@ def as_text(rows: Sequence[Sequence[str]]) -> str:
     aligned = [[cell.ljust(w) if k in (0, len(widths) - 1) else cell.rjust(w) for k, (cell, w) in
                 enumerate(zip(row, widths, strict=True))] for row in rows]  # fmt: skip
     return "\n".join("  ".join(row).rstrip() for row in aligned)
-
-
-def read_columns(path: Path, *, needed: Sequence[str] = ()) -> dict[str, list[float]]:
-    """The columns of a table of numbers by their headers: TSV or, with the suffix .csv, CSV.
-
-    An empty cell is NaN, and so is what is larger than LARGEST; what is smaller than SMALLEST is 0.
-
-    Args:
-        path: its file.
-        needed: headers that it must have.
-
-    Raises:
-        ArtifactError: the file is missing or holds something else.
-    """
-    header, *rows = _read_cells(path)
-    try:
-        values = [[_figure(cell) for cell in row] for row in rows]
-        columns = {name: [row[place] for row in values] for place, name in enumerate(header)}
-    except (ValueError, IndexError):
-        raise _broken(path, "a table of numbers") from None
-    if not set(needed) <= columns.keys():
-        raise _broken(path, f"a table with the columns {', '.join(needed)}")
-    return columns
-
-
-def read_classes(path: Path) -> list[dict[str, str | float | None]]:
-    """The rows of a table of classes that `evaluate` wrote, by its columns; None for an undefined figure.
-
-    Raises:
-        ArtifactError: the file is missing or holds something else.
-    """
-    header, *rows = _read_cells(path)
-    try:
-        read = [(name, *(float(cell) if cell else None for cell in cells)) for name, *cells in rows]
-        known = [dict(zip(CLASS_COLUMNS, row, strict=True)) for row in read]
-    except ValueError:
-        raise _broken(path, "a table of classes") from None
-    figures = [value for row in read for value in row[1:] if isinstance(value, float)]
-    if tuple(header) != CLASS_COLUMNS or not all(0 <= value <= LARGEST for value in figures):
-        raise _broken(path, "a table of classes")
-    return known
-
-
-def read_confusion(path: Path) -> NamedConfusion:
-    """The confusion matrix that `evaluate` wrote.
-
-    Raises:
-        ArtifactError: the file is missing or no square matrix with the names of its labels.
-    """
-    header, *rows = _read_cells(path)
-    try:
-        counts = np.array([[float(cell) for cell in row[1:]] for row in rows])
-    except ValueError:
-        raise _broken(path, "a confusion matrix") from None
-    names = tuple(header[1:])
-    if counts.shape != (len(names), len(names)) or not np.isfinite(counts).all() or counts.min(initial=0) < 0:
-        raise _broken(path, "a confusion matrix")
-    return NamedConfusion(names, counts)
-
-
-def _read_cells(path: Path) -> list[list[str]]:
-    with artifacts.reading(path), provenance.check(path).open(encoding="utf-8", errors="replace", newline="") as file:
-        try:
-            rows = list(csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"))
-        except csv.Error:
-            rows = []
-    if not rows:
-        raise _broken(path, "a table")
-    return rows
-
-
-def _figure(cell: str) -> float:
-    """What a cell holds, as far as it can be drawn."""
-    value = float(cell) if cell else nan
-    if abs(value) < SMALLEST:
-        return 0.0
-    return value if abs(value) <= LARGEST else nan
-
-
-def _broken(path: Path, expected: str) -> artifacts.ArtifactError:
-    return artifacts.ArtifactError(f"{path} is not {expected}; delete it and run `dvc repro`")
 
 
 def _percent(value: float | None) -> str:
