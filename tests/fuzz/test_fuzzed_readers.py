@@ -17,6 +17,7 @@ import mutations
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from intake_readers import INTAKE_READERS
 from label_readers import LABEL_READERS
 from readers import READERS, Reader, completed
 
@@ -47,7 +48,7 @@ def broken_files(draw: st.DrawFn, inputs: st.SearchStrategy[bytes]) -> Broken:
     return Broken(draw(inputs))
 
 
-ALL = READERS | LABEL_READERS
+ALL = READERS | LABEL_READERS | INTAKE_READERS
 
 
 @pytest.fixture(params=ALL)

@@ -143,7 +143,10 @@ def read_rows(path: Path) -> Rows:
         DatasetError: it is no text, a quote stays open, or a row has a cell too many or too few.
     """
     text, encoding = texts.read_text(path)
-    delimiter = _delimiter(text)
+    try:
+        delimiter = _delimiter(text)
+    except csv.Error as error:
+        raise layout_error(path, f"its first lines cannot be read ({error}); correct them") from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     rows: list[tuple[str, ...]] = []
     lines: list[int] = []
@@ -227,7 +230,7 @@ def _listed(cell: str) -> list[str]:
     for parse in (json.loads, ast.literal_eval):
         try:
             value = parse(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(value, dict):
             value = value.get("choices", [])

@@ -28,13 +28,17 @@ def recognise(survey: Survey) -> list[Clue]:
     clues = []
     for path in survey.documents(".json"):
         content = survey.json(path)
-        if _is_list(content) and all("data" in item and "annotations" in item for item in content[:_SAMPLE]):
+        if _is_list(content) and all(map(_is_task, content)):
             clues.append(Clue(f"{survey.below(path)} is a list of {len(content)} tasks", (path,)))
         elif _is_list(content) and all("annotation_id" in item or "annotator" in item for item in content[:_SAMPLE]):
             clues.append(Clue(f"{survey.below(path)} is a flat list of {len(content)} tasks", (path,)))
     tables = tables_of(survey, "label_studio")
     clues += [Clue(f"{survey.below(t.rows.path)} has Label Studio's columns", (t.rows.path,)) for t in tables]
     return clues
+
+
+def _is_task(item: dict) -> bool:
+    return isinstance(item.get("data"), dict) and isinstance(item.get("annotations"), list)
 
 
 def _is_list(content: Any) -> bool:
@@ -78,19 +82,22 @@ def _tasks(survey: Survey, clue: Clue, options: Options) -> Iterator[Task]:
     if "data" not in content[0]:
         yield from _flat(content, _picture_field(content, path), options, path)
         return
-    field = _picture_field([task["data"] for task in content if isinstance(task["data"], dict)], path)
+    field = _picture_field([task["data"] for task in content], path)
     for task in content:
-        done = [item for item in task["annotations"] if not item.get("was_cancelled")]
+        done = [item for item in task["annotations"] if isinstance(item, dict) and not item.get("was_cancelled")]
         file = str(task["data"].get(field, ""))
         yield file, [_results(item.get("result", [])) for item in done] if done else None
 
 
-def _results(results: list[Any]) -> list[str]:
+def _results(results: Any) -> list[str]:
     """The tags of all results of one annotation, by their type: choices, rectanglelabels, brushlabels, ..."""
     tags: list[str] = []
-    for result in results:
-        value, kind = result.get("value", {}), result.get("type", "")
-        tags += [str(item[-1] if isinstance(item, list) else item) for item in value.get(kind, ())]
+    for result in results if isinstance(results, list) else ():
+        value = result.get("value") if isinstance(result, dict) else None
+        named_by = value.get(str(result.get("type", ""))) if isinstance(value, dict) else None
+        items = named_by if isinstance(named_by, list) else []
+        last = [item[-1] if isinstance(item, list) and item else item for item in items]  # of a taxonomy's path
+        tags += [item for item in last if isinstance(item, str)]
     return tags
 
 

@@ -34,7 +34,8 @@ def read(survey: Survey, clue: Clue, options: Options) -> Found:
         if name is None:
             strays.append(survey.below(path))
             continue
-        flags = [flag for flag, is_set in (content.get("flags") or {}).items() if is_set is True]
+        given = content.get("flags")
+        flags = [flag for flag, is_set in (given if isinstance(given, dict) else {}).items() if is_set is True]
         shapes = [str(shape.get("label", "")) for shape in content["shapes"] if isinstance(shape, dict)]
         found.entries[name] = Entry(joined([*flags, *shapes]))
     if strays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from wsss_core.intake.splits import split_of_folder
 from wsss_core.intake.survey import Survey
 from wsss_core.problems import layout_error, named
 
+_MOST = 10_000
 TITLE = "YOLO: data.yaml and a text of numbers for each photograph"
 
 
@@ -30,11 +32,15 @@ def _names(path: Path) -> tuple[str, ...] | None:
     text, _ = texts.read_text(path)
     try:
         content = YAML(typ="safe").load(text)
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise layout_error(path, f"it is no valid YAML ({error}); correct it") from None
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, dict):
-        names = [names.get(number, f"class {number}") for number in range(max(map(int, names), default=-1) + 1)]
+        numbers = [number for number in names if isinstance(number, int)]
+        last = max(numbers, default=-1)
+        if len(numbers) < len(names) or not -1 <= last < _MOST:
+            raise layout_error(path, f"its names must be numbered from 0 to at most {_MOST - 1}; correct it")
+        names = [names.get(number, f"class {number}") for number in range(last + 1)]
     return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
@@ -71,7 +77,7 @@ def _numbers(path: Path, count: int) -> list[int]:
         if not line.strip():
             continue
         first = line.split()[0]
-        number = int(float(first)) if first.replace(".", "", 1).isdecimal() else -1
+        number = int(float(first)) if re.fullmatch(r"\d{1,6}(\.0*)?", first, re.ASCII) else -1
         if not 0 <= number < count:
             raise layout_error(path, f"line {place} begins with {first!r}, which is no class of 0 to {count - 1}")
         numbers.append(number)
