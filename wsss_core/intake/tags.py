@@ -60,12 +60,16 @@ def require_something_to_learn(entries: Mapping[str, Entry], folder: Path) -> No
     """A class can be found only where some photographs show it and others do not.
 
     Raises:
-        DatasetError: no photograph has a tag, all have all tags, or there are more classes than a mask can hold.
+        DatasetError: no photograph has a tag, all have all tags, there are more classes than a mask can hold, or a
+            name cannot be written to a file.
     """
     labelled = [entry.tags for entry in entries.values() if entry.tags is not None]
     counts = Counter(tag for tags in labelled for tag in tags)
     if not counts:
         raise layout_error(folder, "no photograph in it has a tag, so there is nothing to learn; add tags")
+    broken = sorted(tag for tag in counts if any("\ud800" <= sign <= "\udfff" for sign in tag))
+    if broken:  # half a surrogate pair, which JSON can hold and no file can
+        raise layout_error(folder, f"the class name {broken[0]!a} holds half a character; correct it where it is named")
     if len(counts) >= IGNORE_INDEX:
         raise layout_error(
             folder, f"it has {len(counts)} classes, where 1 to {IGNORE_INDEX - 1} fit; merge some by --rename OLD=NEW"
