@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wsss_core.runtime import environment
+
 SMALL, LARGE = "voc12_mini", "voc12_resnet50"
 """The presets: a MobileNetV2 as measured on 849 photographs, and a ResNet-50 for thousands of them and a GPU."""
 WEIGHTS = Path("data/raw/weights/mobilenetv2_100-imagenet.safetensors")
@@ -58,12 +60,12 @@ class Choice:
 
 def this_machine() -> Machine:
     """The machine that this runs on; GPUs as WSSS_DEVICES allows are looked for by PyTorch."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = environment.cores()
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (ValueError, OSError, AttributeError):  # not on Windows
         memory = float("inf")
-    if os.environ.get("WSSS_DEVICES", "").strip() == "cpu":
+    if environment.devices() == "cpu":
         return Machine(cores, memory)
     import torch  # takes seconds, so here
 

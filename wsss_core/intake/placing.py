@@ -77,8 +77,7 @@ def _given(survey: Survey, entries: Mapping[str, Entry]) -> tuple[dict[str, str]
         return by_folder, ["The folders say which split a photograph is in."]
     lists = [path for path in survey.documents(".txt") if path.stem.lower() in SPLIT_OF]
     for path in lists:
-        lines = [line.split()[0] for line in texts.read_text(path)[0].splitlines() if line.strip()]
-        for name in survey.find(lines, near=path).values():
+        for name in survey.find(texts.first_words(path), near=path).values():
             if name in given:
                 given[name] = SPLIT_OF[path.stem.lower()]
     listed = named([survey.below(path) for path in lists])

@@ -108,15 +108,18 @@ class Survey:
             near: the document, whose own folder is looked into first.
         """
         names = list(dict.fromkeys(names))
-        sought: dict[str, Sought] = {name: (name, self._places(near)) for name in names}
+        places = self._places(near)
+        sought: dict[str, Sought] = {name: (name, places) for name in names}
         matches = self.names.matches(sought)
         found = {name: match.id for name, match in matches.items()}
         guessed = {name: match.id for name, match in matches.items() if not match.is_exact}
+        taken = set(found.values())
         for name in names:
             number = as_id(name).rpartition("/")[2]
             ids = self._by_number.get(number.lstrip("0"), []) if number.isdecimal() and name not in found else []
-            if len(ids) == 1 and ids[0] not in found.values():
+            if len(ids) == 1 and ids[0] not in taken:
                 found[name] = guessed[name] = ids[0]
+                taken.add(ids[0])
         if near is not None and guessed:
             self.guessed[near] = guessed
         return found

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wsss_core import artifacts, manifests
+from wsss_core.data.formats.folder import images_folder
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import mask_folder
@@ -31,8 +32,8 @@ def dataset_keys(
     survey: Survey, entries: Mapping[str, Entry], *, classes: tuple[str, ...], table: Path, masks: Path | None
 ) -> dict[str, object]:
     """The keys of params.yaml by which the project reads the folder and the table."""
-    below, usual = _common_folder(survey, entries), survey.folder / "images"
-    images = None if below == (usual if usual.is_dir() else survey.folder) else below.relative_to(survey.folder)
+    below = _common_folder(survey, entries)
+    images = None if below == images_folder(survey.folder, None) else below.relative_to(survey.folder)
     return {
         "format": "folder",
         "root": str(survey.folder),
@@ -56,7 +57,7 @@ def text_of(
 ) -> str:
     """The table: a row for each picture in the images' folder, those that are not used in splits of other names."""
     source = source_of(dataset)
-    images = _images_folder(source)
+    images = images_folder(source.root, source.images)
     ids = {path: name for name, path in survey.photographs.items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -73,15 +74,9 @@ def text_of(
     return out.getvalue()
 
 
-def _images_folder(source: Source) -> Path:
-    usual = source.root / "images"
-    return source.root / source.images if source.images else usual if usual.is_dir() else source.root
-
-
 def source_of(dataset: Mapping[str, object]) -> Source:
     """The data set that keys of params.yaml describe; those that are not set are as shipped."""
-    keys = Dataset.model_validate({**Dataset().model_dump(), **dataset}).model_dump(exclude={"scenes", "root"})
-    return Source(**keys, root=Path(str(dataset["root"])))
+    return Source(**Dataset.model_validate({**dataset}).source())
 
 
 def disagreement(survey: Survey, entries: Mapping[str, Entry], dataset: Mapping[str, object], text: str = "") -> str:

@@ -119,9 +119,13 @@ def folded(heading: str) -> str:
 
 
 def open_table(survey: Survey, path: Path) -> Table | None:
-    """The table of a document, if half the cells of a column of it name photographs; else None."""
-    rows = survey.read(path, read_rows)
-    if rows is None or not rows.rows:
+    """The table of a document, if half the cells of a column of it name photographs; else None. Looked for once."""
+    return survey.read(path, lambda path: _table_of(survey, path))
+
+
+def _table_of(survey: Survey, path: Path) -> Table | None:
+    rows = read_rows(path)
+    if not rows.rows:
         return None
     best: tuple[int, bool, int, dict[str, str]] | None = None
     for number, heading in enumerate(rows.columns):

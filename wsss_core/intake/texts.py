@@ -39,6 +39,11 @@ def read_text(path: Path) -> tuple[str, str]:
     raise layout_error(path, "it is no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8")
 
 
+def first_words(path: Path) -> list[str]:
+    """The first word of each line, where lists name photographs; blank lines are passed over. Errors as `read_text`."""
+    return [line.split()[0] for line in read_text(path)[0].splitlines() if line.strip()]
+
+
 def _encodings(content: bytes) -> list[str]:
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):

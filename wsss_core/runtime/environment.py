@@ -26,8 +26,12 @@ def _number(name: str, default: int, *, least: int) -> int:
 
 def workers() -> int:
     """Processes for decoding and CPU-bound work (`WSSS_WORKERS`; default: the cores, 8 at most)."""
-    return _number("WSSS_WORKERS", min(len(os.sched_getaffinity(0)), 8) if hasattr(os, "sched_getaffinity")
-                   else min(os.cpu_count() or 1, 8), least=0)
+    return _number("WSSS_WORKERS", min(cores(), 8), least=0)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices() -> str:

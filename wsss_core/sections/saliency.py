@@ -11,6 +11,7 @@ from wsss_core.sections.section import Positive, Section, setting
 from wsss_core.supervision import SALIENCY_NETWORKS
 
 METHODS = (*registry.detectors(), "folder", *SALIENCY_NETWORKS)
+_PATENTED = registry.patented()
 if TYPE_CHECKING:
     Method = str
 else:
@@ -38,7 +39,7 @@ class Saliency(Section):
         True, "stretch each map of a network to 0..1, as released; false: one that finds nothing stays low"
     )
     onnx: OnnxSaliency = OnnxSaliency()
-    acknowledge_patents: bool = setting(False, f"{', '.join(registry.patented())} carry patent notes")
+    acknowledge_patents: bool = setting(False, f"{', '.join(_PATENTED)} carry patent notes")
 
     @model_validator(mode="after")
     def _usable(self) -> Saliency:
@@ -50,7 +51,7 @@ class Saliency(Section):
             )
         if self.method == "onnx" and self.weights in (None, "auto"):
             raise ValueError("method: onnx needs `weights`, the path of the network's .onnx file")
-        if self.method in registry.patented() and not self.acknowledge_patents:
+        if self.method in _PATENTED and not self.acknowledge_patents:
             raise ValueError(
                 f"method: {self.method} is covered by patent notes of its authors (docs/affinitynet.md);"
                 " set acknowledge_patents: true to use it, or take rbd"

@@ -27,7 +27,7 @@ def read_folder(source: Source) -> Contents:
     Raises: see `listing.read_listing`.
     """
     root, classes = source.root, source.classes
-    images = list_images(_images_folder(root, source.images), skip=[mask_folder(source)])
+    images = list_images(images_folder(root, source.images), skip=[mask_folder(source)])
     path = _table_path(root, source.labels)
     names = None if classes is None else tuple(composed(name) for name in classes)
     table = read_tag_table(path, images=images, classes=names)
@@ -50,7 +50,12 @@ def read_folder(source: Source) -> Contents:
     return contents
 
 
-def _images_folder(root: Path, images: str | None) -> Path:
+def images_folder(root: Path, images: str | None) -> Path:
+    """Where the images lie: `images` below the root, else root/images, else the root.
+
+    Raises:
+        DatasetError: there is no such folder.
+    """
     if images is None:
         return root / "images" if (root / "images").is_dir() else root
     if not (root / images).is_dir():

@@ -24,7 +24,7 @@ _FEWEST = 0.95
 
 def recognise(survey: Survey) -> list[Clue]:
     """All photographs lie one level down, below the folders of splits where there are such."""
-    places = {name: place for name in survey.photographs if (place := _place(name, survey))}
+    places = _places(survey)
     classes = sorted({of_class for _, of_class in places.values()})
     if all(map(split_in, classes)) or len(places) < _FEWEST * len(survey.photographs):
         return []
@@ -39,24 +39,22 @@ def _has_splits(survey: Survey) -> bool:
     return tops <= SPLIT_OF.keys() and any(name.count("/") > 1 for name in survey.photographs)
 
 
-def _place(name: str, survey: Survey) -> tuple[str, str] | None:
-    """(split, class) of a photograph; None where it lies in no class's folder."""
-    parts = name.split("/")
-    split = SPLIT_OF[parts.pop(0).lower()] if _has_splits(survey) else ""
-    if len(parts) != 2 or parts[0].lower() in _NO_CLASS or is_name_of_masks(parts[0]):
-        return None
-    return (split, parts[0])
+def _places(survey: Survey) -> dict[str, tuple[str, str]]:
+    """id -> (split, class) of the photographs that lie in a class's folder."""
+    has_splits, places = _has_splits(survey), {}
+    for name in survey.photographs:
+        parts = name.split("/")
+        split = SPLIT_OF[parts.pop(0).lower()] if has_splits else ""
+        if len(parts) == 2 and parts[0].lower() not in _NO_CLASS and not is_name_of_masks(parts[0]):
+            places[name] = split, parts[0]
+    return places
 
 
 def read(survey: Survey, clue: Clue, options: Options) -> Found:
     """The name of its folder is the tag of a photograph."""
-    found, classes = Found({}), set[str]()
-    for name in survey.photographs:
-        place = _place(name, survey)
-        if place is not None:
-            split, of_class = place
-            found.entries[name] = Entry((of_class,), split)
-            classes.add(of_class)
+    places = _places(survey)
+    found = Found({name: Entry((of_class,), split) for name, (split, of_class) in places.items()})
+    classes = {of_class for _, of_class in places.values()}
     empty = sorted(
         composed(path.name)
         for path in survey.folder.iterdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+from wsss_core.intake.layouts.voc import root_of
 from wsss_core.intake.records import Clue, Entry, Found, Options, joined
 from wsss_core.intake.survey import Survey
 from wsss_core.problems import layout_error, named
@@ -22,9 +23,7 @@ def recognise(survey: Survey) -> list[Clue]:
 def _cvat(path: Path) -> ElementTree.Element | None:
     """The root of an XML of CVAT's; None of another one."""
     try:
-        with path.open("rb") as file:
-            first = next((item.tag for _, item in ElementTree.iterparse(file, events=("start",))), "")
-        return ElementTree.parse(path).getroot() if first == "annotations" else None
+        return ElementTree.parse(path).getroot() if root_of(path) == "annotations" else None
     except (OSError, ElementTree.ParseError, ValueError, LookupError):
         return None
 

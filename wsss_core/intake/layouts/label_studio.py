@@ -138,7 +138,7 @@ def _parsed(cell: str) -> Any:
 
 
 def _is_picture(value: Any) -> bool:
-    return isinstance(value, str) and value.lower().partition("?X-")[0].endswith(SUFFIXES)
+    return isinstance(value, str) and value.lower().endswith(SUFFIXES)
 
 
 def _picture_field(rows: list[dict], path) -> str:

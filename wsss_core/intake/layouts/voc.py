@@ -6,8 +6,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from wsss_core import voc
+from wsss_core.data.formats.voc import LISTS
 from wsss_core.data.formats.voc_xml import read_objects
-from wsss_core.data.names import Names, composed
+from wsss_core.data.names import composed
 from wsss_core.intake import texts
 from wsss_core.intake.records import Clue, Entry, Found, Options
 from wsss_core.intake.splits import SPLIT_OF
@@ -18,20 +19,20 @@ TITLE = "VOC: an XML for each photograph"
 _MOST = 0.9
 """Share of the XML files that must be of this kind."""
 _SAMPLE = 20
-_LISTS = ("ImageSets/Segmentation", "ImageSets/Main")
 
 
 def recognise(survey: Survey) -> list[Clue]:
     """XML files whose root is `annotation`, and photographs of their names."""
     paths = survey.documents(".xml")
     sample = paths[:: max(len(paths) // _SAMPLE, 1)]
-    of_kind = sum(_root(path) == "annotation" for path in sample)
+    of_kind = sum(root_of(path) == "annotation" for path in sample)
     if not sample or of_kind < _MOST * len(sample):
         return []
     return [Clue(f"{len(paths)} XML files with the root <annotation>")]
 
 
-def _root(path: Path) -> str:
+def root_of(path: Path) -> str:
+    """The tag of an XML's root, read no further than that; "" where it is no XML."""
     try:
         with path.open("rb") as file:
             return next((item.tag for _, item in ElementTree.iterparse(file, events=("start",))), "")
@@ -92,13 +93,11 @@ def _by_folder(survey: Survey, xml_id: str) -> str | None:
 def _lists(survey: Survey) -> dict[str, str]:
     """id -> its split, by the lists of ImageSets."""
     splits: dict[str, str] = {}
-    names = Names(survey.photographs, survey.folder)
-    for folder in _LISTS:
+    for folder in LISTS:
         for path in sorted((survey.folder / folder).glob("*.txt")):
             if path.stem.lower() not in SPLIT_OF:
                 continue
-            lines = [line.split()[0] for line in texts.read_text(path)[0].splitlines() if line.strip()]
-            matches = names.all_matches(lines)
+            matches = survey.names.all_matches(texts.first_words(path))
             splits |= {match.id: SPLIT_OF[path.stem.lower()] for match in matches.values()}
         if splits:
             break
