@@ -10,13 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
-
 from wsss_core import artifacts, supervision
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import LabelShares
-from wsss_core.report import figures, overlays, seeds, tables, text_tables, without_masks
+from wsss_core.report import figures, html, seeds, tables, text_tables, without_masks
 from wsss_core.report.strips import Strip
 
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "timm", "torch", "torchvision")
@@ -74,7 +72,7 @@ def render(index: Index, truth: Masks, results: Results) -> str:
         ArtifactError: a file of figures is missing or broken; names it and the remedy.
     """
     rows = tables.quality_rows(results.metrics, results.rows)
-    return _template().render(
+    return html.template("report.html.jinja").render(
         subject=results.subject,
         comparison=results.comparison,
         comparison_note=tables.COMPARISON_NOTE,
@@ -104,24 +102,6 @@ def render(index: Index, truth: Masks, results: Results) -> str:
     )
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,  # image ids and class names are the user's
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["picture"] = overlays.data_uri
-    environment.filters["colour"] = overlays.colour
-    environment.filters["percent"] = _percent
-    return environment.get_template("report.html.jinja")
-
-
-def _percent(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{100 * value:.1f}"
-
-
 def _facts(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> dict[str, str]:
     counts = {split: len(index.ids(split)) for split in ("train", "val")}
     masks = {split: sum(truth.available(name) for name in index.ids(split)) for split in counts}
@@ -130,8 +110,7 @@ def _facts(index: Index, truth: Masks, rows: Sequence[tables.Row]) -> dict[str, 
     letters = {supervision.without_number(row.kind) for row in rows}
     if letters & {supervision.SALIENCY, supervision.SALIENCY_AND_SOME}:
         source += f", and saliency learnt from masks of other pictures ({supervision.SALIENCY})"
-    corrected = sorted({row.kind for row in rows} - supervision.MEANING.keys(), key=supervision.strength)
-    if corrected:
+    if corrected := _corrected(rows):
         source += f", and masks corrected by hand ({', '.join(corrected)})"
     return {
         "Data set": f"{index.format}, {index.root}",
@@ -148,12 +127,16 @@ def _notes_on_supervision(rows: Sequence[tables.Row]) -> list[str]:
             f"Rows marked {supervision.SALIENCY} learnt saliency from masks of other pictures, rows marked"
             f" {supervision.TAGS} know image tags alone: figures of both kinds do not compare."
         )
-    corrected = sorted(kinds - supervision.MEANING.keys(), key=supervision.strength)
     notes += [
         f"Rows marked {kind} learnt masks that somebody corrected by hand: their figures do not compare with those of"
-        " rows without." for kind in corrected
+        " rows without." for kind in _corrected(rows)
     ]  # fmt: skip
     return notes
+
+
+def _corrected(rows: Sequence[tables.Row]) -> list[str]:
+    """The kinds of supervision among the rows that hold masks corrected by hand, the weakest first."""
+    return sorted({row.kind for row in rows} - supervision.MEANING.keys(), key=supervision.strength)
 
 
 def _software() -> str:
@@ -246,11 +229,9 @@ def _curves(results: Results) -> dict[str, str]:
     if results.snapshot_scores and _has_rows(results.snapshot_scores):
         columns = text_tables.read_columns(results.snapshot_scores, needed=("step", *figures.SNAPSHOT_SCORES))
         curves["Labels that the network made for itself"] = figures.snapshot_curve(columns)
-    paths = {tables.title(name): results.plots / f"{name}_calibration.csv" for name in results.rows}
+    paths = _with_rows({tables.title(name): results.plots / f"{name}_calibration.csv" for name in results.rows})
     needed = ("confidence", "precision")
-    sure = {title: text_tables.read_columns(path, needed=needed) for title, path in paths.items()
-            if path.exists() and _has_rows(path)}  # fmt: skip
-    if sure:
+    if sure := {title: text_tables.read_columns(path, needed=needed) for title, path in paths.items()}:
         curves["Calibration of the labels"] = figures.calibration_curve(sure)
     return curves
 
@@ -270,12 +251,8 @@ def _sweep(results: Results) -> str | None:
 
 def _confusions(folder: Path, rows: Sequence[str]) -> dict[str, tuple[str, text_tables.NamedConfusion]]:
     """Name -> title and matrix of what was scored; none without masks."""
-    paths = {name: folder / f"{name}.csv" for name in rows}
-    return {
-        name: (tables.title(name), text_tables.read_confusion(path))
-        for name, path in paths.items()
-        if path.exists() and _has_rows(path)
-    }
+    paths = _with_rows({name: folder / f"{name}.csv" for name in rows})
+    return {name: (tables.title(name), text_tables.read_confusion(path)) for name, path in paths.items()}
 
 
 def _known_without_masks(results: Results) -> list[without_masks.Rows]:
@@ -286,8 +263,13 @@ def _known_without_masks(results: Results) -> list[without_masks.Rows]:
 
 def _class_tables(folder: Path, rows: Sequence[str]) -> dict[str, list[dict]]:
     """Title -> the classes of what was scored; none without masks."""
-    paths = {tables.title(name): folder / f"{name}.csv" for name in rows}
-    return {title: text_tables.read_classes(path) for title, path in paths.items() if path.exists() and _has_rows(path)}
+    paths = _with_rows({tables.title(name): folder / f"{name}.csv" for name in rows})
+    return {title: text_tables.read_classes(path) for title, path in paths.items()}
+
+
+def _with_rows(paths: Mapping[str, Path]) -> dict[str, Path]:
+    """The tables that are there and hold more than their header."""
+    return {name: path for name, path in paths.items() if path.exists() and _has_rows(path)}
 
 
 def _has_rows(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -176,21 +176,19 @@ def current(measured_on: Mapping[str, str], *, params: str) -> list[tuple[str, .
     read = [figure for path in sorted(FOLDER.glob("*.csv")) for figure in read_csv(path)]
     figures = [figure for figure in read if figure.split and figure.measured_on == measured_on.get(figure.split)]
     old = {figure.file for figure in figures if figure.params != params}
-    header, *lines = table(figures)
-    files = [figure.file for figure in figures if figure.name == "miou"]
-    told = [(f"{line[0]}, of other parameters" if file in old else line[0], *line[1:])
-            for file, line in zip(files, lines, strict=True)]  # fmt: skip
-    return [header, *told] if told else []
+    header, *lines = table(figures, old=old)
+    return [header, *lines] if lines else []
 
 
-def table(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
-    """Header and a line for each file of label maps; `SHOWN` in per cent."""
+def table(figures: Sequence[Figure], *, old: Collection[str] = ()) -> list[tuple[str, ...]]:
+    """Header and a line for each file of label maps, `SHOWN` in per cent; those of `old` files say so."""
     lines: list[tuple[str, ...]] = [("over seeds", "split", "n", *SHOWN.values(), "supervision")]
     for file in dict.fromkeys(figure.file for figure in figures):
         own = {figure.name: figure for figure in figures if figure.file == file}
         if "miou" in own:
             first = own["miou"]
-            name = tables.title(file.removeprefix(f"{layout.METRICS.name}/"))
+            title = tables.title(file.removeprefix(f"{layout.METRICS.name}/"))
+            name = f"{title}, of other parameters" if file in old else title
             cells = [_cell(own.get(key)) for key in SHOWN]
             lines.append((name, first.split, str(first.n), *cells, first.supervision))
     return lines

@@ -10,12 +10,10 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
 from wsss_core import manifests
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
-from wsss_core.report import overlays
+from wsss_core.report import html
 from wsss_core.report.overlays import Canvas
 
 VERDICTS = {"good": "good", "usable": "usable, with faults", "wrong": "wrong"}
@@ -51,11 +49,5 @@ def render(index: Index, folder: Path, ids: Sequence[str], *, seed: int) -> str:
         })  # fmt: skip
     # Verdicts are kept in the browser under the labels that they are about: other labels begin anew.
     key = manifests.digest_of([folder.as_posix(), contents])
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["picture"] = overlays.data_uri
-    environment.filters["colour"] = overlays.colour
-    template = environment.get_template("sheet.html.jinja")
+    template = html.template("sheet.html.jinja")
     return template.render(folder=folder.as_posix(), cards=cards, verdicts=VERDICTS, seed=seed, key=f"wsss-sheet-{key}")

@@ -185,10 +185,10 @@ def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
         ("after", "split", "images", "mIoU", "95 %", "boundary", "labelled", "coverage", "supervision")
     ]
     for row in quality_rows(metrics, names):
-        between = "-".join(map(_percent, row.interval)) if row.interval else "-"
-        rest = map(_percent, (row.boundary_miou, row.miou_labelled, row.coverage))
+        between = "-".join(map(percent, row.interval)) if row.interval else "-"
+        rest = map(percent, (row.boundary_miou, row.miou_labelled, row.coverage))
         images = "-" if row.num_images is None else str(row.num_images)
-        lines.append((row.title, row.split, images, _percent(row.miou), between, *rest, row.kind))
+        lines.append((row.title, row.split, images, percent(row.miou), between, *rest, row.kind))
     return as_text(lines)
 
 
@@ -200,5 +200,6 @@ def as_text(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(row).rstrip() for row in aligned)
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A figure in [0, 1] as a terminal shows it; `-` without one."""
     return "-" if value is None else f"{100 * value:.1f}"

@@ -15,7 +15,7 @@ def classifier_rows(metrics: Path) -> Rows:
     """Header and lines of the classifier's figures, in per cent; empty where there are none."""
     content = _content(metrics / "classifier.json")
     figures = {title: tables.figure(content, key) for key, title in _CLASSIFIER.items()}
-    rows = [(title, f"{100 * value:.1f}") for title, value in figures.items() if value is not None]
+    rows = [(title, tables.percent(value)) for title, value in figures.items() if value is not None]
     return [("classifier's tags", content["split"]), *rows] if rows else []
 
 
@@ -29,7 +29,7 @@ def agreement_rows(metrics: Path) -> Rows:
         earlier, _, later = pair.partition(" to ")
         title = f"{tables.title(earlier).partition(',')[0]} to {tables.title(later).partition(',')[0]}"
         cells = (tables.figure(same, pair), tables.figure(mutual, pair), tables.figure(labelled, later))
-        rows.append((title, *("-" if cell is None else f"{100 * cell:.1f}" for cell in cells)))
+        rows.append((title, *map(tables.percent, cells)))
     return [("stages that follow each other", "equal labels", "mutual mIoU", "labelled after"), *rows] if rows else []
 
 
