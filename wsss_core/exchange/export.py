@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 from collections import defaultdict
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss_core import artifacts
+from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.exchange import confidence, photographs
 from wsss_core.exchange.format import ExchangeError, Format, Options, Picture
 from wsss_core.exchange.label_sets import LabelSet
@@ -94,11 +93,8 @@ class _Export:
         if not self.summary.pictures:
             raise ExchangeError("no label map is left to export; raise --max-ignore")
         rows.sort(key=lambda row: (inf if row[2] is None else row[2], row[0]))
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        shown = (("" if v is None else f"{v:.4f}" if isinstance(v, float) else v for v in row) for row in rows)
-        writer.writerows([_COLUMNS, *shown])
-        artifacts.write_text(out / REVIEW, text.getvalue())
+        shown = (["" if v is None else f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows)
+        artifacts.write_text(out / REVIEW, csv_text(_COLUMNS, shown))
 
     def _pictures(self, out: Path, rows: list[tuple]) -> Iterator[Picture]:
         for image_id in self._ordered():

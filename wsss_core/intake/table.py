@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.source import Source
+from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.intake.placing import USED, read_table
 from wsss_core.intake.records import Entry
 from wsss_core.intake.survey import Survey
@@ -59,9 +59,7 @@ def text_of(
     source = source_of(dataset)
     images = images_folder(source.root, source.images)
     ids = {path: name for name, path in survey.photographs.items()}
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("image", "labels", "split"))
+    rows = []
     for paths in list_images(images, skip=[mask_folder(source)]).files.values():
         name = ids.get(paths[0], "")
         entry = entries.get(name, Entry(None))
@@ -70,8 +68,8 @@ def text_of(
         else:
             split = entry.split
         labels = _BETWEEN.join(sorted(entry.tags or ()))
-        writer.writerow((paths[0].relative_to(images).as_posix(), labels, split))
-    return out.getvalue()
+        rows.append((paths[0].relative_to(images).as_posix(), labels, split))
+    return csv_text(("image", "labels", "split"), rows)
 
 
 def source_of(dataset: Mapping[str, object]) -> Source:

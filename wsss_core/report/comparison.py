@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core import layout, registry, remedies
+from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.models import trained
 from wsss_core.params import Params
 from wsss_core.report import tables
@@ -178,8 +179,5 @@ def read_csv(path: Path) -> list[Line]:
 
 def as_csv(lines: Sequence[Line]) -> str:
     """The table for other programs: the fields of `Line`, unrounded, empty where there is no figure."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Line.__dataclass_fields__)
-    writer.writerows(["" if value is None else value for value in vars(line).values()] for line in lines)
-    return text.getvalue()
+    rows = (["" if value is None else value for value in vars(line).values()] for line in lines)
+    return csv_text(tuple(Line.__dataclass_fields__), rows)

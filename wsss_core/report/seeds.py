@@ -13,6 +13,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from wsss_core import artifacts, layout, manifests, supervision
+from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.params import Params
 from wsss_core.params_file import content_of
 from wsss_core.report import tables, text_tables
@@ -129,14 +130,12 @@ def _numbers(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str,
 def as_csv(figures: Sequence[Figure]) -> str:
     """All figures for other programs, unrounded; empty where there is none."""
     seeds = sorted({seed for figure in figures for seed in figure.values})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *(f"{_SEED}{seed}" for seed in seeds)])
+    rows = []
     for f in figures:
         told = (f.file, f.split, f.supervision, f.measured_on, f.params, f.name)
         spread = f.sd if f.n > 1 else ""
-        writer.writerow([*told, f.n, f.mean, spread, *(f.values.get(seed, "") for seed in seeds)])
-    return text.getvalue()
+        rows.append([*told, f.n, f.mean, spread, *(f.values.get(seed, "") for seed in seeds)])
+    return csv_text([*_COLUMNS, *(f"{_SEED}{seed}" for seed in seeds)], rows)
 
 
 def read_csv(path: Path) -> list[Figure]:
