@@ -97,24 +97,16 @@ class ThresholdSweep:
     def add(self, scores: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> None:
         """Count one image: scores (K, H, W) in [0, 1], classes (K,) ids, truth (H, W) with IGNORE_INDEX dropped."""
         known = truth != IGNORE_INDEX
-        strongest, bins = (values[known] for values in self._strongest(scores, classes))
-        flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
-        self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
-
-    def labels(self, scores: np.ndarray, classes: np.ndarray, index: int) -> np.ndarray:
-        """(H, W) uint8: the labels of an image at threshold index / num_bins, which `confusion` counts."""
-        strongest, bins = self._strongest(scores, classes)
-        return np.where(bins >= index, strongest, BACKGROUND).astype(np.uint8)
-
-    def _strongest(self, scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(H, W) int64 each: the class with the highest score, and the bin of that."""
         if len(classes):
-            strongest, score = np.asarray(classes)[scores.argmax(axis=0)].astype(np.int64), scores.max(axis=0)
+            strongest = np.asarray(classes)[scores.argmax(axis=0)][known].astype(np.int64)
+            score = scores.max(axis=0)[known]
         else:
-            strongest, score = np.zeros(scores.shape[1:], np.int64), np.zeros(scores.shape[1:], np.float32)
+            strongest, score = np.zeros(known.sum(), dtype=np.int64), np.zeros(known.sum(), dtype=np.float32)
         strongest = np.where(score > 0, strongest, BACKGROUND)  # no threshold lies below a score of 0
         # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
-        return strongest, np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
+        bins = np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
+        flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
+        self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
 
     def confusion(self, index: int) -> Confusion:
         """The counts at threshold index / num_bins."""

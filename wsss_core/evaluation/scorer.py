@@ -87,8 +87,7 @@ class Scorer:
         best = int(np.nan_to_num(curve, nan=-1).argmax()) if ids else 0
         counted = self._label_scores(ids, "train")
         for image_id, groups in _progress(self._members(ids, "train"), "cam at its best threshold"):
-            scores = cams.scores(image_id)
-            labels = sweep.labels(grids.read(scores.scores, scores.size), scores.classes, best)
+            labels = thresholded(cams.scores(image_id), float(thresholds[best]))
             counted.add(labels, self.truth.read(image_id), groups=groups)
         oracle = {"oracle_threshold": float(thresholds[best])} if ids and np.isfinite(curve[best]) else {}
         extra = {"supervision": manifests.supervision_of(folder), **oracle} if ids else {}
