@@ -54,14 +54,14 @@ def _resampled(counts: np.ndarray, *, resamples: int, seed: int) -> np.ndarray:
         drawn = rng.integers(num_images, size=(min(_AT_ONCE, resamples - start), num_images))
         times = np.stack([np.bincount(one, minlength=num_images) for one in drawn])
         sums = (times.astype(np.float64) @ flat).reshape(len(drawn), 3, num_labels)  # of integers: exact
-        mious.append(_miou(sums))
+        mious.append(mean_ious(sums))
     return np.concatenate(mious)
 
 
-def _miou(sums: np.ndarray) -> np.ndarray:
+def mean_ious(sums: np.ndarray) -> np.ndarray:
     """(S,) mean IoU over the labels that occur, of (S, 3, L) counts."""
     right, union = sums[:, 0], sums[:, 1] + sums[:, 2] - sums[:, 0]
     occurs = union > 0
-    iou = np.divide(right, union, out=np.zeros_like(right), where=occurs)
+    iou = np.divide(right, union, out=np.zeros(right.shape), where=occurs)
     with np.errstate(invalid="ignore"):
         return iou.sum(axis=1) / occurs.sum(axis=1)

@@ -42,6 +42,11 @@ class Confusion:
         counts[:, BACKGROUND] += self.matrix[:, -1]
         return counts
 
+    def by_label(self) -> np.ndarray:
+        """(3, C+1) pixels of each label that are rightly predicted, true, predicted, with `filled`."""
+        counts = self.filled
+        return np.stack([np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)])
+
     def iou(self) -> np.ndarray:
         """(C+1,) IoU of each label; NaN for a label that is neither true nor predicted anywhere."""
         return iou(self.filled)

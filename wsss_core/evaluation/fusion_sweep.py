@@ -12,7 +12,7 @@ from tqdm import tqdm
 from wsss_core.data.index import spread
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
-from wsss_core.evaluation.bootstrap import gain_interval
+from wsss_core.evaluation.bootstrap import gain_interval, mean_ious
 from wsss_core.evaluation.confusion import Confusion
 from wsss_core.ops import fusion, walk_fusion
 
@@ -79,21 +79,11 @@ def sweep(
                 maps, classes, salient, rule="soft", background_exponent=exponent, saliency_weight=weight,
                 saliency_exponent=saliency_exponent, multi=multi,
             ).label  # fmt: skip
-            counts[exponent, weight].append(_counts(label, mask, num_classes=len(walks.index.classes)))
+            counted = Confusion(len(walks.index.classes))
+            counted.add(label, mask)
+            counts[exponent, weight].append(counted.by_label().astype(np.int32))
     stacked = {pair: np.stack(of_images) for pair, of_images in counts.items()}
-    miou = {pair: _miou(of_pair.sum(axis=0)) for pair, of_pair in stacked.items()}
+    mious = mean_ious(np.stack([of_pair.sum(axis=0) for of_pair in stacked.values()]))
+    miou = dict(zip(stacked, mious.tolist(), strict=True))
     best = max(pairs, key=lambda pair: (miou[pair], pair == now))
     return Sweep(len(masked), miou, now, best, gain_interval(stacked[best], stacked[now]))
-
-
-def _counts(label: np.ndarray, mask: np.ndarray, *, num_classes: int) -> np.ndarray:
-    """(3, L) int32 of each label: pixels that are rightly predicted, true, predicted."""
-    counted = Confusion(num_classes)
-    counted.add(label, mask)
-    return np.stack([np.diag(counted.filled), counted.filled.sum(axis=1), counted.filled.sum(axis=0)]).astype(np.int32)
-
-
-def _miou(counts: np.ndarray) -> float:
-    """Mean IoU over the labels that occur, of (3, L) counts."""
-    right, union = counts[0], counts[1] + counts[2] - counts[0]
-    return float((right[union > 0] / union[union > 0]).mean())

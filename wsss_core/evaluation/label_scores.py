@@ -36,8 +36,7 @@ class LabelScores:
         for group in groups:
             self.groups[group].matrix += one.matrix
         self.boundary.add(prediction, truth)
-        counts = one.filled
-        self._of_images.append(np.stack([np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)]).astype(np.int32))
+        self._of_images.append(one.by_label().astype(np.int32))
 
     def add_confidence(self, prediction: np.ndarray, confidence: np.ndarray, truth: np.ndarray) -> None:
         """Count how sure the scores behind an image's labels were, (H, W) float in [0, 1]."""
@@ -62,8 +61,7 @@ class LabelScores:
 
     def of_classes(self, names: Sequence[str]) -> list[tuple]:
         """A row of CLASS_COLUMNS for each label, background first; an undefined figure is an empty text."""
-        counts = self.groups["all"].filled
-        right, true, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        right, true, predicted = self.groups["all"].by_label()
         with np.errstate(invalid="ignore"):
             shares = np.stack([self.groups["all"].iou(), self.boundary.iou(), right / predicted, right / true], axis=1)
         return [
