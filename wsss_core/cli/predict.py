@@ -13,6 +13,7 @@ from wsss_core.cli.outputs import is_label_map, refuse_input
 from wsss_core.data.artifact_names import name_problems
 from wsss_core.data.image_folder import ImageFolder, list_images
 from wsss_core.data.images import SUFFIXES, ImageError, read_image, why_foreign
+from wsss_core.exchange.label_sets import LEGEND
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import load_predict
 from wsss_core.problems import named
@@ -20,8 +21,6 @@ from wsss_core.sections.labels import Crf, Predict
 
 _log = logging.getLogger(__name__)
 
-LEGEND = "classes.txt"
-"""Beside the label maps: the names of their labels."""
 CRF = Crf(bilateral_sxy=83, bilateral_srgb=5, bilateral_weight=4)
 """DeepLab's, as the preset voc12 has it."""
 

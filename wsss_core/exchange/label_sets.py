@@ -53,7 +53,7 @@ class LabelSet:
 
 def artifacts_here() -> list[Path]:
     """The folders of label maps that stages finished below the working folder."""
-    roots = [(folder, "manifest.json") for folder in _SINGLE]
+    roots = [(folder, artifacts.MANIFEST) for folder in _SINGLE]
     roots += [(folder, f"{depth}{artifacts.MANIFEST}") for folder in _OF_MANY for depth in ("*/", "*/*/")]
     found = {path.parent for folder, pattern in roots for path in folder.glob(pattern)}
     return sorted(folder for folder in found if any(name.endswith(".png") for name in manifests.read(folder)["files"]))
