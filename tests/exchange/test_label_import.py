@@ -224,6 +224,17 @@ def test_two_masks_of_one_photograph_are_refused(index):
     assert "are both the mask of one photograph" in refused(index, "folders")
 
 
+def test_one_photograph_in_two_splits_is_no_silent_choice(index):
+    for folder in ("out/ann_dir/train", "out/ann_dir/val"):
+        Path(folder).mkdir(parents=True)
+        Image.fromarray(SQUARE).save(f"{folder}/c.png")
+    assert "2 of 2 photographs are not in this data set, or their names mean several" in refused(index, "folders")
+    for split in ("train", "val"):
+        save(f"yolo/labels/{split}/c.txt", "")
+    save("yolo/data.yaml", "names: [cat]")
+    assert "(train/c, val/c)" in refused(index, "yolo", Path("yolo"))
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "a\nb"])
 def test_an_import_has_a_name_that_a_folder_can_bear(index, name):
     assert "is no name of a folder" in refused(index, "folders", layout.PSEUDO_LABELS, name=name)

@@ -18,6 +18,9 @@ from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 Size = tuple[int, int]
 """(H, W)."""
+NO_SPLIT = "default"
+SPLITS = ("train", "val", "test", NO_SPLIT)
+"""Names of folders that say of which part of a set a photograph is; NO_SPLIT where there are none."""
 
 
 class ExchangeError(ValueError):
@@ -52,7 +55,7 @@ class Picture:
     Attributes:
         id: names its label map.
         file_name: its path below the photographs' folder, with "/" and its suffix.
-        split: the part of the set, `train` or `val`; `default` where there is none.
+        split: the part of the set, `train` or `val`; NO_SPLIT where there is none.
         labels: (H, W) uint8, as large as the photograph is when it is turned upright.
         regions: of the labels.
         confidence: mean over the pixels that are not ignored; None where nothing tells.
@@ -145,6 +148,23 @@ class Format(Protocol):
         Raises:
             ExchangeError, DatasetError: it is none of this format, or broken.
         """
+
+
+def without_splits(found: Mapping[str, Path]) -> dict[str, Path]:
+    """Name of a photograph -> its file, without the folders of splits; with them where two names would be one.
+
+    >>> without_splits({"train/street/1": Path("1.txt"), "2": Path("2.txt")}).keys()
+    dict_keys(['street/1', '2'])
+    >>> without_splits({"train/1": Path("1.txt"), "val/1": Path("2.txt")}).keys()
+    dict_keys(['train/1', 'val/1'])
+    """
+    below = {_without_split(name): path for name, path in found.items()}
+    return below if len(below) == len(found) else dict(found)
+
+
+def _without_split(name: str) -> str:
+    split, _, rest = name.partition("/")
+    return rest if split in SPLITS and rest else name
 
 
 def names() -> list[str]:

@@ -15,12 +15,11 @@ from wsss_core.data.image_folder import list_images
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.names import composed
-from wsss_core.exchange.format import ExchangeError
+from wsss_core.exchange.format import NO_SPLIT, ExchangeError
 from wsss_core.problems import named, suggestion
 
 LEGEND = "classes.txt"
 """Beside the label maps of `wsss predict`: a line `<number> <name>` for each label."""
-NO_SPLIT = "default"
 
 _SINGLE = (layout.AFFINITY_LABELS, layout.FUSED)
 _OF_MANY = (layout.METHOD_LABELS, layout.PREDICTIONS, layout.SNAPSHOTS, layout.CORRECTED)

@@ -13,7 +13,7 @@ from PIL import Image
 from wsss_core import artifacts, voc
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.label_images import read_labels
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, without_splits
 
 TITLE = "folders of photographs and PNG (mmsegmentation, Mask2Former, FiftyOne), metadata.jsonl (Hugging Face)"
 OPTIONS = frozenset({"palette"})
@@ -25,7 +25,6 @@ WHOLE = False
 LOSES = "folders hold every pixel, 255 where it is ignored; a confidence is of a photograph, in metadata.jsonl"
 
 MAPS, NAMES, METADATA = "ann_dir", "id2label.json", "metadata.jsonl"
-SPLITS = ("train", "val", "test", "default")
 
 
 def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options: Options) -> list[str]:
@@ -64,11 +63,8 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
     for paths in found.values():
         if len(paths) > 1:
             raise ExchangeError(f"{paths[0]} and {paths[1]} are both the mask of one photograph; remove one")
-    parts = {name: name.split("/") for name in found}
-    return {
-        "/".join(part[part[0] in SPLITS and len(part) > 1 :]): partial(_draw, found[name][0], meaning)
-        for name, part in parts.items()
-    }
+    paths = without_splits({name: paths[0] for name, paths in found.items()})
+    return {name: partial(_draw, path, meaning) for name, path in paths.items()}
 
 
 def _meaning(path: Path, sought: Sought) -> np.ndarray:

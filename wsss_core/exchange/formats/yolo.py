@@ -12,7 +12,17 @@ import numpy as np
 from wsss_core import artifacts
 from wsss_core.data.tables import read_text
 from wsss_core.exchange.filling import filled
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.format import (
+    NO_SPLIT,
+    SPLITS,
+    Draw,
+    ExchangeError,
+    Options,
+    Picture,
+    Size,
+    Sought,
+    without_splits,
+)
 from wsss_core.exchange.outlines import centre_outline
 from wsss_core.params import read_mapping
 from wsss_core.voc import BACKGROUND
@@ -30,7 +40,6 @@ LOSES = (
 )
 
 CONFIG = "data.yaml"
-SPLITS = ("train", "val", "test", "default")
 
 
 def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options: Options) -> list[str]:
@@ -62,7 +71,7 @@ def _line(number: int, points: np.ndarray, size: Size) -> str:
 def _config(splits: set[str], names: Sequence[str]) -> str:
     """Without `path`, photographs are searched from the file's own folder."""
     first = next(split for split in SPLITS if split in splits)
-    lines = [f"{split}: images/{split}" for split in SPLITS if split in splits and split != "default"]
+    lines = [f"{split}: images/{split}" for split in SPLITS if split in splits and split != NO_SPLIT]
     if "train" not in splits:
         lines.insert(0, f"train: images/{first}  # there are no others here: name those to learn from")
     if "val" not in splits:
@@ -78,9 +87,8 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
     if not config.is_file() or not folder.is_dir():
         raise ExchangeError(f"{source} is no YOLO set; give a folder with {CONFIG} and labels/")
     labels = _labels(config, sought)
-    texts = {path: path.relative_to(folder) for path in sorted(folder.rglob("*.txt"))}
-    parts = {path: below.parts[below.parts[0] in SPLITS and len(below.parts) > 1 :] for path, below in texts.items()}
-    return {"/".join(part).removesuffix(".txt"): partial(_draw, path, labels) for path, part in parts.items()}
+    texts = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.txt"))}
+    return {name: partial(_draw, path, labels) for name, path in without_splits(texts).items()}
 
 
 def _labels(config: Path, sought: Sought) -> list[int]:
