@@ -18,6 +18,8 @@ from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 Size = tuple[int, int]
 """(H, W)."""
+_MOST = 1 << 16
+"""Pixels of a side that are no photograph's."""
 NO_SPLIT = "default"
 SPLITS = ("train", "val", "test", NO_SPLIT)
 """Names of folders that say of which part of a set a photograph is; NO_SPLIT where there are none."""
@@ -148,6 +150,11 @@ class Format(Protocol):
         Raises:
             ExchangeError, DatasetError: it is none of this format, or broken.
         """
+
+
+def is_size(*sides: object) -> bool:
+    """Whether a document's height and width are those of a photograph: whole numbers, in bounds."""
+    return all(type(side) is int and 0 < side < _MOST for side in sides)
 
 
 def without_splits(found: Mapping[str, Path]) -> dict[str, Path]:

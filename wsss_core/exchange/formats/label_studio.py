@@ -13,8 +13,8 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from wsss_core import artifacts, voc
-from wsss_core.data.formats.coco_masks import SegmentationError, polygon_pixels
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.filling import paint_polygon
+from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, is_size
 from wsss_core.exchange.regions import Region
 from wsss_core.exchange.runs import brush_bytes, read_brush
 from wsss_core.problems import excerpt
@@ -29,7 +29,6 @@ WHOLE = True
 LOSES = "Label Studio's brush has no name for ignored pixels"
 
 MODEL = "wsss"
-_LARGE = 1 << 16
 CONTROL, OBJECT = "label", "image"
 """Of label_config.xml; results name them."""
 
@@ -153,7 +152,7 @@ def _draw(parts: Sequence[tuple[int, dict]], place: str, size: Size) -> np.ndarr
     canvas = np.full(size, voc.BACKGROUND, dtype=np.uint8)
     for label, result in parts:
         height, width = result.get("original_height"), result.get("original_width")
-        if not all(type(side) is int and 0 < side < _LARGE for side in (height, width)):
+        if not is_size(height, width):
             raise ExchangeError(f"{place}: a result does not say how large the photograph is; repair it")
         if (height, width) != size:
             return np.zeros((height, width), np.uint8)  # type: ignore[arg-type]  # the size alone is looked at
@@ -170,10 +169,7 @@ def _brush(canvas: np.ndarray, label: int, value: dict[str, Any]) -> None:
 
 def _polygon(canvas: np.ndarray, label: int, value: dict[str, Any]) -> None:
     """Its corners are in per cent of width and height."""
-    corners = np.array(value["points"], dtype=np.float64) / 100 * canvas.shape[::-1]
-    if not np.isfinite(corners).all():
-        raise SegmentationError("its corners are no numbers")
-    canvas.flat[polygon_pixels(corners.ravel().tolist(), height=canvas.shape[0], width=canvas.shape[1])] = label
+    paint_polygon(canvas, label, np.array(value["points"], dtype=np.float64) / 100 * canvas.shape[::-1])
 
 
 def _rectangle(canvas: np.ndarray, label: int, value: dict[str, Any]) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from wsss_core import artifacts
-from wsss_core.data.formats.coco_masks import SegmentationError, polygon_pixels
 from wsss_core.data.images import ImageError, opened
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.filling import paint_polygon
+from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, is_size
 from wsss_core.exchange.regions import Region
 from wsss_core.problems import excerpt
 from wsss_core.voc import BACKGROUND
@@ -31,7 +31,6 @@ LOSES = "labelme has no name for ignored pixels; a confidence stands in the desc
 
 VERSION = "6.3.1"
 """Of labelme, whose files these are like."""
-MOST = 1 << 16
 
 
 def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options: Options) -> list[str]:
@@ -80,7 +79,7 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
 
 def _size(content: dict, path: Path) -> Size:
     height, width = content.get("imageHeight"), content.get("imageWidth")
-    if not all(type(side) is int and 0 < side < MOST for side in (height, width)):
+    if not is_size(height, width):
         raise ExchangeError(f"{path} does not say how large its photograph is; open and save it in labelme")
     return height, width  # type: ignore[return-value]
 
@@ -117,10 +116,7 @@ def _mask(canvas: np.ndarray, label: int, shape: dict[str, Any], path: Path) -> 
 
 
 def _polygon(canvas: np.ndarray, label: int, shape: dict[str, Any], path: Path) -> None:
-    corners = np.array(shape["points"], dtype=np.float64)
-    if not np.isfinite(corners).all():
-        raise SegmentationError("its corners are no numbers")
-    canvas.flat[polygon_pixels(corners.ravel().tolist(), height=canvas.shape[0], width=canvas.shape[1])] = label
+    paint_polygon(canvas, label, np.array(shape["points"], dtype=np.float64))
 
 
 def _rectangle(canvas: np.ndarray, label: int, shape: dict[str, Any], path: Path) -> None:
