@@ -127,19 +127,19 @@ def tiles(count: int, *, shape=(20, 32)) -> list[Tile]:
 
 
 def test_a_sheet_holds_every_tile_in_rows_of_four():
-    sheet = np.asarray(figures.contact_sheet(tiles(6, shape=(200, 250)), [("cat", 8)]))
+    sheet = np.asarray(figures.contact_sheet(tiles(6, shape=(200, 250)), [("cat", 7)]))
     colours = {tuple(colour) for colour in sheet.reshape(-1, 3).tolist()}
     assert {(20 * place,) * 3 for place in range(6)} <= colours
-    assert {(64, 0, 0)} <= colours  # the swatch of class 8
+    assert {(204, 121, 167)} <= colours  # the swatch of class 7
     assert sheet.shape[1] // 4 >= 375 > sheet.shape[1] // 5
 
 
 def test_a_legend_that_is_too_long_for_a_line_takes_more():
-    few = figures.contact_sheet(tiles(4), [("cat", 8)])
-    many = figures.contact_sheet(tiles(4), [("a long name of a class", label) for label in range(1, 9)])
+    few = figures.contact_sheet(tiles(4), [("cat", 7)])
+    many = figures.contact_sheet(tiles(4), [("a long name of a class", label) for label in range(8, 0, -1)])
     assert many.width == few.width
     assert many.height > few.height
-    assert (np.asarray(many) == (64, 0, 0)).all(axis=-1).any()  # label 8, the last
+    assert (np.asarray(many) == (230, 159, 0)).all(axis=-1).any()  # label 1, the last
 
 
 @pytest.mark.parametrize("shape", [(2, 320), (200, 1), (200, 200)])

@@ -11,6 +11,7 @@ from wsss_core.artifacts import ArtifactError
 from wsss_core.evaluation.label_shares import LabelShares
 from wsss_core.params import validate
 from wsss_core.report import contents, page, strips
+from wsss_core.report.results import Results
 from wsss_core.report.strips import Column
 
 VOID = {"img", "meta", "br"}
@@ -76,7 +77,7 @@ def report(tmp_path, index_of, masks):
             split: strips.draw(dataset, masks, ids=dataset.ids(split), columns=columns)
             for split in ("train", "val")
         }
-        results = page.Results(
+        results = Results(
             *folders,
             strips=drawn,
             label_shares=dict.fromkeys(shown.counted, LabelShares(0.5, 0.25, 0.25)),
@@ -277,7 +278,7 @@ def test_the_oracle_is_named_on_the_threshold_sweep(report, tmp_path):
 
 def test_metrics_that_were_never_written_are_asked_for(index_of, masks, tmp_path):
     strips_of_none = {"train": [], "val": []}
-    results = page.Results(*[tmp_path / layout.METRICS] * 5, strips=strips_of_none, label_shares={}, settings={})
+    results = Results(*[tmp_path / layout.METRICS] * 5, strips=strips_of_none, label_shares={}, settings={})
     with pytest.raises(ArtifactError, match=r"cam\.json is missing.*dvc repro"):
         page.render(index_of(train={"a": ()}), masks, results)
 

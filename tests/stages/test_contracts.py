@@ -159,10 +159,13 @@ def test_threshold_sweep_is_a_table_whose_best_row_is_the_cams_figure(finished):
     assert [float(cell) for cell in best.split(",")] == pytest.approx([cam["oracle_threshold"], cam["miou"]])
 
 
-def test_report_is_one_file_that_loads_nothing(finished):
+def test_reports_first_page_loads_nothing_and_its_links_lead_to_pages_beside_it(finished):
     page = (finished.folder / layout.REPORTS / "report.html").read_text(encoding="utf-8")
     assert page.lstrip().lower().startswith("<!doctype html>")
-    assert re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", page) == []
+    assert re.findall(r"""src=["'](?!data:)[^"']*""", page) == []
+    links = set(re.findall(r"""href=["'](?!#)([^"']*)""", page))
+    assert {name for name in links if not (finished.folder / layout.REPORTS / name).is_file()} == set()
+    assert "report/random_walk.html" in links
 
 
 def test_nothing_unfinished_is_left_behind(finished):

@@ -17,8 +17,8 @@ LABELS = (layout.CAM_CRF, layout.AFFINITY_LABELS, layout.FUSED, layout.PSEUDO_LA
 SIZES = {"dot": (1, 1), "a flat one.v2": (20, 3000), "ünïcode/<b>": (37, 23)}
 
 
-def page(workspace: Workspace) -> str:
-    return (workspace.folder / PAGE).read_text(encoding="utf-8")
+def page(workspace: Workspace, name: str = PAGE) -> str:
+    return (workspace.folder / name).read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -59,9 +59,34 @@ def write_artifacts(workspace: Workspace, name: str, size: tuple[int, int]) -> N
 def test_a_finished_run_gives_a_page_with_all_of_it(pipeline):
     text = page(pipeline.set(report={"num_images": 8}).run("report"))
     for part in ("CAM + CRF", "Affinity labels", "Random walk", "Saliency", "Fused", "Pseudo-label",
-                 "DeepLab", "True mask", "AffinityNet", "oracle:", "Confusion"):  # fmt: skip
+                 "DeepLab", "True mask", "The stages, one page each"):  # fmt: skip
         assert part in text
     assert text.count("<img") == 6 * 10 + 3 * 3
+
+
+def test_a_stage_has_a_page_with_its_sentence_its_figures_its_curves_and_its_pictures(pipeline):
+    pipeline.run("report")
+    of_cam, of_affinity = page(pipeline, "reports/report/cam.html"), page(pipeline, "reports/report/affinity.html")
+    for part in ("which places made it say so", "CAM (oracle threshold)", "CAM network", "oracle:", "Confusion"):
+        assert part in of_cam and part not in of_affinity
+    assert "AffinityNet, over the steps" in of_affinity
+    assert of_affinity.count("<img") == 3 * 2  # photograph, labels, true mask
+    assert "random walk" in page(pipeline, "reports/report/random_walk.html")
+
+
+def test_pages_of_stages_lead_to_files_beside_them_and_nowhere_else(pipeline):
+    folder = pipeline.run("report").folder / "reports/report"
+    for name in folder.glob("*.html"):
+        text = name.read_text(encoding="utf-8")
+        for address in re.findall(r"""(?:src|href)=["'](?!data:|#)([^"'#]*)""", text):
+            assert (folder / address).is_file(), f"{name.name}: {address}"
+
+
+def test_pages_of_a_run_before_do_not_stay(pipeline):
+    old = pipeline.folder / "reports/report/old.html"
+    old.write_text("", encoding="utf-8")
+    pipeline.run("report")
+    assert not old.exists()
 
 
 def test_the_same_run_gives_the_same_page_and_picture(pipeline):
@@ -95,6 +120,8 @@ def test_images_of_odd_sizes_and_names_are_shown(folder_set):
     assert text.count("<img") == 3 * 10
     assert "ünïcode/&lt;b&gt;" in text
     assert "ünïcode/<b>" not in text
+    for path in (folder_set.folder / "reports/report").glob("*.html"):
+        assert "ünïcode/<b>" not in path.read_text(encoding="utf-8")
     assert (folder_set.folder / PICTURE).is_file()
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsss_core import layout
-from wsss_core.report import strips, tables
+from wsss_core.report import chapters, strips, tables
+from wsss_core.report.chapters import Chapter
 from wsss_core.report.strips import Column
 
 
@@ -31,6 +32,7 @@ class Contents:
         goals: a row -> the row that it should score above; the page says where it does not.
         unfolded: rows whose confusion matrix is open; the others' are folded away.
         notes: sentences that the reader must know.
+        chapters: the stages that have pages of their own, in their order; with any, the report has a folder of pages.
     """
 
     page: str
@@ -48,6 +50,12 @@ class Contents:
     goals: Mapping[str, str] = field(default_factory=dict)
     unfolded: Sequence[str] = ()
     notes: Sequence[str] = ()
+    chapters: Sequence[Chapter] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the pages of stages and the image browser lie; None where all stands on one page."""
+        return layout.REPORTS / self.page if self.chapters else None
 
     @property
     def snapshot_scores(self) -> Path | None:
@@ -108,6 +116,7 @@ def of_pipeline(*methods: str) -> Contents:
         networks={"deeplab": tables.title("deeplab"), **further},
         goals={"pseudo_labels": tables.ROW_TO_BEAT},
         unfolded=("pseudo_labels", "deeplab"),
+        chapters=() if methods else chapters.PIPELINE,
     )
 
 

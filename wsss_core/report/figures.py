@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw, ImageFont
 
-from wsss_core.report import overlays
+from wsss_core.report import palette
 from wsss_core.report.strips import Tile
 
 _INK = "#123456"  # stands for the page's text colour, so that curves follow its light and dark theme
@@ -169,7 +169,8 @@ def contact_sheet(tiles: Sequence[Tile], legend: Sequence[tuple[str, int]]) -> I
         sheet.paste(picture, (left, top + _CAPTION))
     for (name, label), (left, line) in zip(legend, places, strict=True):
         top = below + line * _LEGEND
-        draw.rectangle((left, top + 4, left + 24, top + 28), fill=overlays.colour(label))
+        swatch = palette.painted(np.full((24, 24), label)).astype(np.uint8)
+        sheet.paste(Image.fromarray(swatch), (left, top + 4))
         draw.text((left + _SWATCH, top), name, fill=_TEXT, font=font)
     return sheet
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from wsss_core.report import overlays
+from wsss_core.report import overlays, palette
 
 
 def template(name: str) -> jinja2.Template:
@@ -19,7 +19,7 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["picture"] = overlays.data_uri
-    environment.filters["colour"] = overlays.colour
+    environment.filters["colour"] = palette.css
     environment.filters["percent"] = _percent
     return environment.get_template(name)
 

@@ -8,17 +8,17 @@ import io
 import numpy as np
 from PIL import Image
 
-from wsss_core import voc
 from wsss_core.artifacts import Scores
 from wsss_core.ops import grids
+from wsss_core.report import palette
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 MAX_HEIGHT, MAX_WIDTH = 200, 320
 """Pixels: pictures of any photograph fit into this box, small ones are enlarged to it."""
 
-PALETTE = np.asarray(voc.palette(), dtype=np.float32).reshape(256, 3)
 _LABEL_OPACITY = 0.68
 _HEAT_OPACITY = 0.92
+_OUTLINE = (30, 30, 30)
 _HATCH_WIDTH = 4  # pixels of a stripe
 _STRIPES = np.array([[250, 250, 250], [190, 192, 198]], dtype=np.float32)
 _JPEG_QUALITY = 86
@@ -27,8 +27,8 @@ _JPEG_QUALITY = 86
 class Canvas:
     """A photograph to draw on. All its pictures are (h, w, 3) uint8 RGB of one size, h <= 200 and w <= 320.
 
-    Labels keep their class's colour of VOC's palette. What is not an object is faded to light grey, so that
-    the dark colours of the palette stand out.
+    Labels have their class's colour and pattern of `palette`. What is not an object is faded to light grey, so that
+    they stand out.
     """
 
     def __init__(self, photo: np.ndarray) -> None:
@@ -42,19 +42,21 @@ class Canvas:
         self._faded = np.repeat(0.55 * grey + 0.45 * 255, 3, axis=-1)
 
     def labels(self, labels: np.ndarray) -> np.ndarray:
-        """Draw an (H, W) uint8 label map: classes in colour with a white outline, IGNORE_INDEX hatched.
+        """Draw an (H, W) uint8 label map: classes in colour with a dark outline in a white one, IGNORE_INDEX hatched.
 
         Raises:
             ValueError: it has another size than the photograph.
         """
         self._check("a label map", labels.shape)
         small = self._nearest(labels)
-        colours = (1 - _LABEL_OPACITY) * self.photo + _LABEL_OPACITY * PALETTE[small]
+        colours = (1 - _LABEL_OPACITY) * self.photo + _LABEL_OPACITY * palette.painted(small)
         drawn = np.where((small == BACKGROUND)[..., None], self._faded, colours)
         rows, columns = np.indices(self.shape)
         stripes = _STRIPES[(rows + columns) // _HATCH_WIDTH % 2]
         drawn = np.where((small == IGNORE_INDEX)[..., None], 0.15 * self._faded + 0.85 * stripes, drawn)
-        drawn[_outline(small)] = 255
+        outline = _outline(small)
+        drawn[outline] = 255
+        drawn[_beside(outline)] = _OUTLINE
         return _as_bytes(drawn)
 
     def heat(self, scores: Scores) -> np.ndarray:
@@ -69,7 +71,7 @@ class Canvas:
         maps = grids.read(scores.scores, scores.size)  # (K, H, W)
         strongest = self._nearest(scores.classes[maps.argmax(axis=0)])
         opacity = _HEAT_OPACITY * np.clip(grids.resize(maps.max(axis=0), self.shape), 0, 1)[..., None]
-        return _as_bytes((1 - opacity) * self._faded + opacity * PALETTE[strongest])
+        return _as_bytes((1 - opacity) * self._faded + opacity * palette.painted(strongest))
 
     def grey(self, values: np.ndarray) -> np.ndarray:
         """Draw an (H, W) float map in [0, 1] as brightness.
@@ -103,17 +105,17 @@ def fitted(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def data_uri(picture: np.ndarray) -> str:
-    """An (h, w, 3) uint8 picture as a JPEG in a `data:` address, for a page that is one file."""
+def jpeg(picture: np.ndarray) -> bytes:
+    """An (h, w, 3) uint8 picture as a JPEG file."""
     file = io.BytesIO()
     # No chroma subsampling: it blurs the borders of coloured labels.
     Image.fromarray(picture).save(file, format="JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return file.getvalue()
 
 
-def colour(label: int) -> str:
-    """The colour of a label as CSS, for example #800000."""
-    return "#" + "".join(f"{int(channel):02x}" for channel in PALETTE[label])
+def data_uri(picture: np.ndarray) -> str:
+    """An (h, w, 3) uint8 picture as a JPEG in a `data:` address, for a page that is one file."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture)).decode("ascii")
 
 
 def _outline(labels: np.ndarray) -> np.ndarray:
@@ -122,6 +124,14 @@ def _outline(labels: np.ndarray) -> np.ndarray:
     edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     edge[:-1] |= labels[:-1] != labels[1:]
     return edge
+
+
+def _beside(outline: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels right of an outline or below it, and not on it."""
+    beside = np.zeros(outline.shape, dtype=bool)
+    beside[:, 1:] |= outline[:, :-1]
+    beside[1:] |= outline[:-1]
+    return beside & ~outline
 
 
 def _as_bytes(drawn: np.ndarray) -> np.ndarray:

@@ -40,11 +40,13 @@ class Column:
         kind: the method of `Canvas` that draws it; label maps are scored too.
         read: read(index, image id) is (H, W) uint8 labels, `Scores` for heat, or an (H, W) float map in [0, 1] for
             grey.
+        chapter: the `Chapter` of its stage; empty where that has no page.
     """
 
     title: str
     kind: Literal["labels", "heat", "grey"]
     read: Callable
+    chapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Tile:
         picture: (h, w, 3) uint8 RGB.
         miou: of a label map against the image's mask, in [0, 1]; None without a mask.
         ignored: share of IGNORE_INDEX in a label map; None for other pictures.
+        chapter: of its column.
     """
 
     title: str
     picture: np.ndarray
     miou: float | None = None
     ignored: float | None = None
+    chapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,17 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         oracle_threshold: the background threshold at which the CAM is best against the masks; None without
             masks: the CAM is then shown as heat only.
     """
-    columns = [Column("CAM", "heat", scores_in(layout.CAMS))]
+    columns = [Column("CAM", "heat", scores_in(layout.CAMS), "cam")]
     if oracle_threshold is not None:
         read = partial(_thresholded, threshold=oracle_threshold)
-        columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read))
+        columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read, "cam"))
     stages = [
-        (layout.CAM_CRF, Column("CAM + CRF", "labels", labels_in(layout.CAM_CRF))),
-        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", labels_in(layout.AFFINITY_LABELS))),
-        (layout.RANDOM_WALK, Column("Random walk", "labels", _walked)),
-        (layout.SALIENCY, Column("Saliency", "grey", grey_in(layout.SALIENCY))),
-        (layout.FUSED, Column("Fused", "labels", labels_in(layout.FUSED))),
-        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", labels_in(layout.PSEUDO_LABELS))),
+        (layout.CAM_CRF, Column("CAM + CRF", "labels", labels_in(layout.CAM_CRF), "cam_crf")),
+        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", labels_in(layout.AFFINITY_LABELS), "affinity")),
+        (layout.RANDOM_WALK, Column("Random walk", "labels", _walked, "random_walk")),
+        (layout.SALIENCY, Column("Saliency", "grey", grey_in(layout.SALIENCY), "saliency")),
+        (layout.FUSED, Column("Fused", "labels", labels_in(layout.FUSED), "fused")),
+        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", labels_in(layout.PSEUDO_LABELS), "pseudo_labels")),
     ]
     return columns + [column for folder, column in stages if finished(folder)]
 
@@ -121,7 +125,7 @@ def has_snapshots(folder: Path, image_id: str) -> bool:
 def prediction_columns(titles: Mapping[str, str]) -> list[Column]:
     """The networks, method -> title, that predicted the validation images."""
     return [
-        Column(title, "labels", labels_in(layout.PREDICTIONS / method))
+        Column(title, "labels", labels_in(layout.PREDICTIONS / method), method)
         for method, title in titles.items()
         if finished(layout.PREDICTIONS / method)
     ]
@@ -157,9 +161,9 @@ def _tile(column: Column, index: Index, canvas: Canvas, image_id: str, mask: np.
     content = column.read(index, image_id)
     picture = getattr(canvas, column.kind)(content)
     if column.kind != "labels":
-        return Tile(column.title, picture)
+        return Tile(column.title, picture, chapter=column.chapter)
     ignored = float((content == IGNORE_INDEX).mean())
-    return Tile(column.title, picture, _miou(content, mask, len(index.classes)), ignored)
+    return Tile(column.title, picture, _miou(content, mask, len(index.classes)), ignored, column.chapter)
 
 
 def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> float | None:

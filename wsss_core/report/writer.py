@@ -11,8 +11,9 @@ from wsss_core.data.index import Index, spread
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import label_shares
-from wsss_core.report import contents, page, strips, tables
+from wsss_core.report import contents, folders, page, stage_pages, strips, tables
 from wsss_core.report.contents import Contents
+from wsss_core.report.results import Results
 from wsss_core.report.strips import Strip
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def write_page(
     comparison: Sequence[Sequence[str]] = (),
     over_seeds: Sequence[Sequence[str]] = (),
 ) -> tuple[Path, list[Strip]]:
-    """Write the page and tell where, and the strips of training images on it.
+    """Write the page, and the folder of pages beside it if it has one; tell where, and its strips of training images.
 
     Args:
         index, truth: the photographs and their true masks.
@@ -49,7 +50,7 @@ def write_page(
         ),
     }  # fmt: skip
     page_file = layout.REPORTS / f"{shown.page}.html"
-    results = page.Results(
+    results = Results(
         metrics=layout.METRICS,
         history=layout.HISTORY,
         plots=layout.PLOTS,
@@ -71,7 +72,12 @@ def write_page(
         unfolded=shown.unfolded,
         comparison=comparison,
         over_seeds=over_seeds,
+        chapters=shown.chapters,
+        folder=shown.folder.name if shown.folder else "",
     )
+    if shown.folder:
+        with folders.replacing(shown.folder) as folder:
+            stage_pages.write(folder, index, results, first_page=page_file.name)
     artifacts.write_text(page_file, page.render(index, truth, results))
     return page_file, drawn["train"]
 
