@@ -179,7 +179,7 @@ def import_labels(
     """
     params = load_params(params_file)
     index = open_index(params)
-    learnt = _learnt(params, name, beside, alone)
+    learnt = _learnt(params, index, name, beside, alone)
     imported = incoming.import_labels(
         source, formats.of(target), index, name=name, ignore_as=ignore_as, added=added
     )
@@ -198,7 +198,7 @@ def import_labels(
     click.echo(f"to measure on these masks, and no others: dataset.masks: {_below(index.root, imported.folder)}")
 
 
-def _learnt(params: Params, name: str, beside: str | None, alone: bool) -> Corrected:
+def _learnt(params: Params, index: Index, name: str, beside: str | None, alone: bool) -> Corrected:
     """The section `corrected` for an import of this name. Raises ExchangeError where `beside` are not all labels."""
     folder = params.corrected.beside if beside is None else label_sets.find(beside).as_posix()
     try:
@@ -207,7 +207,7 @@ def _learnt(params: Params, name: str, beside: str | None, alone: bool) -> Corre
         raise ExchangeError(f"--beside {folder} lies outside data, where DVC does not look; give an artifact") from None
     if not alone and (Path(folder) / artifacts.MANIFEST).is_file():
         there = manifests.read(Path(folder))["files"].keys()
-        missing = [image_id for image_id in open_index(params).ids("train") if f"{image_id}.png" not in there]
+        missing = [image_id for image_id in index.ids("train") if f"{image_id}.png" not in there]
         if missing:
             raise ExchangeError(f"{folder} lacks the labels of {len(missing)} training images ({named(missing)});"
                                 " --beside wants those of all")  # fmt: skip
