@@ -10,6 +10,7 @@ from sets import ALL, CLASSES, random_map, write, write_manifest, write_set
 
 from wsss_core import artifacts, layout
 from wsss_core.data.index import Index
+from wsss_core.exchange import format as formats
 from wsss_core.exchange import label_sets
 from wsss_core.exchange.format import ExchangeError, Options
 from wsss_core.exchange.label_sets import LEGEND, find, open_set
@@ -125,6 +126,20 @@ def test_what_lies_at_the_output_is_never_replaced():
     write(index, "coco", Path("out"))
     with pytest.raises(ExchangeError, match="out is there already, and may hold corrections"):
         write(index, "coco", Path("out"))
+
+
+def test_what_appears_at_the_output_meanwhile_is_not_replaced_either(monkeypatch):
+    index = write_set({"a": SQUARE})
+
+    def written_while_somebody_corrects(pictures, *given):
+        artifacts.write_text(Path("out/mine.json"), str(len(list(pictures))))
+        return []
+
+    monkeypatch.setattr(formats.of("coco"), "write", written_while_somebody_corrects)
+    with pytest.raises(ExchangeError, match="out is there already"):
+        write(index, "coco", Path("out"))
+    assert [path.name for path in Path().rglob("out/*")] == ["mine.json"]
+
 
 
 def test_a_broken_map_leaves_nothing_half_written():

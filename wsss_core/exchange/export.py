@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -19,6 +16,7 @@ from wsss_core.exchange import confidence, photographs
 from wsss_core.exchange.format import ExchangeError, Format, Options, Picture
 from wsss_core.exchange.label_sets import LabelSet
 from wsss_core.exchange.regions import Region, regions_of
+from wsss_core.exchange.replacing import replacing
 from wsss_core.problems import named
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -72,8 +70,9 @@ def export(labels: LabelSet, target: Format, out: Path, *, choice: Choice, optio
     """
     _require_new(out)
     work = _Export(labels, target, choice, options)
-    with _replacing(out) as folder:
+    with replacing(out) as folder:
         work.write(folder)
+        _require_new(out)  # still, though that took its time
     return work.summary
 
 
@@ -194,17 +193,3 @@ def _require_new(out: Path) -> None:
         return
     if out.exists() or out.is_symlink():
         raise ExchangeError(f"{out} is there already, and may hold corrections; choose another --out or move it away")
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` to fill, which takes its place if the block ends well and is removed otherwise."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        os.replace(temporary, out)  # an empty folder gives way
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import zipfile
@@ -18,6 +17,7 @@ from wsss_core.data.images import why_exchanged
 from wsss_core.data.index import Index
 from wsss_core.data.names import Names
 from wsss_core.exchange.format import Draw, ExchangeError, Format, Sought
+from wsss_core.exchange.replacing import replacing
 from wsss_core.problems import named, printable, suggestion
 
 STAGE = "labels import"
@@ -59,7 +59,7 @@ def import_labels(
     """
     folder = _folder(name)
     sought = Sought(index.classes, ignore_as)
-    with _unpacked(source) as unpacked, _replacing(folder) as temporary:
+    with _unpacked(source) as unpacked, replacing(folder) as temporary:
         drawn = _by_id(target.read(unpacked, sought), index, source)
         if added:
             _keep(folder, temporary, without=drawn)
@@ -67,12 +67,11 @@ def import_labels(
             labels = draw(index.size(image_id))
             _require_size(labels, index, image_id, f"{source}: the mask of {written}")
             artifacts.write_labels(temporary, image_id, labels)
-        paths = [path for path in temporary.rglob("*.png") if not path.name.startswith(".")]
-        manifests.write(
-            temporary, stage=STAGE, params={"from": target.TITLE}, paths=paths, supervised_by=supervision.PIXELS
-        )
-        there = {path.relative_to(temporary).with_suffix("").as_posix() for path in paths}
-    splits = {split: [image_id for image_id in ids if image_id in there] for split, ids in index.splits.items()}
+        there = manifests.write(
+            temporary, stage=STAGE, params={"from": target.TITLE}, paths=manifests.files_of(temporary).values(),
+            supervised_by=supervision.PIXELS,
+        )  # fmt: skip
+    splits = {split: [name for name in ids if f"{name}.png" in there] for split, ids in index.splits.items()}
     return Imported(folder, splits, sought.notes)
 
 
@@ -145,19 +144,3 @@ def _keep(folder: Path, temporary: Path, *, without: Mapping[str, object]) -> No
         if name.removesuffix(".png") not in without:
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, temporary / name)
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `folder` if the block ends well and is removed otherwise."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    before = folder.with_name(f".{folder.name}.before.{os.getpid()}")
-    try:
-        yield temporary
-        if folder.exists():
-            os.replace(folder, before)
-        os.replace(temporary, folder)
-    finally:
-        for left in (temporary, before):
-            shutil.rmtree(left, ignore_errors=True)
