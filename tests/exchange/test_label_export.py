@@ -120,6 +120,13 @@ def test_names_that_repeat_in_folders_are_refused_unless_paths_count():
     write(index, "coco", Path("out"), options=Options(by_path=True))
 
 
+def test_where_other_labels_agree_a_region_is_certain():
+    index = write_set({"a": SQUARE})
+    others = np.where(np.arange(9) < 3, SQUARE, 2).astype(np.uint8)  # of the four columns of 1 the first
+    write(index, "coco", Path("out"), others=lambda image_id: others)
+    assert Path("out/review.csv").read_text().splitlines()[1:] == ["a.png,cat,0.2500,12,2,1,4,3"]
+
+
 def test_what_lies_at_the_output_is_never_replaced():
     index = write_set({"a": SQUARE})
     Path("out").mkdir()

@@ -81,6 +81,12 @@ def test_the_confidence_of_a_label_is_its_share_of_the_scores():
     np.testing.assert_allclose(confidence_in(scores, np.array([[0, 2]], np.uint8)), [[0.25, 0]], atol=1e-3)
 
 
+def test_an_ignored_pixel_is_as_sure_as_its_likeliest_class():
+    scores = Scores(np.array([0, 3], np.uint8), np.array([[[0.2, 0.9]], [[0.6, 0.1]]], np.float16), (1, 2))
+    ignored = np.full((1, 2), IGNORE_INDEX, np.uint8)
+    np.testing.assert_allclose(confidence_in(scores, ignored), [[0.75, 0.9]], atol=1e-3)
+
+
 def test_the_table_of_classes_by_hand():
     truth = np.array([[0, 0, 0, 1, 1, IGNORE_INDEX]] * 20, np.uint8)
     prediction = np.array([[0, 0, 1, 1, IGNORE_INDEX, 1]] * 20, np.uint8)  # a predicted 255 is background

@@ -51,14 +51,18 @@ class Calibration:
 
 
 def confidence_in(scores: Scores, labels: np.ndarray) -> np.ndarray:
-    """(H, W) float32 in [0, 1]: what score maps give to the labels of an image.
+    """(H, W) float32 in [0, 1]: what score maps give to the labels of an image, to the likeliest where it is ignored.
+
+    Where the labels say what the scores say, this is the largest share; a pixel that a CRF turned against them counts
+    as uncertain, however sure they were.
 
     Args:
         scores: background first; at every pixel they count as shares of their sum, as in the CRF that refines them.
-        labels: (H, W) uint8. One of a class without a map has the confidence 0.
+        labels: (H, W) uint8, 0..C or IGNORE_INDEX. One of a class without a map has the confidence 0.
     """
     shares = summing_to_one(grids.read(scores.scores, scores.size))                # (K+1, H, W)
     places = np.full(256, len(shares))
     places[scores.classes] = np.arange(len(shares))
-    nothing = np.zeros((1, *labels.shape), dtype=shares.dtype)
-    return np.take_along_axis(np.concatenate([shares, nothing]), places[labels][None], axis=0)[0]
+    places[IGNORE_INDEX] = len(shares) + 1
+    choices = np.concatenate([shares, np.zeros_like(shares[:1]), shares.max(axis=0)[None]])
+    return np.take_along_axis(choices, places[labels][None], axis=0)[0]

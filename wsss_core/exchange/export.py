@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from wsss_core import artifacts
+from wsss_core.evaluation.calibration import confidence_in
 from wsss_core.evaluation.csv_table import csv_text
-from wsss_core.exchange import confidence, photographs
+from wsss_core.exchange import photographs
 from wsss_core.exchange.format import ExchangeError, Format, Options, Picture
 from wsss_core.exchange.label_sets import LabelSet
 from wsss_core.exchange.regions import Region, regions_of
@@ -130,10 +131,10 @@ class _Export:
 
     def _probability(self, image_id: str, labels: np.ndarray) -> np.ndarray | None:
         if self.choice.others is not None:
-            return confidence.of_agreement(labels, self.choice.others(image_id))
+            return (labels == self.choice.others(image_id)).astype(np.float32)
         if self.labels.scores is None:
             return None
-        return confidence.of_labels(labels, self.labels.scores(image_id))
+        return confidence_in(self.labels.scores(image_id), labels)
 
     def _picture(self, image_id: str, name: str) -> Picture:
         labels = self.labels.labels(image_id)
