@@ -153,3 +153,25 @@ def test_what_made_an_output_is_recorded_in_a_cached_file_on_which_nothing_depen
 
 def _stem(metrics: str) -> str:
     return metrics.removesuffix(".json")
+
+
+OF_NO_LABEL_MAPS = {"saliency", "agreement"}
+"""How the names of metrics end that are not of label maps against masks."""
+
+
+def _scored():
+    for graph in GRAPHS:
+        for stage in graphs.stages(graph).values():
+            if graphs.code_of(stage["cmd"], detector="rbd").module == "stages.evaluate":
+                folders = [out for out in stage["outs"] if out.startswith(f"{layout.METRICS}/")]
+                for metrics in map(Path, stage["metrics"] + folders):
+                    if metrics.stem.rpartition("_")[2] not in OF_NO_LABEL_MAPS:
+                        yield pytest.param(graph, stage["outs"], metrics, id=metrics.stem)
+
+
+@pytest.mark.parametrize(("graph", "outs", "metrics"), list(_scored()))
+def test_scored_label_maps_have_a_confusion_matrix_and_a_table_of_classes_which_the_page_shows(graph, outs, metrics):
+    shown = graphs.stages(graph)["report"]["deps"]
+    for folder in (layout.CONFUSION, layout.CLASSES):
+        table = (folder / metrics.name).with_suffix(".csv" if metrics.suffix else "").as_posix()
+        assert table in outs and table in shown
