@@ -261,7 +261,7 @@ def test_the_core_computes_on_the_gpu_first_and_image_by_image_before_all_that_i
     record = Record(tmp_path / "lines")
     core.run(replace(REHEARSAL, rehearse=False), record)
     gpu = [("cuda", 1), ("cuda", 16)] * 2 + [("cuda", "reference")]
-    assert order == [*gpu, ("cpu", 1), ("cpu", 1), ("cpu", 16), ("cpu", 16), *[("cpu", "reference")] * 2]
+    assert order == [*gpu, ("cpu", 1), ("cpu", 1), *[("cpu", "reference")] * 2, ("cpu", 16), ("cpu", 16)]
     result = [line["what"] for line in record.lines() if "difference" in line]
     held = [(name, batch, "cuda") for name in "ab" for batch in (1, 16)] + [("a", 16, "cpu"), ("b", 16, "cpu")]
     assert result == [f"{name}, batch {batch}, {device}: from the CPU's of the image alone"

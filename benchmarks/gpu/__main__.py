@@ -144,7 +144,7 @@ def _environment(setting: Setting) -> dict[str, str]:
     else:
         chosen["WSSS_DEVICES"] = "1"  # a stage refuses to compute elsewhere
     inherited = {name: value for name, value in os.environ.items() if name not in ("WSSS_PRECISION", "WSSS_RESUME_DIR")}
-    return {**inherited, **chosen}
+    return {**inherited, **chosen, **wheels.keeping_byte_code()}
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -37,13 +37,13 @@ _CORE = ("click", "filelock", "lightning-fabric", "numpy", "pillow", "pydantic",
 _NETWORKS = (*_CORE, "safetensors", "timm", "torchvision")
 
 PARTS = (
-    Part(1, "benchmarks.gpu.machine", "what is there, and what is missing", 60, 40, ()),
+    Part(1, "benchmarks.gpu.machine", "what is there, and what is missing", 30, 40, ()),
     Part(2, "benchmarks.gpu.checks", "the tests marked gpu: the device's results against the CPU's", 110, 110,
          (*_CORE, "pytest")),
-    Part(3, "benchmarks.gpu.core", "the fast core at batch 1 and 16, beside its references", 50, 110, _CORE),
-    Part(4, "benchmarks.gpu.throughput", "each network against itself on tensors that lie on the device", 70, 120,
+    Part(3, "benchmarks.gpu.core", "the fast core at batch 1 and 16, beside its references", 60, 110, _CORE),
+    Part(4, "benchmarks.gpu.throughput", "each network against itself on tensors that lie on the device", 80, 120,
          _NETWORKS),
-    Part(5, "benchmarks.gpu.pipeline", "forty photographs through the root graph in bf16 and float32", 70, 100,
+    Part(5, "benchmarks.gpu.pipeline", "forty photographs through the root graph in bf16 and float32", 80, 100,
          _NETWORKS, without_saliency_weights=("scikit-image", "scipy")),  # which RBD is made with
 )  # fmt: skip
 

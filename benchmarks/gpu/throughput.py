@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +33,9 @@ from wsss_core.data.transforms import augmentation
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.inference.segmentation import segment
 from wsss_core.inference.views import views
-from wsss_core.runtime import devices, environment
+from wsss_core.models.build import on_device
+from wsss_core.runtime import devices, environment, per_image
+from wsss_core.runtime.placement import network_pixels
 from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Watch, fit
 
@@ -42,7 +44,7 @@ WARM, STEPS = 3, 12
 PREFETCH = 2
 """Batches that each process of a loader makes ahead, torch's default: so many come faster than they are made."""
 PROFILED = 3  # steps, after the first, which waits for the loader's start
-IMAGES = 8  # of an inference; a rehearsal looks at one
+IMAGES = 24  # of an inference; a rehearsal looks at one
 MAX_PIXELS = 10**7
 Stream = Callable[[int], Iterable[dict]]
 
@@ -131,7 +133,7 @@ def _seconds_of_bare_steps(
     network: Network, model: nn.Module, batch: dict, fabric: Fabric, *, warm: int, steps: int
 ) -> float:
     """Forward, backward and update, with nothing read back."""
-    wrapped, optimizer = fabric.setup(model, _optimizer(model))
+    wrapped, optimizer = fabric.setup(on_device(model, fabric.device), _optimizer(model))
     wrapped.train()
 
     def descend(count: int) -> None:
@@ -197,22 +199,23 @@ def _seconds_of_kernels(network: Network, model: nn.Module, stream: Stream, fabr
 def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:
     """Photographs a second from files to written results, and of the network alone on views that lie on the device."""
     device, ids = fabric.device, index.ids("train")[: IMAGES if fabric.device.type == "cuda" else 1]
-    model.to(device).eval()
-    images = [index.image(name) for name in ids]
+    on_device(model, device).eval()
+    ids = sorted(ids, key=index.size)
+    groups = per_image.batches(ids, index.size, pixels=network_pixels(device), equal=True)
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
-    on_device = [view for image in images for view in views([image], **options)]  # type: ignore[arg-type]
+    placed = [view for names in groups for view in views([index.image(name) for name in names], **options)]  # type: ignore[arg-type]
 
     @torch.inference_mode()
     def alone() -> None:
         with fabric.autocast():
-            for view in on_device:
+            for view in placed:
                 model.cams(view) if network.method == "cam" else model(view)  # type: ignore[operator]
 
     @torch.inference_mode()
     def whole() -> None:
         with fabric.autocast(), TemporaryDirectory() as folder:
-            for name in ids:
-                _write_result(network, model, index, name, Path(folder), device)
+            for names in groups:
+                _write_results(network, model, index, names, Path(folder), device)
 
     alone(), whole()
     bare, complete = seconds(alone, device), seconds(whole, device)
@@ -220,21 +223,23 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
             "share_of_network": bare / complete, "scales": list(network.scales)}  # fmt: skip
 
 
-def _write_result(
-    network: Network, model: nn.Module, index: Index, name: str, folder: Path, device: torch.device
+def _write_results(
+    network: Network, model: nn.Module, index: Index, names: Sequence[str], folder: Path, device: torch.device
 ) -> None:
-    image = [index.image(name)]
+    """Of images of one size, as the stages do."""
+    images = [index.image(name) for name in names]
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
     if network.method == "cam":
-        (scores,) = class_activation_maps(model, image, [index[name].tags], sqrt=False, store_stride=4,
-                                                    **options)  # type: ignore[arg-type]  # fmt: skip
-        artifacts.write_scores(folder, name, scores)
+        tags = [index[name].tags for name in names]
+        made = class_activation_maps(model, images, tags, sqrt=False, store_stride=4, **options)  # type: ignore[arg-type]
+        for name, scores in zip(names, made, strict=True):
+            artifacts.write_scores(folder, name, scores)
     elif network.method == "affinitynet":
-        (view,) = views(image, **options)
+        (view,) = views(images, **options)
         model(view)["affinity_features"].float().cpu()
     else:
-        (label,) = segment(model, image, crf=None, **options)  # type: ignore[arg-type]
-        artifacts.write_labels(folder, name, label)
+        for name, label in zip(names, segment(model, images, crf=None, **options), strict=True):  # type: ignore[arg-type]
+            artifacts.write_labels(folder, name, label)
 
 
 def _halves(size: tuple[int, int]) -> np.ndarray:

@@ -6,6 +6,7 @@ The standard library alone is imported here: this runs before anything else is k
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import sys
 import zipfile
@@ -20,6 +21,10 @@ WHEELS = Path("wheels")
 """The folder in a bundle that holds wheels for the Python that it was made for."""
 SITE = Path(".site")
 """Where those that a machine lacks are unpacked to, and found by all parts."""
+
+
+BYTE_CODE = Path(".bytecode")
+"""Where byte code is kept on a machine that has none of torch."""
 
 
 def version_of(name: str) -> str | None:
@@ -51,6 +56,18 @@ def unpack_missing() -> list[str]:
             unpacked.append(name)
     importlib.invalidate_caches()  # a folder that was looked into before is known as it was
     return unpacked
+
+
+def keeping_byte_code() -> dict[str, str]:
+    """What to add to the environment of the parts so that Python compiles a package once.
+
+    Some images bring torch without its byte code, in folders that cannot be written to: each process, those of a
+    loader too, then compiles some thousand files anew, six seconds for torch alone.
+    """
+    torch = importlib.util.find_spec("torch")
+    if torch is None or torch.cached is None or Path(torch.cached).exists():
+        return {}
+    return {"PYTHONPYCACHEPREFIX": str(BYTE_CODE.resolve()), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def remedy(names: Iterable[str]) -> str:

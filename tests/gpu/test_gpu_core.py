@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from comparing import KERNELS, LATTICE, SIZES, SUMS, agreement, assert_close, photographs, probabilities
+from comparing import KERNELS, LATTICE, SIZES, SUMS, WALK, agreement, assert_close, photographs, probabilities
 
 from wsss_core.artifacts import Scores
 from wsss_core.losses.energy import dense_energy
@@ -86,7 +86,7 @@ def test_a_walk_goes_as_on_the_cpu_and_several_as_each_alone(device):
 
     both = walked(slice(None), device)
     for place in range(2):
-        assert_close(both[place], walked(slice(place, place + 1), "cpu")[0], share=SUMS)
+        assert_close(both[place], walked(slice(place, place + 1), "cpu")[0], share=WALK)
 
 
 def test_rows_of_the_transition_matrix_sum_to_one_on_the_device(device):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, placement
 from wsss_core.training import loop
 from wsss_core.training.loop import Terms
@@ -54,6 +55,12 @@ def test_products_of_inference_are_made_in_that_precision(device):
         made = nn.Linear(4, 4).to(fabric.device)(torch.ones(1, 4, device=fabric.device))
     kind = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}[half_bits(device)]
     assert (made.device.type, made.dtype) == (device.type, kind)
+
+
+def test_a_network_with_depthwise_convolutions_has_its_channels_first_on_a_gpu(device):
+    placed = on_device(nn.Sequential(nn.Conv2d(3, 32, 3), nn.Conv2d(32, 32, 3, groups=32)), device)
+    assert {p.device.type for p in placed.parameters()} == {device.type}
+    assert placed[0].weight.is_contiguous() == (device.type == "cuda")
 
 
 def test_only_trainings_ask_for_deterministic_operators():

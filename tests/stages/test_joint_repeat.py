@@ -39,16 +39,16 @@ def test_another_seed_gives_another_model(joint_finished, joint):
 
 @pytest.mark.parametrize("method", ["rrm", "aalr"])
 def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(joint_finished, joint, monkeypatch, method):
-    before, check, write = joint.artifacts(), loop._check_finite, artifacts.write_labels
+    before, check, write = joint.artifacts(), loop._descend, artifacts.write_labels
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "_check_finite", killer(check, at=2)[0])
+    monkeypatch.setattr(loop, "_descend", killer(check, at=2)[0])
     with pytest.raises(Killed):
         joint.try_stage("train_joint", "--method", method)
     assert joint.artifacts() == before, "a killed training leaves model and snapshots as they were"
 
     counting, steps = killer(check, at=-1)
     drawing, drawn = killer(write, at=-1)
-    monkeypatch.setattr(loop, "_check_finite", counting)
+    monkeypatch.setattr(loop, "_descend", counting)
     monkeypatch.setattr(artifacts, "write_labels", drawing)
     joint.run_with("train_joint", "--method", method)
     assert len(steps) == 1, "the second of two steps is all that is left"
@@ -62,13 +62,13 @@ def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(joint_finished, 
     [("ssnet", {"saliency_loss": "linear_bg"}), ("auxsegnet", {"weights": {"saliency": 0.5}})],
 )
 def test_a_killed_round_starts_anew_under_another_loss(joint, monkeypatch, method, change):
-    check = loop._check_finite
+    check = loop._descend
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "_check_finite", killer(check, at=2)[0])
+    monkeypatch.setattr(loop, "_descend", killer(check, at=2)[0])
     with pytest.raises(Killed):
         joint.try_stage("train_joint", "--method", method, "--round", "1")
     counting, steps = killer(check, at=-1)
-    monkeypatch.setattr(loop, "_check_finite", counting)
+    monkeypatch.setattr(loop, "_descend", counting)
     joint.set(**{method: change}).run_with("train_joint", "--method", method, "--round", "1")
     history = joint.folder / f"reports/history/{method}_round_1.tsv"
     assert len(steps) == len(history.read_text(encoding="utf-8").splitlines()) - 1, "no step of the old loss is kept"

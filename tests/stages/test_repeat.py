@@ -80,17 +80,17 @@ def test_unfinished_work_may_lie_elsewhere(pipeline, monkeypatch, tmp_path):
 @pytest.mark.parametrize(("stage", "method"), TRAININGS.items())
 def test_a_killed_training_goes_on_and_ends_as_if_never_stopped(finished, pipeline, monkeypatch, stage, method):
     before = pipeline.artifacts()
-    check = loop._check_finite  # what every step calls once
+    check = loop._descend  # what every step calls once
     dying, _ = killer(check, at=2)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(loop, "_check_finite", dying)
+    monkeypatch.setattr(loop, "_descend", dying)
     with pytest.raises(Killed):
         pipeline.try_stage(stage)
     assert pipeline.artifacts() == before, "a killed training must leave its model as it was"
     assert list((pipeline.folder / ".wsss").rglob("checkpoint.pt"))
 
     counting, calls = killer(check, at=-1)
-    monkeypatch.setattr(loop, "_check_finite", counting)
+    monkeypatch.setattr(loop, "_descend", counting)
     pipeline.run(stage)
     assert len(calls) == 1, "the second of two steps is all that is left"
     assert pipeline.files(f"models/{method}") == finished.files(f"models/{method}")

@@ -5,8 +5,9 @@ import pytest
 import torch
 from small_training import STEPS, Network, equal, killed_at, squares, train
 
-from wsss_core.training import loop
-from wsss_core.training.loop import History, Terms
+from wsss_core.training import history, loop
+from wsss_core.training.history import DivergedError, History
+from wsss_core.training.loop import Terms
 
 
 def test_progress_runs_from_0_to_just_below_1(tmp_path):
@@ -109,3 +110,36 @@ def test_a_row_of_the_history_is_never_cut_by_a_restart(tmp_path, monkeypatch):
 def test_the_history_is_a_table_with_a_column_for_each_term(tmp_path):
     History([{"step": 1, "lr": 0.1, "a": 0.123456789}, {"step": 2, "lr": 0.05, "b": 2.0}]).write(tmp_path / "h.tsv")
     assert (tmp_path / "h.tsv").read_text() == "step\tlr\ta\tb\n1\t0.1\t0.123457\t\n2\t0.05\t\t2\n"
+
+
+def test_steps_that_are_read_later_give_the_same_history(tmp_path, monkeypatch):
+    at_once = train(tmp_path / "a.pt")
+    monkeypatch.setattr(history, "_steps_ahead", lambda device: 5)  # as on a GPU
+    later = train(tmp_path / "b.pt")
+    assert later[1] == at_once[1] and equal(later[0], at_once[0])
+
+
+def test_a_loss_that_is_found_broken_later_bears_its_own_step_and_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 1)
+    monkeypatch.setattr(history, "_steps_ahead", lambda device: 5)
+    started = []
+
+    def breaking(model, batch, progress):
+        started.append(batch["id"][0])
+        terms = squares(model, batch, progress)
+        broken = float("nan") if batch["id"][0] == "image2a" else 1.0
+        return Terms({**terms.losses, "decay": terms.losses["decay"] * broken})
+
+    with pytest.raises(DivergedError, match=r"loss decay is not finite at step 3, images image2a, image2b; lower"):
+        train(tmp_path / "c.pt", losses=breaking)
+    assert len(started) == 6
+
+
+@pytest.mark.usefixtures("every_step")
+def test_what_a_checkpoint_holds_was_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "_steps_ahead", lambda device: 5)
+    monkeypatch.setattr(loop, "NUM_HISTORY_ROWS", 4)
+    whole = train(tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed.pt", losses=killed_at(8))
+    assert train(tmp_path / "killed.pt")[1] == whole[1]

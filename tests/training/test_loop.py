@@ -14,7 +14,8 @@ from wsss_core import artifacts
 from wsss_core.runtime import interruption, shortage
 from wsss_core.runtime.interruption import Interrupted
 from wsss_core.training import loop
-from wsss_core.training.loop import DivergedError, Terms
+from wsss_core.training.history import DivergedError
+from wsss_core.training.loop import Terms
 
 
 @pytest.mark.usefixtures("every_step")

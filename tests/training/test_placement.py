@@ -1,5 +1,7 @@
 """Where work on arrays runs, on a machine without a GPU."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -32,4 +34,10 @@ def test_a_gpu_that_is_asked_for_and_missing_stops_the_stage(monkeypatch):
 
 def test_networks_take_batches_on_a_gpu_only():
     assert placement.network_pixels(torch.device("cpu")) == 0
-    assert placement.network_pixels(torch.device("cuda")) > 4 * 375 * 500
+
+
+@pytest.mark.parametrize(("gigabytes", "photographs"), [(8, 5), (16, 5), (24, 10), (80, 26)])
+def test_a_gpu_of_more_memory_takes_larger_batches(monkeypatch, gigabytes, photographs):
+    properties = SimpleNamespace(total_memory=gigabytes * 1e9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    assert placement.network_pixels(torch.device("cuda")) // (375 * 500) == photographs

@@ -20,7 +20,8 @@ from wsss_core.models.model_file import Description
 from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.runtime import provenance
 from wsss_core.training import loop, start, train
-from wsss_core.training.loop import DivergedError, Terms
+from wsss_core.training.history import DivergedError
+from wsss_core.training.loop import Terms
 from wsss_core.training.optim import two_phase_schedule
 from wsss_core.training.snapshots import Snapshots
 

@@ -70,11 +70,12 @@ def predict(model: Path, photographs: Path, out: Path, params_file: Path | None,
 
     from wsss_core.inference.segmentation import segment
     from wsss_core.models import trained
+    from wsss_core.models.build import on_device
     from wsss_core.runtime import devices
 
     network, description = trained.load_segmenter(model)
     fabric = devices.launch()
-    network.to(fabric.device)
+    on_device(network, fabric.device)
     _write_legend(out / LEGEND, ("background", *description.classes))  # first: it tells whose the label maps are
     unreadable = []
     with torch.inference_mode(), fabric.autocast():

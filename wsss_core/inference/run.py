@@ -15,6 +15,7 @@ from wsss_core import layout
 from wsss_core.artifacts import Kind
 from wsss_core.code_digest import Code
 from wsss_core.data.index import Index
+from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, per_image, shortage
 from wsss_core.runtime.placement import network_pixels
 
@@ -43,7 +44,7 @@ class Inference:
         """Of a model file, by `load`, on the device that the environment allows."""
         fabric = devices.launch()
         network, _ = load(weights)
-        return cls(network.to(fabric.device), weights, index, fabric)
+        return cls(on_device(network, fabric.device), weights, index, fabric)
 
     @property
     def device(self) -> torch.device:

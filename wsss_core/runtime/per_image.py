@@ -84,10 +84,10 @@ def run(
         own = ordered[processes.global_rank::processes.world_size]
         finished = Finished(journal.folder, suffixes=SUFFIXES | {suffix}, rank=processes.global_rank)
         missing = [image_id for image_id in own if not finished.has(image_id, suffix)]
-        batches = _batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
+        parts = batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
         with tqdm(total=len(own), initial=len(own) - len(missing), desc=stage, unit="image",
                   disable=processes.global_rank > 0) as bar:
-            for count in map_in_order(partial(_make, work, finished), batches, workers=workers):
+            for count in map_in_order(partial(_make, work, finished), parts, workers=workers):
                 bar.update(count)
         processes.barrier()
         if processes.global_rank == 0:
@@ -125,18 +125,18 @@ def _order(size: Size) -> tuple[int, int]:
     return -size[0] * size[1], size[0]
 
 
-def _batches(ids: Sequence[str], sizes: Callable[[str], Size], *, pixels: int, equal: bool) -> list[list[str]]:
-    """The ids in runs of at most so many pixels, or of one id."""
-    batches: list[list[str]] = []
+def batches(ids: Sequence[str], sizes: Callable[[str], Size], *, pixels: int, equal: bool) -> list[list[str]]:
+    """The ids in runs of at most so many pixels, or of one id; of equal images only, where that is asked."""
+    made: list[list[str]] = []
     room, last = 0, (0, 0)
     for image_id in ids:
         size = sizes(image_id)
         if size[0] * size[1] > room or (equal and size != last):
-            batches.append([])
+            made.append([])
             room = pixels
-        batches[-1].append(image_id)
+        made[-1].append(image_id)
         room, last = room - size[0] * size[1], size
-    return batches
+    return made
 
 
 class Finished:

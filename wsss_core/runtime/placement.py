@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 ARRAY_PIXELS = 4_000_000
 """Pixels of a batch of CRFs on a GPU: twenty VOC photographs, whose lattice takes about 2 GB."""
 
-NETWORK_PIXELS = 1_000_000
-"""Pixels of a batch for a network on a GPU: five photographs of VOC, at scale 2 with mirrors eight million."""
+NETWORK_PIXELS, OF_BYTES = 1_000_000, 16e9
+"""Pixels of a batch for a network on a GPU, for so much memory: five photographs of VOC, at scale 2 with mirrors eight
+million. A GPU that has more takes larger batches: one of two photographs leaves an H100 waiting for the host."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ def place(*, gpu: bool) -> Placement:
 
 def network_pixels(device: torch.device) -> int:
     """What `per_image.run` may batch for a network on the device; on a CPU batches gain nothing and cost memory."""
-    return NETWORK_PIXELS if device.type == "cuda" else 0
+    if device.type != "cuda":
+        return 0
+    import torch
+
+    return NETWORK_PIXELS * max(1, round(torch.cuda.get_device_properties(device).total_memory / OF_BYTES))
 
 
 def _wants_gpu() -> bool:

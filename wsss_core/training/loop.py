@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,11 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from wsss_core import artifacts
 from wsss_core.models import model_file
+from wsss_core.models.build import on_device
 from wsss_core.runtime import interruption, shortage
 from wsss_core.runtime.interruption import Interrupted
+from wsss_core.training.history import LOWER, DivergedError, History, Step, Stretch
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,7 @@ Watch = Callable[[nn.Module, int], None]
 CHECKPOINT_SECONDS = 60.0
 LARGEST = 1e18
 """The largest weight: above, float32 cannot hold its square."""
-LOWER = "lower optimizer.lr"
 NUM_HISTORY_ROWS = 100
-
-
-class DivergedError(RuntimeError):
-    """A loss term or a weight is no longer finite; a checkpoint of finite weights is kept."""
-
-
-@dataclass
-class History:
-    """Mean of each scalar over the steps of a stretch that have it, as rows for a table, and the time they took.
-
-    Attributes:
-        rows: one for each stretch.
-        seconds: of wall clock, over all restarts, snapshots included.
-    """
-
-    rows: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def write(self, path: Path) -> None:
-        """Write the rows as TSV, one column for each term: what `dvc plots` reads."""
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        lines = ["\t".join(names)]
-        lines += ["\t".join(f"{row[name]:.6g}" if name in row else "" for name in names) for row in self.rows]
-        artifacts.write_text(path, "\n".join(lines) + "\n")
 
 
 def fit(
@@ -109,12 +84,13 @@ def fit(
     """
     bare = model
     with shortage.eased_by(shortage.BACKBONE):  # where the weights alone do not fit
-        model, optimizer = fabric.setup(bare, optimizer)
+        model, optimizer = fabric.setup(on_device(bare, fabric.device), optimizer)
     run = _restore(checkpoint, model, optimizer, scheduler, fabric.device) if checkpoint.exists() else _Run()
     model.train()
     began = time.monotonic() - run.history.seconds
 
     def save() -> None:
+        run.stretch.read()
         run.history.seconds = time.monotonic() - began
         if fabric.global_rank == 0 and not _broken_weights(bare):  # of which the next step's loss tells
             _save(checkpoint, model, optimizer, scheduler, run, fabric.device)
@@ -127,8 +103,9 @@ def fit(
         try:
             for step, batch in zip(range(run.step, steps), batches(run.step), strict=False):
                 with interruption.held_back():  # half a step is nothing to go on from
-                    terms, rate = _descend(model, batch, losses, optimizer, scheduler, fabric, step=step, steps=steps)
-                    run.stretch.add({**terms.losses, **terms.seen})
+                    rate = float(scheduler.get_last_lr()[0])
+                    terms = _descend(model, _to_device(batch, fabric), losses, optimizer, run, fabric, steps=steps)
+                    scheduler.step()
                     if (step + 1) % every == 0 or step + 1 == steps:
                         row = run.end_stretch(step=step + 1, lr=rate)
                         bar.set_postfix({term: f"{row[term]:.3f}" for term in terms.losses})
@@ -164,22 +141,6 @@ class _Every:
         return time.monotonic() - self.last > self.seconds
 
 
-class _Stretch:
-    """Sums of the scalars of some steps. A term may be absent from some of them: phases begin and end."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = defaultdict(float)
-        self.counts: Counter[str] = Counter()
-
-    def add(self, scalars: Mapping[str, torch.Tensor]) -> None:
-        for name, value in scalars.items():
-            self.sums[name] += value.item()
-            self.counts[name] += 1
-
-    def means(self) -> dict[str, float]:
-        return {name: value / self.counts[name] for name, value in self.sums.items()}
-
-
 @dataclass
 class _Run:
     """How far a training has come.
@@ -192,41 +153,29 @@ class _Run:
 
     step: int = 0
     history: History = field(default_factory=History)
-    stretch: _Stretch = field(default_factory=_Stretch)
+    stretch: Stretch = field(default_factory=Stretch)
 
     def end_stretch(self, *, step: int, lr: float) -> dict[str, float]:
-        """The new row of the history."""
+        """The new row of the history. Raises DivergedError as `Stretch.read`."""
+        self.stretch.read()
         self.history.rows.append({"step": step, "lr": lr, **self.stretch.means()})
-        self.stretch = _Stretch()
+        self.stretch = Stretch()
         return self.history.rows[-1]
 
 
-def _descend(model, batch: dict, losses: Losses, optimizer, scheduler, fabric: Fabric, *, step: int, steps: int):
-    """One step of the optimiser: its terms, and the learning rate that it took."""
-    batch = _to_device(batch, fabric)
-    terms = losses(model, batch, step / steps)
+def _descend(model, batch: dict, losses: Losses, optimizer, run: _Run, fabric: Fabric, *, steps: int) -> Terms:
+    """The next step of the optimiser; its terms, which the stretch holds too."""
+    terms = losses(model, batch, run.step / steps)
     total = torch.stack([*terms.losses.values()]).sum()
-    _check_finite(terms.losses, total, step=step, batch=batch)
+    run.stretch.add(Step.of(run.step + 1, batch["id"], terms.losses, terms.seen, total))
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(total)
     optimizer.step()
-    rate = float(scheduler.get_last_lr()[0])
-    scheduler.step()
-    return terms, rate
+    return terms
 
 
 def _to_device(batch: dict, fabric: Fabric) -> dict:
     return {key: fabric.to_device(value) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
-
-
-def _check_finite(terms: Mapping[str, torch.Tensor], total: torch.Tensor, *, step: int, batch: dict) -> None:
-    if torch.isfinite(total):
-        return
-    broken = [name for name, value in terms.items() if not torch.isfinite(value)] or list(terms)
-    raise DivergedError(
-        f"loss {', '.join(broken)} is not finite at step {step + 1}, images {', '.join(batch['id'])}; "
-        + (LOWER if step else "at the first step: check the weights it starts from and the parameters of this loss")
-    )
 
 
 def _broken_weights(model: nn.Module) -> list[str]:

@@ -21,7 +21,8 @@ from wsss_core.runtime import devices, environment
 from wsss_core.runtime.journal import Journal, content_digest
 from wsss_core.runtime.memory import keep_freed_memory
 from wsss_core.runtime.provenance import Provenance
-from wsss_core.training.loop import History, Losses, fit
+from wsss_core.training.history import History
+from wsss_core.training.loop import Losses, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
 from wsss_core.training.snapshots import Snapshots
 from wsss_core.training.start import build

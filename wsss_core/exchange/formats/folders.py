@@ -63,8 +63,8 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
     for paths in found.values():
         if len(paths) > 1:
             raise ExchangeError(f"{paths[0]} and {paths[1]} are both the mask of one photograph; remove one")
-    paths = without_splits({name: paths[0] for name, paths in found.items()})
-    return {name: partial(_draw, path, meaning) for name, path in paths.items()}
+    masks = without_splits({name: paths[0] for name, paths in found.items()})
+    return {name: partial(_draw, path, meaning) for name, path in masks.items()}
 
 
 def _meaning(path: Path, sought: Sought) -> np.ndarray:
