@@ -76,6 +76,7 @@ def test_corrections_stay_when_what_lies_above_runs_again(clone):
 
 def test_what_was_added_to_dvc_comes_back_from_its_cache(clone):
     clone.run("dvc", "commit", "--force", f"{MINE}.dvc")
+    before = manifests.check(clone.folder / MINE)
     shutil.rmtree(clone.folder / MINE)
     clone.run("dvc", "checkout", f"{MINE}.dvc")
-    manifests.check(clone.folder / MINE)
+    assert manifests.check(clone.folder / MINE) == before

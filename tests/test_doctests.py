@@ -6,16 +6,11 @@ import importlib
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from small_models import save_deeplab
 
 from wsss_core.code_digest import ROOT
-from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.models import model_file
-from wsss_core.models.model_file import Description
-from wsss_core.training import start
 
-BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "wsss_core").rglob("*.py")
@@ -45,10 +40,7 @@ MOST_CALLED = {
 def working_folder(tmp_path_factory):
     """Where examples run: it holds a model and a photograph, and takes what they write."""
     folder = tmp_path_factory.mktemp("examples")
-    options = {"head": "largefov", "atrous_rates": [2]}
-    described = Description("deeplab", "deeplab", ("cat", "dog"), BACKBONE, options, {})
-    torch.manual_seed(0)
-    model_file.save(folder / "models/deeplab", start.build(described, DeepLab), described)
+    save_deeplab(folder / "models/deeplab")
     Image.fromarray(np.full((40, 60, 3), 128, dtype=np.uint8)).save(folder / "photograph.jpg")
     return folder
 

@@ -9,17 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from clone import copy_sources
 from PIL import Image
-
-from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.models import model_file
-from wsss_core.models.model_file import Description
-from wsss_core.training import start
+from small_models import save_deeplab
 
 pytestmark = pytest.mark.graphs
-BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 SEGMENT = """
 import sys, wsss_core
 segmenter = wsss_core.load("model")
@@ -41,10 +35,7 @@ def elsewhere(tmp_path_factory) -> Path:
     run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], folder)
     site = run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip()
     Path(site, "needs.pth").write_text(sysconfig.get_path("purelib"))  # its packages, and no link to these sources
-    options = {"head": "largefov", "atrous_rates": [2]}
-    described = Description("deeplab", "deeplab", ("cat", "dog"), BACKBONE, options, {})
-    torch.manual_seed(0)
-    model_file.save(folder / "work/model", start.build(described, DeepLab), described)
+    save_deeplab(folder / "work/model")
     Image.fromarray(np.full((40, 60, 3), 99, dtype=np.uint8)).save(folder / "work/a.png")
     return folder
 

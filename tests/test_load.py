@@ -2,32 +2,19 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from small_models import save_classifier, save_deeplab
 
 import wsss_core
 from wsss_core import artifacts
 from wsss_core.artifacts import ArtifactError
-from wsss_core.methods.deeplab.network import DeepLab
-from wsss_core.models import model_file
-from wsss_core.models.model_file import Description
-from wsss_core.models.tag_classifier import CamNetwork
-from wsss_core.training import start
 
-BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 VIEWS = {"scales": (1.0, 0.5), "flip": True}
-
-
-def save(folder, network=DeepLab, **options) -> None:
-    kind = "deeplab" if network is DeepLab else "cam"
-    described = Description(kind, kind, ("cat", "dog"), BACKBONE, options, {})
-    torch.manual_seed(0)
-    model_file.save(folder, start.build(described, network), described)
 
 
 @pytest.fixture
 def segmenter(tmp_path):
-    save(tmp_path / "model", head="largefov", atrous_rates=[2])
+    save_deeplab(tmp_path / "model")
     return wsss_core.load(tmp_path / "model")
 
 
@@ -71,7 +58,7 @@ def test_an_array_that_is_no_photograph_is_refused(segmenter, other):
 
 
 def test_what_does_not_segment_or_is_no_model_is_refused(tmp_path):
-    save(tmp_path / "cam", CamNetwork, dropout=0.0)
+    save_classifier(tmp_path / "cam")
     with pytest.raises(ValueError, match="is a cam network, which does not segment"):
         wsss_core.load(tmp_path / "cam")
     with pytest.raises(ArtifactError, match="nowhere"):
@@ -79,6 +66,6 @@ def test_what_does_not_segment_or_is_no_model_is_refused(tmp_path):
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path):
-    save(tmp_path, head="largefov", atrous_rates=[2])
+    save_deeplab(tmp_path)
     with pytest.raises(ValueError, match="device 'nonsense' cannot be used here"):
         wsss_core.load(tmp_path, device="nonsense")
