@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
@@ -112,17 +113,19 @@ def _training(
                            color_jitter=(0.3, 0.3, 0.3, 0.1), pad="mean")  # fmt: skip
     samples = TrainingSet(index, index.ids("train"), augment, seed=0, labels=lambda name: _halves(index.size(name)))
     loaded_steps = max(steps, 4 * workers * PREFETCH)
-    loaded = batches(samples, batch=network.batch, steps=warm + loaded_steps, workers=workers)
+    pinned = fabric.device.type == "cuda"
+    loaded = batches(samples, batch=network.batch, steps=warm + loaded_steps, workers=workers, pinned=pinned)
     first = next(iter(batches(samples, batch=network.batch, steps=1, workers=0)(0)))
     one = {key: fabric.to_device(value) if isinstance(value, torch.Tensor) else value for key, value in first.items()}
     bare = _seconds_of_bare_steps(network, model, one, fabric, warm=warm, steps=steps) / steps
     on_device = _seconds_of_fit(network, model, lambda _: repeat(one), fabric, warm=warm, steps=steps) / steps
     from_files = _seconds_of_fit(network, model, loaded, fabric, warm=warm, steps=loaded_steps) / loaded_steps
-    few = batches(samples, batch=network.batch, steps=1 + PROFILED, workers=workers)
+    few = batches(samples, batch=network.batch, steps=1 + PROFILED, workers=workers, pinned=pinned)
     kernels = _seconds_of_kernels(network, model, few, fabric, table=table)
     return {"images_a_second": network.batch / from_files, "loop_on_one_batch": network.batch / on_device,
             "bare_steps": network.batch / bare, "share_of_bare": bare / from_files, "device_busy": kernels / from_files,
-            "batch": network.batch, "crop": network.crop, "workers": workers, "steps": loaded_steps}  # fmt: skip
+            "host_waits": _host_waits(network, model, one, fabric), "batch": network.batch, "crop": network.crop,
+            "workers": workers, "steps": loaded_steps}  # fmt: skip
 
 
 def _optimizer(model: nn.Module) -> torch.optim.Optimizer:
@@ -194,6 +197,23 @@ def _seconds_of_kernels(network: Network, model: nn.Module, stream: Stream, fabr
     artifacts.write_text(table, operations.table(sort_by=order, row_limit=25) + "\n")
     kernels = [operation for operation in operations if operation.device_type == DeviceType.CUDA]
     return sum(one.self_device_time_total for one in kernels if not one.is_user_annotation) / 1e6 / PROFILED
+
+
+def _host_waits(network: Network, model: nn.Module, batch: dict, fabric: Fabric) -> int:
+    """How often this process waits for the GPU in the second step of the loop (0 on a CPU).
+
+    Once where it must: so short a training has a row of the history for each step, which is read.
+    """
+    if fabric.device.type != "cuda":
+        return 0
+
+    def watch(_: nn.Module, done: int) -> None:
+        torch.cuda.set_sync_debug_mode("warn" if done == 1 else "default")
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _fit(network, model, lambda _: repeat(batch), fabric, steps=3, after_step=watch)
+    return sum("synchronizing CUDA operation" in str(warning.message) for warning in told)
 
 
 def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:
