@@ -34,7 +34,8 @@ def test_a_training_from_files_is_measured_for_four_times_what_its_loader_makes_
 
     monkeypatch.setattr(throughput, "_seconds_of_fit", fit)
     line = throughput._training(
-        SimpleNamespace(batch=6, crop=32), None, SimpleNamespace(ids=lambda split: ("a",)), None, warm=3, steps=12,
+        SimpleNamespace(batch=6, crop=32), None, SimpleNamespace(ids=lambda split: ("a",)),
+        Fabric(accelerator="cpu", devices=1), warm=3, steps=12,
         workers=5, table=tmp_path / "table.txt",
     )  # fmt: skip
     assert asked == {12: 3, 4 * 5 * 2: 3}
