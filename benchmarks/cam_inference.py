@@ -81,7 +81,7 @@ def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) ->
     for scale in SCALES:
         for mirrored in (False, True):
             image = _decode(file)
-            view = resized(image, (round(HEIGHT * scale), round(WIDTH * scale)))[None].to(device)
+            view = resized([image], (round(HEIGHT * scale), round(WIDTH * scale)), device=device)
             maps = F.relu(model.cams(view.flip(-1) if mirrored else view))[:, [tag - 1 for tag in TAGS]]
             total += class_maps_on_grid(
                 maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), stride=model.stride,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.data.index import spread
@@ -25,8 +27,8 @@ def main(params: Params) -> None:
     weights = layout.round_folder(layout.MODELS / METHOD, params.last_round(METHOD)) / model_file.FILE
     run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
 
-    def maps(ids: Sequence[str]) -> list[Scores]:
-        both = zip(run.images(ids), run.tags(ids), strict=True)
+    def maps(ids: Sequence[str], images: list[np.ndarray]) -> list[Scores]:
+        both = zip(images, run.tags(ids), strict=True)
         return [affinities_of_peak(run.network, image, tags, device=run.device, **options) for image, tags in both]
 
     run.write_each(

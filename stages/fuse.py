@@ -6,8 +6,7 @@ from pathlib import Path
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import command, open_index, require
-from wsss_core.ops import walk_fusion
-from wsss_core.ops.fusion import reads_saliency
+from wsss_core.ops import fusion
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
 from wsss_core.sections.fusion import Fuse
@@ -18,9 +17,9 @@ def fuse(image_id: str, folder: Path, *, walks: Maps, saliency: Maps, p: Fuse) -
     rule = getattr(p, p.rule).model_dump()
     if p.rule == "soft":
         weights = {key: value for key, value in rule.items() if key != "multi"}
-        soft = walk_fusion.soft_fusion(walk, salient, norm=p.norm, store_stride=p.store_stride, **weights)
+        soft = fusion.soft_fusion(walk, salient, norm=p.norm, store_stride=p.store_stride, **weights)
         artifacts.write_scores(folder, image_id, soft)
-    label = walk_fusion.fused_label(walk, salient, norm=p.norm, rule=p.rule, **rule)
+    label = fusion.fused_label(walk, salient, norm=p.norm, rule=p.rule, **rule)
     artifacts.write_labels(folder, image_id, label)
 
 
@@ -39,7 +38,7 @@ def main(params: Params) -> None:
         out=layout.FUSED,
         suffix=".png",
         params=p.model_dump(),
-        inputs=[layout.INDEX, walks.folder, *([saliency.folder] if reads_saliency(p.rule, **rule) else [])],
+        inputs=[layout.INDEX, walks.folder, *([saliency.folder] if fusion.reads_saliency(p.rule, **rule) else [])],
         sizes=index.size,
         workers=environment.workers(),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.frame.stage import command, open_index
@@ -19,9 +21,9 @@ def main(params: Params) -> None:
     p, index = params.infer_cam, open_index(params)
     run = Inference.of(layout.MODELS / "cam" / model_file.FILE, partial(model_file.load, network=CamNetwork), index)
 
-    def infer(ids: Sequence[str]) -> list[Scores]:
+    def infer(ids: Sequence[str], images: list[np.ndarray]) -> list[Scores]:
         views = p.model_dump(exclude={"splits"})
-        return class_activation_maps(run.network, run.images(ids), run.tags(ids), device=run.device, **views)
+        return class_activation_maps(run.network, images, run.tags(ids), device=run.device, **views)
 
     run.write_each(
         index.ids(*p.splits),

@@ -23,8 +23,8 @@ def main(params: Params, method: str, number: int | None) -> None:
     weights = layout.round_folder(layout.MODELS / method, last_or_named) / model_file.FILE
     run = Inference.of(weights, trained.load_segmenter, index)
 
-    def predict(ids: Sequence[str]) -> list[np.ndarray]:
-        return segment(run.network, run.images(ids), device=run.device, **p.model_dump())
+    def predict(_: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
+        return segment(run.network, images, device=run.device, **p.model_dump())
 
     run.write_each(
         index.ids("val"),

@@ -27,8 +27,8 @@ def main(params: Params, method: str) -> None:
         logger.warning("%s was trained without saliency: it makes no saliency maps", weights)
     views = {"scales": p.scales, "flip": p.flip, "max_pixels": p.max_pixels}
 
-    def predict(ids: Sequence[str]) -> list[np.ndarray]:
-        return list(saliency_maps(run.network, run.images(ids), device=run.device, **views))
+    def predict(_: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
+        return list(saliency_maps(run.network, images, device=run.device, **views))
 
     run.write_each(
         index.ids("val") if run.network.finds_saliency else (),

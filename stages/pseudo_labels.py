@@ -26,8 +26,8 @@ def main(params: Params, method: str) -> None:
     weights = layout.round_folder(layout.MODELS / method, first) / model_file.FILE
     run = Inference.of(weights, trained.load_segmenter, index)
 
-    def label(ids: Sequence[str]) -> list[np.ndarray]:
-        return segment(run.network, run.images(ids), tags=run.tags(ids), device=run.device, **p.model_dump())
+    def label(ids: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
+        return segment(run.network, images, tags=run.tags(ids), device=run.device, **p.model_dump())
 
     run.write_each(
         index.ids("train"),

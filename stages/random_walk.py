@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+
 from wsss_core import artifacts, code_digest, layout
 from wsss_core.artifacts import Scores
 from wsss_core.data.maps import Maps
@@ -22,9 +24,12 @@ def main(params: Params) -> None:
     weights = layout.MODELS / "affinity" / model_file.FILE
     run = Inference.of(weights, partial(model_file.load, network=AffinityNet), index)
 
-    def walk(ids: Sequence[str]) -> list[Scores]:
-        starts, options = [cams.scores(i) for i in ids], p.model_dump(exclude={"splits"})
-        return random_walk_scores(run.network, run.images(ids), starts, device=run.device, **options)
+    def read(ids: Sequence[str]) -> tuple[list[np.ndarray], list[Scores]]:
+        return run.images(ids), [cams.scores(i) for i in ids]
+
+    def walk(_: Sequence[str], inputs: tuple[list[np.ndarray], list[Scores]]) -> list[Scores]:
+        images, starts = inputs
+        return random_walk_scores(run.network, images, starts, device=run.device, **p.model_dump(exclude={"splits"}))
 
     run.write_each(
         index.ids(*p.splits),
@@ -35,6 +40,7 @@ def main(params: Params) -> None:
         out=layout.RANDOM_WALK,
         params=p.model_dump(),
         inputs=[cams.folder],
+        read=read,
     )
 
 

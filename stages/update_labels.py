@@ -31,9 +31,9 @@ def main(params: Params, number: int) -> None:
     run = Inference.of(weights, partial(model_file.load, network=AuxSegNet), index)
     options: dict[str, Any] = {"renormalise": p.renormalise_cams, "max_pixels": p.max_pixels}
 
-    def label(ids: Sequence[str]) -> list[np.ndarray]:
+    def label(ids: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
         tags, rule = run.tags(ids), {"rule": "dual_xor", **p.labels.model_dump()}
-        cams = refined_cams(run.network, run.images(ids), tags, device=run.device, **options)
+        cams = refined_cams(run.network, images, tags, device=run.device, **options)
         return [
             fusion.fuse(maps, np.asarray(own, dtype=np.uint8), saliency.grey(image_id), **rule).label
             for maps, own, image_id in zip(cams, tags, ids, strict=True)

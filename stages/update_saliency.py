@@ -35,11 +35,13 @@ def main(params: Params, number: int) -> None:
     if not run.network.finds_saliency:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
-    def update(ids: Sequence[str]) -> list[np.ndarray]:
-        first = [anchors.grey(i) for i in ids]
+    def read(ids: Sequence[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        return run.images(ids), [anchors.grey(i) for i in ids]
+
+    def update(_: Sequence[str], inputs: tuple[list[np.ndarray], list[np.ndarray]]) -> list[np.ndarray]:
+        images, first = inputs
         if not run.network.finds_saliency:
             return first
-        images = run.images(ids)
         found = saliency_maps(run.network, images, max_pixels=p.max_pixels, device=run.device, **ONE_VIEW)
         return anchored(images, list(found), first, device=run.device, **p.update.model_dump())
 
@@ -52,6 +54,7 @@ def main(params: Params, number: int) -> None:
         out=layout.round_folder(layout.PREDICTED_SALIENCY / "auxsegnet", number),
         params={"update": p.update.model_dump(), "max_pixels": p.max_pixels},
         inputs=[anchors.folder],
+        read=read,
     )
 
 

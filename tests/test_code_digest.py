@@ -187,11 +187,11 @@ def test_what_is_recalled_is_not_parsed_again_and_is_the_same(kept, monkeypatch)
 
 def test_changed_sources_are_parsed_whatever_was_recalled(kept, sources):
     before = Code("stages.fuse").digests()
-    edit(sources / "wsss_core/ops/walk_fusion.py", "return", "return 2 *")
+    edit(sources / "wsss_core/ops/fusion/soft.py", "return", "return 2 *")
     forget()
     code_digest.recall(kept)
     after = Code("stages.fuse").digests()
-    assert {file for file in after if after[file] != before[file]} == {"wsss_core/ops/walk_fusion.py"}
+    assert {file for file in after if after[file] != before[file]} == {"wsss_core/ops/fusion/soft.py"}
 
 
 def test_nothing_is_recalled_of_another_version(kept):

@@ -11,7 +11,7 @@ from wsss_core.artifacts import Scores
 from wsss_core.inference.cam import class_activation_maps
 from wsss_core.inference.segmentation import saliency_maps
 from wsss_core.methods.affinitynet.walk import random_walk_scores
-from wsss_core.ops import grids, walk_fusion
+from wsss_core.ops import fusion, grids
 
 SIZES = [(281, 500), (333, 500), (500, 335), (97, 61), (1, 300)]
 of_every_size = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -118,7 +118,7 @@ def test_an_edge_stays_within_a_pixel_from_the_walk_through_fusion_to_the_label(
         mask = np.zeros((2, *size), np.float32)
         mask[0, :, :edge] = mask[1, :, edge:] = 1
         walk = Scores(np.array([0, 3], np.uint8), grids.store(mask, stride=store_stride), size)
-        fused = walk_fusion.soft_fusion(
+        fused = fusion.soft_fusion(
             walk, mask[1], norm="max", store_stride=store_stride,
             background_exponent=1.0, saliency_exponent=1.0, saliency_weight=0.5,
         )  # fmt: skip

@@ -36,7 +36,7 @@ TABLE = {
     "wsss_core/models/pretrained.py": TRAININGS,
     "wsss_core/models/mxnet_params.py": TRAININGS | {"saliency"},
     "wsss_core/ops/random_walk.py": {"random_walk"},
-    "wsss_core/ops/walk_fusion.py": {"fuse"},
+    "wsss_core/ops/fusion/soft.py": {"fuse", "saliency", "first_labels", "update_labels", "train_joint-ssnet"},
     "wsss_core/ops/saliency/detectors/rbd.py": {"saliency"},
     "wsss_core/ops/saliency/detectors/mbd_plus.py": NOTHING,
     "wsss_core/scenes/generator.py": {"prepare"},

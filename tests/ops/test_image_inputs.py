@@ -7,9 +7,11 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, photograph, resized
 
+CPU = torch.device("cpu")
 
-def random_image(height=5, width=7) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+def random_image(height=5, width=7, *, seed=0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def test_the_statistics_are_those_of_published_weights_red_first():
@@ -71,16 +73,24 @@ def test_sizes_follow_the_scale_within_the_limits(size, scale, max_pixels, expec
 
 
 def test_an_image_of_the_right_size_is_only_normalised():
-    torch.testing.assert_close(resized(random_image(), (5, 7)), normalise(random_image()))
+    torch.testing.assert_close(resized([random_image()], (5, 7), device=CPU)[0], normalise(random_image()))
 
 
 def test_resizing_keeps_a_plain_colour_and_turns_nothing_round():
     plain = np.full((6, 8, 3), (10, 100, 250), np.uint8)
-    torch.testing.assert_close(resized(plain, (9, 20)), normalise(np.full((9, 20, 3), (10, 100, 250), np.uint8)))
+    expected = normalise(np.full((9, 20, 3), (10, 100, 250), np.uint8))
+    torch.testing.assert_close(resized([plain], (9, 20), device=CPU)[0], expected)
     left = np.zeros((6, 8, 3), np.uint8)
     left[:, :4] = 255
-    halves = resized(left, (12, 16))[0]
+    halves = resized([left], (12, 16), device=CPU)[0, 0]
     assert halves[:, :4].min() > halves[:, 12:].max()
+
+
+def test_images_of_one_size_are_resized_as_each_alone():
+    images = [random_image(seed=seed) for seed in (0, 1)]
+    together = resized(images, (9, 4), device=CPU)
+    for image, one in zip(images, together, strict=True):
+        assert torch.equal(one, resized([image], (9, 4), device=CPU)[0])
 
 
 @pytest.mark.parametrize(("size", "padded"), [((5, 7), (32, 32)), ((32, 64), (32, 64)), ((33, 31), (64, 32))])

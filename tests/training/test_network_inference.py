@@ -1,5 +1,6 @@
 """A network over photographs: batches of one size, no gradients, the device's precision, a file for each image."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def run(tmp_path: Path, index: Index, *, precision: str = "32-true", pixels: int
     if monkeypatch:
         monkeypatch.setattr(module, "network_pixels", lambda device: pixels)
 
-    def results(ids):
+    def results(ids, greeting):
+        assert greeting == [f"read {image_id}" for image_id in ids]
         value = network(torch.ones(1, 3))
         seen.append((list(ids), value.dtype, value.requires_grad))
         return [f"{image_id}: {value.sum():.3f}" for image_id in ids]
@@ -43,6 +45,7 @@ def run(tmp_path: Path, index: Index, *, precision: str = "32-true", pixels: int
 
     module.write_each(
         list(SIZES), results, artifacts.Kind(write, ".txt"), index=index,
+        read=lambda ids: [f"read {image_id}" for image_id in ids],
         fabric=Fabric(accelerator="cpu", devices=1, precision=precision), stage="s", code=Code("wsss_core.voc"),
         out=tmp_path / "out", params={}, inputs=[tmp_path / "index.json"],
     )  # fmt: skip
@@ -67,3 +70,46 @@ def test_elsewhere_images_of_one_size_come_together_as_long_as_they_fit(tmp_path
     seen = run(tmp_path, index, pixels=1200, monkeypatch=monkeypatch)
     assert sorted(len(ids) for ids, *_ in seen) == [1, 1, 2]
     assert all(len({SIZES[name] for name in ids}) == 1 for ids, *_ in seen)
+
+
+def test_files_are_read_ahead_and_written_behind_by_threads(tmp_path, index, monkeypatch):
+    monkeypatch.setenv("WSSS_WORKERS", "2")
+    threads = {"read": set(), "make": set(), "write": set()}
+
+    def noting(part, result):
+        threads[part].add(threading.current_thread().name.split("_")[0])
+        return result
+
+    module.write_each(
+        list(SIZES), lambda ids, read: noting("make", read),
+        artifacts.Kind(lambda folder, name, text: noting("write", artifacts.write_text(folder / f"{name}.txt", text)),
+                       ".txt"),
+        read=lambda ids: noting("read", list(ids)), index=index, fabric=Fabric(accelerator="cpu", devices=1),
+        stage="s", code=Code("wsss_core.voc"), out=tmp_path / "out", params={}, inputs=[tmp_path / "index.json"],
+    )  # fmt: skip
+    assert threads == {"read": {"ahead"}, "make": {"MainThread"}, "write": {"ahead"}}
+    assert all((tmp_path / f"out/{name}.txt").read_text() == name for name in SIZES)
+
+
+def test_what_threads_wrote_before_an_error_is_kept_and_not_made_again(tmp_path, index):
+    made = []
+
+    def write_each(broken: str | None):
+        def make(ids, read):
+            made.extend(ids)
+            if broken in ids:
+                raise ValueError("broken")
+            return read
+
+        module.write_each(
+            list(SIZES), make, artifacts.Kind(lambda at, name, text: artifacts.write_text(at / f"{name}.txt", text),
+                                              ".txt"),
+            read=list, index=index, fabric=Fabric(accelerator="cpu", devices=1), stage="s",
+            code=Code("wsss_core.voc"), out=tmp_path / "out", params={}, inputs=[tmp_path / "index.json"],
+        )  # fmt: skip
+
+    with pytest.raises(ValueError, match="broken"):
+        write_each("sub/b")
+    assert not (tmp_path / "out").exists() and made == ["a", "c", "d", "sub/b"]
+    write_each(None)
+    assert made[4:] in (["sub/b"], ["d", "sub/b"], ["c", "d", "sub/b"])  # what was in the writers' hands is made again

@@ -14,7 +14,7 @@ from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.bootstrap import gain_interval, mean_ious
 from wsss_core.evaluation.confusion import Confusion
-from wsss_core.ops import fusion, walk_fusion
+from wsss_core.ops import fusion
 
 EXPONENTS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 WEIGHTS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
@@ -73,7 +73,7 @@ def sweep(
     counts: dict[Pair, list[np.ndarray]] = {pair: [] for pair in pairs}
     for name in tqdm(masked, desc="fuse", unit="image"):
         walk, salient, mask = walks.scores(name), saliency.grey(name), truth.read(name)
-        maps, classes = walk_fusion.foreground(walk, norm=norm), walk.classes[1:]
+        maps, classes = fusion.foreground(walk, norm=norm), walk.classes[1:]
         for exponent, weight in pairs:
             label = fusion.fuse(
                 maps, classes, salient, rule="soft", background_exponent=exponent, saliency_weight=weight,

@@ -16,11 +16,15 @@ from wsss_core.artifacts import Kind
 from wsss_core.code_digest import Code
 from wsss_core.data.index import Index
 from wsss_core.models.build import on_device
-from wsss_core.runtime import devices, per_image, shortage
+from wsss_core.runtime import devices, environment, per_image, shortage
+from wsss_core.runtime.per_image import Relay
 from wsss_core.runtime.placement import network_pixels
 
-Make = Callable[[Sequence[str]], Sequence[Any]]
-"""make(ids) -> their results."""
+Read = Callable[[Sequence[str]], Any]
+"""read(ids) -> what their results are made of; threads read ahead, so that the network does not wait."""
+
+Make = Callable[[Sequence[str], Any], Sequence[Any]]
+"""make(ids, read) -> their results."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,15 @@ class Inference:
         out: Path,
         params: dict,
         inputs: Sequence[Path] = (),
+        read: Read | None = None,
     ) -> None:
-        """Write each id's result as `write_each` of this module does; `inputs` are those beside index and weights."""
+        """Write each id's result as `write_each` of this module does; `inputs` are those beside index and weights.
+
+        `read` is `images`, unless the results are made of more than photographs.
+        """
         write_each(
-            ids, make, kind, index=self.index, fabric=self.fabric, stage=stage, code=code, out=out, params=params,
-            inputs=[layout.INDEX, *inputs, self.weights],
+            ids, make, kind, read=read or self.images, index=self.index, fabric=self.fabric, stage=stage, code=code,
+            out=out, params=params, inputs=[layout.INDEX, *inputs, self.weights],
         )  # fmt: skip
 
 
@@ -83,6 +91,7 @@ def write_each(
     make: Make,
     kind: Kind,
     *,
+    read: Read,
     index: Index,
     fabric: Fabric,
     equal_sizes: bool = True,
@@ -90,25 +99,25 @@ def write_each(
 ) -> None:
     """Write each id's result, made without gradients, in the fabric's precision and in batches.
 
+    While the network computes, threads read what comes next and write what it has made.
+
     Args:
         ids: the images.
         make: makes the results of some ids.
         kind: of file that a result becomes.
+        read: reads what `make` takes.
         index: knows the images' sizes.
         fabric: launched; where and how the network computes.
         equal_sizes: whether only images of one size go into a batch.
         options: `stage`, `code`, `out`, `params` and `inputs` of `per_image.run`.
     """
 
-    @torch.inference_mode()
-    def work(batch: Sequence[str], folder: Path) -> None:
-        with fabric.autocast():
-            made = make(batch)
-        for image_id, result in zip(batch, made, strict=True):
-            kind.write(folder, image_id, result)
+    def compute(batch: Sequence[str], inputs: Any) -> Sequence[Any]:
+        with torch.inference_mode(), fabric.autocast():
+            return make(batch, inputs)
 
     with shortage.eased_by(*options["params"]):
         per_image.run(
-            ids, work, suffix=kind.suffix, sizes=index.size, batch_pixels=network_pixels(fabric.device),
-            equal_sizes=equal_sizes, processes=fabric, **options,
+            ids, Relay(read, compute, kind.write, threads=environment.workers()), suffix=kind.suffix, sizes=index.size,
+            batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes, processes=fabric, **options,
         )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +47,14 @@ def write_maps(
     """
     fabric = devices.launch()
     network = open_network(method, file, onnx=onnx, device=fabric.device)
-    made = partial(_maps, network=network, index=index, normalise=normalise)
-    write_each(ids, made, artifacts.GREY, index=index, fabric=fabric, equal_sizes=False, **options)
+
+    def read(batch: Sequence[str]) -> list[np.ndarray]:
+        return [index.image(image_id) for image_id in batch]
+
+    def made(_: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
+        return saliency_maps(network, images, normalise=normalise)
+
+    write_each(ids, made, artifacts.GREY, read=read, index=index, fabric=fabric, equal_sizes=False, **options)
 
 
 def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: dict) -> Callable[[str], np.ndarray]:
@@ -60,10 +65,6 @@ def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: di
     @torch.inference_mode()
     def read(image_id: str) -> np.ndarray:
         with fabric.autocast():
-            return _maps([image_id], network=network, index=index, normalise=normalise)[0]
+            return saliency_maps(network, [index.image(image_id)], normalise=normalise)[0]
 
     return read
-
-
-def _maps(batch: Sequence[str], *, network: SaliencyNetwork, index: Index, normalise: bool) -> list[np.ndarray]:
-    return saliency_maps(network, [index.image(image_id) for image_id in batch], normalise=normalise)

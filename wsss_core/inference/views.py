@@ -16,7 +16,7 @@ def views(
     """The images at each scale, (B, 3, h, w), or with their mirrors behind them (2B, 3, h, w)."""
     for scale in scales:
         size = limited_size(images[0].shape[:2], scale=scale, max_pixels=max_pixels)
-        inputs = torch.stack([resized(image, size) for image in images]).to(device)
+        inputs = resized(images, size, device=device)
         yield torch.cat([inputs, inputs.flip(-1)]) if flip else inputs
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,6 +22,7 @@ from wsss_core import manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.code_digest import Code
 from wsss_core.problems import named
+from wsss_core.runtime.ahead import ahead
 from wsss_core.runtime.journal import Journal, content_digest, whole
 from wsss_core.runtime.pool import map_in_order
 from wsss_core.runtime.provenance import Provenance
@@ -26,6 +30,37 @@ from wsss_core.runtime.worker import ALONE, Processes
 
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Work in three parts, of which threads do the first and the last, so that the second does not wait for files.
+
+    Attributes:
+        read: read(ids) -> what `make` takes.
+        make: make(ids, read) -> a result for each id; in the thread of whoever runs this.
+        write: write(folder, id, result), as `Work` does.
+        threads: for each of reading and writing; 0 does one part after the other.
+    """
+
+    read: Callable[[Sequence[str]], Any]
+    make: Callable[[Sequence[str], Any], Sequence[Any]]
+    write: Callable[[Path, str, Any], None]
+    threads: int
+
+    def results(self, batches: Iterable[Sequence[str]], folder: Path) -> Iterator[Sequence[str]]:
+        """The batches, each when its files are written."""
+
+        def written(batch: tuple[Sequence[str], Sequence[Any]]) -> Iterator[Sequence[str]]:
+            for image_id, result in zip(*batch, strict=True):
+                self.write(folder, image_id, result)
+            yield batch[0]
+
+        with (
+            closing(ahead(batches, lambda ids: [(ids, self.read(ids))], threads=self.threads)) as inputs,
+            closing(ahead(((ids, self.make(ids, own)) for ids, own in inputs), written, threads=self.threads)) as done,
+        ):
+            yield from done
 
 Size = tuple[int, int]
 
@@ -35,7 +70,7 @@ SUFFIXES = frozenset({".npz", ".png"})
 
 def run(
     ids: Sequence[str],
-    work: Work,
+    work: Work | Relay,
     *,
     stage: str,
     code: Code,
@@ -55,7 +90,7 @@ def run(
     Args:
         ids: the images; an id may hold slashes.
         work: called as work(ids, folder), with one id unless `batch_pixels` says more; `each` makes one of a function
-            of one id. Must pickle when workers > 1.
+            of one id. Must pickle when workers > 1. A `Relay` works in this process, with threads beside it.
         stage: shown in the progress bar and written to the manifest.
         code: of the stage.
         out: the folder that appears when the last result is there. Until then results gather in a journal, and a
@@ -87,7 +122,7 @@ def run(
         parts = batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
         with tqdm(total=len(own), initial=len(own) - len(missing), desc=stage, unit="image",
                   disable=processes.global_rank > 0) as bar:
-            for count in map_in_order(partial(_make, work, finished), parts, workers=workers):
+            for count in _counts(work, parts, finished, workers=workers):
                 bar.update(count)
         processes.barrier()
         if processes.global_rank == 0:
@@ -112,6 +147,16 @@ def each(function: Callable[[str, Path], None]) -> Work:
 def _each(function: Callable[[str, Path], None], ids: Sequence[str], folder: Path) -> None:
     for image_id in ids:
         function(image_id, folder)
+
+
+def _counts(work: Work | Relay, parts: Sequence[Sequence[str]], finished: Finished, *, workers: int) -> Iterator[int]:
+    """Do the work; of each part, when it is finished and noted, how many images it was."""
+    if not isinstance(work, Relay):
+        yield from map_in_order(partial(_make, work, finished), parts, workers=workers)
+        return
+    for ids in work.results(parts, finished.folder):
+        finished.note(ids)
+        yield len(ids)
 
 
 def _make(work: Work, finished: Finished, ids: Sequence[str]) -> int:

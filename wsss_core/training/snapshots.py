@@ -88,7 +88,8 @@ class SnapshotWriter:
         """The photograph's (H, W), and the photograph as a batch of one."""
         index = self.snapshots.index
         size = index.size(image_id)
-        image = resized(index.image(image_id), limited_size(size, scale=1.0, max_pixels=MAX_PIXELS))[None]
+        seen = limited_size(size, scale=1.0, max_pixels=MAX_PIXELS)
+        image = resized([index.image(image_id)], seen, device=self.device)
         roi = torch.ones(1, *image.shape[-2:], dtype=torch.bool)
         batch = {"image": image, "tags": tag_vector(index, image_id)[None], "roi": roi}
         return size, {"id": [image_id], **{name: value.to(self.device) for name, value in batch.items()}}

@@ -47,7 +47,7 @@ def random_walk_scores(
     """
     size = (images[0].shape[0], images[0].shape[1])
     work = limited_size(size, scale=1.0, max_pixels=max_pixels)
-    padded = torch.stack([pad_to_multiple(resized(image, work), model.backbone.stride) for image in images]).to(device)
+    padded = pad_to_multiple(resized(images, work, device=device), model.backbone.stride)
     features = model(padded)["affinity_features"].float()
     stride = model.stride
     rows, columns = grids.grid_size(work, stride=stride)

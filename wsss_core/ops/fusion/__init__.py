@@ -1,4 +1,4 @@
-"""Label maps from class activation maps and a saliency map, by the published rules: `fuse`."""
+"""Label maps from class evidence and a saliency map, by the published rules: `fuse`, and of a walk `fused_label`."""
 
 import inspect
 from collections.abc import Callable
@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wsss_core.artifacts import Scores
+from wsss_core.ops import grids
 from wsss_core.ops.fusion.rules import PUBLISHED, ignore_band, on_one_scale
 from wsss_core.ops.fusion.soft import is_informative, soft, soft_scores
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
-__all__ = ["MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "fuse", "on_one_scale", "reads_saliency", "soft_scores"]
+__all__ = [
+    "MISSING_ABOVE", "MISSING_BELOW", "RULES", "Fused", "foreground", "fuse", "fused_label", "on_one_scale",
+    "reads_saliency", "soft_fusion", "soft_scores",
+]  # fmt: skip
 
 RULES: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {"soft": soft, **PUBLISHED}
 
@@ -135,3 +140,23 @@ def _check(cams: np.ndarray, classes: np.ndarray, saliency: np.ndarray) -> None:
         raise ValueError(f"classes are {classes.tolist()}; each may occur once")
     if not (np.isfinite(cams).all() and np.isfinite(saliency).all()):
         raise ValueError("cams or saliency hold values that are not finite; check the stage that wrote them")
+
+
+def foreground(walk: Scores, *, norm: str) -> np.ndarray:
+    """(K, H, W) float32 in [0, 1]: the walk's classes at full size, without its background, normalised.
+
+    A walk averages, so its peaks lie below 1; the rules expect each class to peak near 1.
+    """
+    return on_one_scale(grids.read(walk.scores[1:], walk.size), kind=norm)
+
+
+def fused_label(walk: Scores, saliency: np.ndarray, *, norm: str, rule: str, **parameters) -> np.ndarray:
+    """(H, W) uint8 label of a hard or soft rule; `parameters` are those of the rule."""
+    maps = foreground(walk, norm=norm)
+    return fuse(maps, walk.classes[1:], saliency, rule=rule, **parameters).label
+
+
+def soft_fusion(walk: Scores, saliency: np.ndarray, *, norm: str, store_stride: int, **parameters) -> Scores:
+    """The probabilities behind rule `soft`, background first, on a grid of `store_stride`."""
+    full = soft_scores(foreground(walk, norm=norm), saliency, **parameters)
+    return Scores(walk.classes, grids.store(full, stride=store_stride), walk.size)
