@@ -10,6 +10,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +37,7 @@ from wsss_core.inference.segmentation import segment
 from wsss_core.inference.views import views
 from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, environment, per_image
+from wsss_core.runtime.per_image import Relay
 from wsss_core.runtime.placement import network_pixels
 from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Watch, fit
@@ -220,10 +222,15 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
     """Photographs a second from files to written results, and of the network alone on views that lie on the device."""
     device, ids = fabric.device, index.ids("train")[: IMAGES if fabric.device.type == "cuda" else 1]
     on_device(model, device).eval()
-    ids = sorted(ids, key=index.size)
-    groups = per_image.batches(ids, index.size, pixels=network_pixels(device), equal=True)
+    groups = per_image.batches(sorted(ids, key=index.size), index.size, pixels=network_pixels(device), equal=True)
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
     placed = [view for names in groups for view in views([index.image(name) for name in names], **options)]  # type: ignore[arg-type]
+    make, write = _results(network, model, index, options)
+
+    @torch.inference_mode()
+    def computed(names: Sequence[str], images: Sequence[np.ndarray]) -> Sequence:
+        with fabric.autocast():
+            return make(names, images)
 
     @torch.inference_mode()
     def alone() -> None:
@@ -231,35 +238,32 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
             for view in placed:
                 model.cams(view) if network.method == "cam" else model(view)  # type: ignore[operator]
 
-    @torch.inference_mode()
+    relay = Relay(lambda names: [index.image(name) for name in names], computed, write, threads=environment.workers())
+
     def whole() -> None:
-        with fabric.autocast(), TemporaryDirectory() as folder:
-            for names in groups:
-                _write_results(network, model, index, names, Path(folder), device)
+        with TemporaryDirectory() as folder:
+            for _ in relay.results(groups, Path(folder)):
+                pass
 
     alone(), whole()
     bare, complete = seconds(alone, device), seconds(whole, device)
     return {"photographs_a_second": len(ids) / complete, "network_alone": len(ids) / bare,
-            "share_of_network": bare / complete, "scales": list(network.scales)}  # fmt: skip
+            "share_of_network": bare / complete, "scales": list(network.scales), "batches": len(groups)}  # fmt: skip
 
 
-def _write_results(
-    network: Network, model: nn.Module, index: Index, names: Sequence[str], folder: Path, device: torch.device
-) -> None:
-    """Of images of one size, as the stages do."""
-    images = [index.image(name) for name in names]
-    options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
+def _results(network: Network, model: nn.Module, index: Index, options: dict) -> tuple[Callable, Callable]:
+    """As the stages do: make(ids, images of one size) -> results, and write(folder, id, result)."""
     if network.method == "cam":
-        tags = [index[name].tags for name in names]
-        made = class_activation_maps(model, images, tags, sqrt=False, store_stride=4, **options)  # type: ignore[arg-type]
-        for name, scores in zip(names, made, strict=True):
-            artifacts.write_scores(folder, name, scores)
-    elif network.method == "affinitynet":
-        (view,) = views(images, **options)
-        model(view)["affinity_features"].float().cpu()
-    else:
-        for name, label in zip(names, segment(model, images, crf=None, **options), strict=True):  # type: ignore[arg-type]
-            artifacts.write_labels(folder, name, label)
+        cams = partial(class_activation_maps, model, sqrt=False, store_stride=4, **options)
+        return lambda names, images: cams(images, [index[name].tags for name in names]), artifacts.write_scores
+    if network.method == "affinitynet":
+
+        def features(names: Sequence[str], images: Sequence[np.ndarray]) -> Sequence:
+            (view,) = views(images, **options)
+            return model(view)["affinity_features"].float().cpu()[: len(names)]
+
+        return features, lambda folder, name, result: None  # no stage keeps them
+    return lambda names, images: segment(model, images, crf=None, **options), artifacts.write_labels
 
 
 def _halves(size: tuple[int, int]) -> np.ndarray:
