@@ -124,7 +124,7 @@ def read_grey(path: Path) -> np.ndarray:
             bit_depths.used_bits(values, declared=16)  # refuses what 16 bits do not hold
             image = Image.fromarray(bit_depths.scaled(values, 16))
         elif image.mode == "F":
-            image = _to_rgb(image)
+            image = to_rgb(image)
         elif image.mode in ("RGB", "RGBA") and _has_colours(image):
             raise ValueError("it has colours where grey is expected")
         return np.array(image.convert("L"))
@@ -167,9 +167,13 @@ def decode_image(content: bytes, path: Path) -> np.ndarray:
     return decode_with_bits(content, path)[0]
 
 
-def decode_with_bits(content: bytes, path: Path) -> tuple[np.ndarray, int | None]:
-    """As `decode_image`, and of a picture of 16 bits a channel those that it uses (`bit_depths`); else None."""
+def decode_with_bits(content: bytes, path: Path, *, page: int = 0) -> tuple[np.ndarray, int | None]:
+    """As `decode_image`, and of a picture of 16 bits a channel those that it uses (`bit_depths`); else None.
+
+    `page` counts the pictures of a file from 0.
+    """
     with opened(content, path) as image:
+        image.seek(page)
         declared, is_deep = bit_depths.declared_bits(image), bit_depths.is_deep(image)
         ImageOps.exif_transpose(image, in_place=True)
         bits = 16 if is_deep else None
@@ -179,10 +183,11 @@ def decode_with_bits(content: bytes, path: Path) -> tuple[np.ndarray, int | None
             image = Image.fromarray(bit_depths.scaled(values, bits))
         elif is_deep and np.asarray(image.convert("RGB")).max() < _HIGH_BYTE_OF_14_BITS:
             with opened(content, path) as low:
+                low.seek(page)
                 bit_depths.read_low_bytes(low)
                 ImageOps.exif_transpose(low, in_place=True)
                 image, bits = bit_depths.from_two_bytes(image, low, declared=declared)
-        return np.array(_to_rgb(image)), bits  # (H, W, 3)
+        return np.array(to_rgb(image)), bits  # (H, W, 3)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -247,7 +252,8 @@ def _too_large(path: Path) -> str:
     return f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels; scale the image down"
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture of 8 bits a channel in RGB, what is transparent on white. ValueError: its range is not known."""
     if image.mode == "F":
         raise ValueError("floating point pixels have no known range; save it with 8 bits per channel")
     if image.has_transparency_data:
