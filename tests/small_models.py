@@ -16,9 +16,9 @@ from wsss_core.training import start
 BACKBONE = {"name": "test_resnet", "output_stride": 16, "weights": "none", "batch_norm": "trained"}
 
 
-def save_deeplab(folder: Path) -> None:
-    """Save a DeepLab of two classes, always the same."""
-    _save(folder, "deeplab", DeepLab, {"head": "largefov", "atrous_rates": [2]})
+def save_deeplab(folder: Path, *, seed: int = 0) -> None:
+    """Save a DeepLab of two classes, for a seed always the same."""
+    _save(folder, "deeplab", DeepLab, {"head": "largefov", "atrous_rates": [2]}, seed=seed)
 
 
 def save_classifier(folder: Path) -> None:
@@ -26,7 +26,7 @@ def save_classifier(folder: Path) -> None:
     _save(folder, "cam", CamNetwork, {"dropout": 0.0})
 
 
-def _save(folder: Path, method: str, network: type[nn.Module], options: dict[str, object]) -> None:
+def _save(folder: Path, method: str, network: type[nn.Module], options: dict[str, object], *, seed: int = 0) -> None:
     described = Description(method, method, ("cat", "dog"), BACKBONE, options, {})
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model_file.save(folder, start.build(described, network), described)

@@ -16,7 +16,7 @@ from wsss_core.sections.section import Section, Shared
 GRAPHS = graphs.files(ROOT)
 
 LAYERS = [
-    ("stages", "wsss_core.cli"),
+    ("stages", "wsss_core.cli", "wsss_core.prediction"),
     ("wsss_core.frame",),
     ("wsss_core.methods",),
     ("wsss_core.report",),

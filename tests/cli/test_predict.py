@@ -16,6 +16,7 @@ from wsss_core.sections.labels import Predict
 
 IMAGES = "data/raw/scenes_tiny/JPEGImages"
 MASKS = {"a b.c.png", "näh/er/x.png"}
+OWN = {"classes.txt", "predicted.jsonl"}
 
 
 def predict(workspace, *arguments):
@@ -37,7 +38,7 @@ def test_a_folder_of_photographs(photographs):
     result = predict(photographs, "models/deeplab", "photos", "--out", "out")
     assert result.exit_code == 0, result.output
     out = photographs.folder / "out"
-    assert set(photographs.files("out")) == {*MASKS, "classes.txt"}
+    assert set(photographs.files("out")) == {*MASKS, *OWN}
     with Image.open(out / "a b.c.png") as picture:
         assert (picture.mode, picture.size) == ("P", (80, 64))
         assert picture.getpalette() == list(voc.palette())
@@ -90,7 +91,7 @@ def test_corrupt_photographs_are_named_and_the_others_segmented(photographs):
         "  photos/a b.c.png cannot be decoded (no known image format); replace the file or leave it out",
         "  photos/b.jpg cannot be decoded (no known image format); replace the file or leave it out",
     ]
-    assert set(photographs.files("out")) == {"näh/er/x.png", "classes.txt"}
+    assert set(photographs.files("out")) == {"näh/er/x.png", *OWN}
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_label_maps_below_the_photographs_are_not_photographs(photographs):
     for _ in range(2):
         result = predict(photographs, "models/deeplab", "photos", "--out", "photos/masks")
         assert result.exit_code == 0, result.output
-        assert set(photographs.files("photos/masks")) == {*MASKS, "classes.txt"}
+        assert set(photographs.files("photos/masks")) == {*MASKS, *OWN}
 
 
 def test_photographs_are_what_the_data_sets_take_for_images(photographs):
@@ -192,7 +193,7 @@ def test_photographs_are_what_the_data_sets_take_for_images(photographs):
     (photographs.folder / "photos/._a.jpg").write_bytes(b"what macOS notes of a.jpg")
     result = predict(photographs, "models/deeplab", "photos", "--out", "out")
     assert result.exit_code == 0, result.output
-    assert set(photographs.files("out")) == {*MASKS, "moving.png", "classes.txt"}
+    assert set(photographs.files("out")) == {*MASKS, "moving.png", *OWN}
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,7 @@ def test_the_defaults_are_those_that_params_yaml_is_shipped_with():
 def test_a_params_file_of_the_working_folder_is_not_read(photographs, broken):
     expected = predict(photographs, "models/deeplab", "photos", "--out", "out").output
     (photographs.folder / "params.yaml").write_text(broken)
+    shutil.rmtree(photographs.folder / "out")
     assert predict(photographs, "models/deeplab", "photos", "--out", "out").output.endswith(expected[-60:])
 
 
@@ -291,7 +293,7 @@ def test_photographs_that_cannot_be_opened_are_counted_and_end_it_with_code_1(ph
         "  photos/a.psd is passed over, for .psd cannot be opened here: convert to JPEG or PNG",
         "  photos/näh/b.dng is passed over, for .dng cannot be opened here: convert to JPEG or PNG",
     ]
-    assert set(photographs.files("out")) == {*MASKS, "classes.txt"}, "the others are segmented all the same"
+    assert set(photographs.files("out")) == {*MASKS, *OWN}, "the others are segmented all the same"
 
 
 def test_one_that_is_named_itself(photographs):
