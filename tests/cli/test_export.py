@@ -1,5 +1,8 @@
 """`wsss export`: a trained network as ONNX."""
 
+import json
+import zipfile
+
 import numpy as np
 import onnx_bytes
 import pytest
@@ -67,8 +70,9 @@ def test_the_model_is_never_replaced(pipeline, kind):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("model.pt", None, "choose a name that ends in .onnx"),
+        ("model.pt", None, "choose a name that ends in .onnx or .pt2"),
         ("notes.txt", b"mine", "choose a name that ends in .onnx"),
+        ("notes.pt2", b"mine", "is no export of this command, and would be replaced"),
         ("notes.onnx", b"mine", "is no export of this command, and would be replaced"),
         ("u2net.onnx", onnx_bytes.model(onnx_bytes.node("Conv", "x", "w")), "is no export of this command"),
     ],
@@ -83,6 +87,28 @@ def test_nothing_is_replaced_but_an_earlier_export(pipeline, name, content, reas
 
 def test_an_earlier_export_is_replaced(pipeline):
     assert exported(pipeline) == exported(pipeline)
+
+
+def test_without_its_package_the_extra_is_named(pipeline, monkeypatch):
+    monkeypatch.setattr("wsss_core.cli.export.find_spec", lambda name: None)
+    message = error_message(pipeline.invoke(main, "export", "models/deeplab", "--out", "net.onnx"), code=1)
+    assert "`pip install 'wsss[export]'`" in message
+    assert not (pipeline.folder / "net.onnx").exists()
+
+
+def test_a_program_replaces_an_earlier_one_and_computes_the_same_at_any_size(pipeline):
+    with zipfile.ZipFile(pipeline.folder / "net.pt2", "w") as earlier:
+        earlier.writestr("archive/extra/wsss.json", "{}")
+    result = pipeline.invoke(main, "export", "models/deeplab", "--out", "net.pt2")
+    assert result.exit_code == 0, (result.output, result.exception)
+    extra = {"wsss.json": ""}
+    program = torch.export.load(pipeline.folder / "net.pt2", extra_files=extra).module()
+    network, description = trained.load(pipeline.folder / "models/deeplab")
+    assert json.loads(extra["wsss.json"])["classes"] == ["background", *description.classes]
+    for shape in ((1, 3, 64, 80), (2, 3, 97, 131), (1, 3, 131, 300)):
+        image = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            np.testing.assert_array_equal(program(image).numpy(), network(image)["seg"].numpy())
 
 
 def test_a_folder_in_the_place_of_the_file_is_named(pipeline):

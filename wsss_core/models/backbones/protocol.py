@@ -226,7 +226,8 @@ class Backbone(nn.Module, ABC):
         """Maps without the cells that lie on padding alone."""
         if self.multiple == 1:
             return maps
-        rows, columns = (math.ceil(side / stride) for side in images.shape[-2:])
+        # Not math.ceil, which is a constant in an exported network, nor -(-side // stride), which ONNX rounds to 0.
+        rows, columns = ((side + stride - 1) // stride for side in images.shape[-2:])
         return maps[..., :rows, :columns]
 
 
