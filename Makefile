@@ -7,7 +7,7 @@ GPU_PYTHON := $(if $(BUNDLE),$(PYTHON),$(BIN)/python)
 GPU_PATHS = $(if $(PHOTOGRAPHS),--photographs "$(PHOTOGRAPHS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(SALIENCY_WEIGHTS),--saliency-weights "$(SALIENCY_WEIGHTS)")
 
-.PHONY: demo test bench gpu gpu-bundle lint setup
+.PHONY: demo test bench gpu gpu-bundle lint docs setup
 demo: setup   ## the whole pipeline on generated scenes, one table at the end
 	$(BIN)/python -m wsss_core.cli.demo
 
@@ -27,6 +27,9 @@ gpu-bundle: setup  ## what must travel to a machine that nothing else reaches: O
 lint: setup   ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: setup   ## the reference of all modules, from their docstrings: .site/index.html
+	$(BIN)/python -W error -W "ignore:Cannot determine where" -m pdoc --docformat google --output-directory .site wsss_core stages
 
 setup: .venv/.complete
 .venv/.complete: setup.cfg constraints.txt

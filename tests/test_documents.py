@@ -3,12 +3,20 @@
 import re
 
 import pytest
+from pages import commands_of
+from test_pages import PAGES
 
 from wsss_core.code_digest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PATH = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|yaml|md))[`:]")
 NAMED = re.compile(r"`((?:[\w-]+/)+[\w-]+\.py): (\w+)`")
+RUN_ELSEWHERE = {
+    "adding_a_method.md": "test_adding_a_method.py",
+    "labels.md": "test_corrected_labels.py",
+    "results.md": "nowhere: hours, and the figures are their results",
+}
+"""What runs the commands of pages that are not in PAGES."""
 NEW = "seed_expand"
 """The method that docs/adding_a_method.md adds."""
 
@@ -25,3 +33,9 @@ def test_every_function_or_class_that_a_document_names_behind_a_file_is_in_it(do
     for path, name in set(NAMED.findall(document.read_text(encoding="utf-8"))):
         file = next(ROOT / base / path for base in ("", "wsss_core") if (ROOT / base / path).exists())
         assert re.search(rf"^(def|class) {name}\b", file.read_text(encoding="utf-8"), re.MULTILINE), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_block_of_commands_is_run_by_a_test_or_says_why_not(document):
+    if document.name not in RUN_ELSEWHERE:
+        assert commands_of(document) == [] or document.name in PAGES, "give it a row in tests/test_pages.py"
