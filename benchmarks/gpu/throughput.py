@@ -9,6 +9,7 @@ import os
 import re
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat
@@ -47,7 +48,7 @@ WARM, STEPS = 3, 12
 PREFETCH = 2
 """Batches that each process of a loader makes ahead, torch's default: so many come faster than they are made."""
 PROFILED = 3  # steps, after the first, which waits for the loader's start
-IMAGES = 24  # of an inference; a rehearsal looks at one
+IMAGES = 24  # of an inference, at most; a rehearsal looks at one
 MAX_PIXELS = 10**7
 Stream = Callable[[int], Iterable[dict]]
 
@@ -220,9 +221,11 @@ def _host_waits(network: Network, model: nn.Module, batch: dict, fabric: Fabric)
 
 def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric) -> dict:
     """Photographs a second from files to written results, and of the network alone on views that lie on the device."""
-    device, ids = fabric.device, index.ids("train")[: IMAGES if fabric.device.type == "cuda" else 1]
+    device, sizes = fabric.device, Counter(map(index.size, index.ids("train")))
+    ids = [name for name in index.ids("train") if index.size(name) == sizes.most_common(1)[0][0]]
+    ids = ids[: IMAGES if device.type == "cuda" else 1]
     on_device(model, device).eval()
-    groups = per_image.batches(sorted(ids, key=index.size), index.size, pixels=network_pixels(device), equal=True)
+    groups = per_image.batches(ids, index.size, pixels=network_pixels(device), equal=True)
     options = {"scales": network.scales, "flip": True, "max_pixels": MAX_PIXELS, "device": device}
     placed = [view for names in groups for view in views([index.image(name) for name in names], **options)]  # type: ignore[arg-type]
     make, write = _results(network, model, index, options)
@@ -245,10 +248,12 @@ def _inference(network: Network, model: nn.Module, index: Index, fabric: Fabric)
             for _ in relay.results(groups, Path(folder)):
                 pass
 
-    alone(), whole()
+    first = seconds(alone, device)
+    whole()
     bare, complete = seconds(alone, device), seconds(whole, device)
     return {"photographs_a_second": len(ids) / complete, "network_alone": len(ids) / bare,
-            "share_of_network": bare / complete, "scales": list(network.scales), "batches": len(groups)}  # fmt: skip
+            "share_of_network": bare / complete, "first_s": first, "scales": list(network.scales),
+            "photographs": len(ids), "batches": len(groups)}  # fmt: skip
 
 
 def _results(network: Network, model: nn.Module, index: Index, options: dict) -> tuple[Callable, Callable]:

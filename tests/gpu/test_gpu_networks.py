@@ -18,6 +18,10 @@ pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("_exact")]
 LAYERS = 1e-3
 """Share of the largest value: a hundred convolutions in a row, each by another algorithm for another batch."""
 
+LEVELS = 4e-3
+"""Share of a map's maximum, of photographs resized on the device: levels that differ move the maps of a network that was
+never trained by 2e-3, also where a CPU resizes in floats."""
+
 
 def seeded(make, *arguments, **options) -> nn.Module:
     torch.manual_seed(0)
@@ -62,7 +66,7 @@ def test_photographs_are_resized_as_on_the_cpu_but_for_one_level(device, scale):
     found, expected = (photograph(resized(images, size, device=place)).cpu() for place in (device, torch.device("cpu")))
     difference = (found.int() - expected.int()).abs()
     assert difference.max() <= 1
-    assert (difference > 0).float().mean() < 0.3
+    assert (difference > 0).float().mean() < 0.01
 
 
 def test_affinities_of_two_tasks_are_the_cpu_s(device):
@@ -117,4 +121,4 @@ def test_class_activation_maps_of_a_batch_are_those_of_each_photograph_on_the_cp
     for found, expected in zip(together, alone, strict=True):
         np.testing.assert_array_equal(found.classes, expected.classes)
         if len(expected.classes):
-            assert_close(found.scores, expected.scores, share=LAYERS)
+            assert_close(found.scores, expected.scores, share=LAYERS + LEVELS)

@@ -5,7 +5,16 @@ import pytest
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from wsss_core.ops.images import MEAN, STD, limited_size, normalise, pad_to_multiple, photograph, resized
+from wsss_core.ops.images import (
+    MEAN,
+    STD,
+    limited_size,
+    normalise,
+    pad_to_multiple,
+    photograph,
+    resized,
+    resized_in_floats,
+)
 
 CPU = torch.device("cpu")
 
@@ -91,6 +100,27 @@ def test_images_of_one_size_are_resized_as_each_alone():
     together = resized(images, (9, 4), device=CPU)
     for image, one in zip(images, together, strict=True):
         assert torch.equal(one, resized([image], (9, 4), device=CPU)[0])
+
+
+@pytest.mark.parametrize("size", [(30, 40), (45, 61), (60, 100), (90, 80), (120, 160), (32, 500)])
+def test_resizing_in_floats_is_the_operator_for_bytes_but_for_a_level_in_a_hundred(size):
+    images = [smooth_image(seed=seed) for seed in (0, 1)]
+    tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+    difference = (resized_in_floats(tensor, size) - photograph(resized(images, size, device=CPU)).float()).abs()
+    assert difference.max() <= 1
+    assert (difference > 0).float().mean() < 0.01
+
+
+def smooth_image(*, seed: int) -> np.ndarray:
+    """(60, 80, 3) uint8: patches of colour with noise on them, edges in both directions."""
+    rng = np.random.default_rng(seed)
+    patches = rng.integers(0, 256, (5, 8, 3)).repeat(12, axis=0).repeat(10, axis=1)
+    return (patches + rng.normal(0, 8, patches.shape)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (9, 4)])
+def test_what_networks_see_lies_contiguous(size):
+    assert resized([random_image()], size, device=CPU).is_contiguous()
 
 
 @pytest.mark.parametrize(("size", "padded"), [((5, 7), (32, 32)), ((32, 64), (32, 64)), ((33, 31), (64, 32))])

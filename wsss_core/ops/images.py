@@ -38,17 +38,30 @@ def limited_size(size: tuple[int, int], *, scale: float, max_pixels: int) -> tup
 
 
 def resized(images: Sequence[np.ndarray], size: tuple[int, int], *, device: torch.device) -> torch.Tensor:
-    """(H, W, 3) uint8 images of one size at another, normalised: (B, 3, h, w) on the device.
+    """(H, W, 3) uint8 images of one size at another, normalised: (B, 3, h, w), contiguous, on the device.
 
-    Bicubic, antialiased where it shrinks. GPUs know no such operator for bytes: they compute in float32 and round once,
-    the CPU between its two passes too, so that about a fifth of the values differ, by one of 255 levels.
+    Bicubic, antialiased where it shrinks. GPUs resize them themselves, as `resized_in_floats` does.
     """
     tensor = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)
     if tensor.shape[2:] != size:
-        is_cpu = device.type == "cpu"
-        tensor = F.interpolate(tensor if is_cpu else tensor.float(), size=size, mode="bicubic", antialias=True)
-        tensor = tensor if is_cpu else tensor.round_().clamp_(0, 255)
-    return normalise(tensor)
+        resize = _bicubic if device.type == "cpu" else resized_in_floats
+        tensor = resize(tensor, size)
+    return normalise(tensor).contiguous()  # channels last would have cuDNN plan each size: see `build.memory_format`
+
+
+def resized_in_floats(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """What a CPU makes of (B, 3, H, W) uint8 images at another size, without its operator for bytes: (B, 3, h, w).
+
+    Columns first, then rows, whole levels after each, as the CPU's operator does in fixed point: of its values 99 % are
+    these, the others off by one of 255 levels.
+    """
+    height, width = images.shape[2], size[1]
+    columns = (_bicubic(images.float(), (height, width)) + 0.5).floor_().clamp_(0, 255)
+    return (_bicubic(columns, size) + 0.5).floor_().clamp_(0, 255)
+
+
+def _bicubic(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return F.interpolate(images, size=size, mode="bicubic", antialias=True)
 
 
 def pad_to_multiple(tensor: torch.Tensor, multiple: int) -> torch.Tensor:
