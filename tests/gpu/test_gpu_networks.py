@@ -19,8 +19,8 @@ LAYERS = 1e-3
 """Share of the largest value: a hundred convolutions in a row, each by another algorithm for another batch."""
 
 LEVELS = 4e-3
-"""Share of a map's maximum, of photographs resized on the device: levels that differ move the maps of a network that was
-never trained by 2e-3, also where a CPU resizes in floats."""
+"""Share of a map's maximum, of photographs resized on the device: levels that differ move the maps of a network that
+was never trained by 2e-3, also where a CPU resizes in floats."""
 
 
 def seeded(make, *arguments, **options) -> nn.Module:
