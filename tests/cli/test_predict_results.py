@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from predictions import picture, predict
 from small_models import save_deeplab
@@ -87,6 +88,15 @@ def test_a_large_image_is_segmented_in_windows_at_its_own_size(work):
     assert labels(work, "large").shape == (200, 304)
     predict(work, out="whole")
     np.testing.assert_array_equal(labels(work, "a"), labels(work, "a", "whole"))  # within one window
+
+
+def test_cores_that_work_on_pictures_of_their_own_give_what_one_gives(work, monkeypatch):
+    for seed in range(3, 9):
+        picture(seed).save(work.folder / f"photos/{seed}.png")
+    predict(work, "--probabilities", out="alone")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    predict(work, "--probabilities")
+    assert work.files("out") == work.files("alone")
 
 
 def test_windows_have_a_size_of_their_own_where_none_is_given(work):

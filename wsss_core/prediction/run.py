@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from wsss_core import manifests
 from wsss_core.artifacts import Scores
-from wsss_core.inference.pictures import labels_and_scores, labels_of
 from wsss_core.prediction.output import Output
 from wsss_core.prediction.reading import Done, Item, Picture, Reader, Unreadable
 from wsss_core.prediction.record import Record
+from wsss_core.prediction.segmenting import Segmenting
 from wsss_core.runtime.ahead import ahead
 
 READERS, WRITERS = 2, 2
@@ -61,18 +60,10 @@ def run(network: Any, reader: Reader, *, fabric: Any, **options) -> Tally:
     Raises:
         OSError: a result cannot be written; those before it are whole, and noted.
     """
+    segmenting = Segmenting(network, fabric=fabric, with_scores=reader.output.with_scores, **options)
 
-    def results() -> Iterator[Result]:
-        with closing(ahead(reader.files, reader, threads=READERS)) as items:
-            for item in items:
-                yield (item, *segmented(item)) if isinstance(item, Picture) else (item, None, None)
-
-    def segmented(picture: Picture) -> tuple[np.ndarray, Scores | None]:
-        own = {"tags": picture.tags, "device": fabric.device, **options}
-        with torch.inference_mode(), fabric.autocast():
-            if reader.output.with_scores:
-                return labels_and_scores(network, picture.image, **own)
-            return labels_of(network, picture.image, **own), None
+    def segmented(item: Item) -> Iterator[Result]:
+        yield (item, *segmenting(item)) if isinstance(item, Picture) else (item, None, None)
 
     def written(result: Result) -> Iterator[Item]:
         item, labels, scores = result
@@ -83,9 +74,11 @@ def run(network: Any, reader: Reader, *, fabric: Any, **options) -> Tally:
     tally = Tally()
     with (
         tqdm(total=len(reader.files), desc="predict", unit="image", smoothing=0) as bar,
-        closing(ahead(results(), written, threads=WRITERS)) as items,
+        closing(ahead(reader.files, reader, threads=READERS)) as items,
+        closing(ahead(items, segmented, threads=segmenting.threads)) as results,
+        closing(ahead(results, written, threads=WRITERS)) as finished,
     ):
-        for item in items:
+        for item in finished:
             _count(item, tally, reader.record)
             if isinstance(item, Done):
                 bar.initial += item.number is None  # so that it has no part in images a second
