@@ -24,5 +24,6 @@ def write(
     built = f"{backbone.name}, output stride {backbone.output_stride}, weights: {backbone.weights}"
     return write_page(
         index, open_truth(params, index), shown, settings={"Backbone": built, "Seed": str(params.seed)},
-        num_images=params.report.num_images, comparison=comparison, over_seeds=over_seeds,
+        num_images=params.report.num_images,
+        num_browsed=params.report.num_browsed, comparison=comparison, over_seeds=over_seeds,
     )  # fmt: skip

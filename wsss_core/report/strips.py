@@ -163,30 +163,48 @@ def _tile(column: Column, index: Index, canvas: Canvas, image_id: str, mask: np.
     if column.kind != "labels":
         return Tile(column.title, picture, chapter=column.chapter)
     ignored = float((content == IGNORE_INDEX).mean())
-    return Tile(column.title, picture, _miou(content, mask, len(index.classes)), ignored, column.chapter)
+    return Tile(column.title, picture, miou_of(content, mask, len(index.classes)), ignored, column.chapter)
 
 
-def _miou(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> float | None:
+def miou_of(labels: np.ndarray, mask: np.ndarray | None, num_classes: int) -> float | None:
+    """mIoU in [0, 1] of one label map; None without a mask, or where that knows no pixel."""
     if mask is None or (mask == IGNORE_INDEX).all():
         return None
+    return confusion_of(labels, mask, num_classes).miou()
+
+
+def confusion_of(labels: np.ndarray, mask: np.ndarray, num_classes: int) -> Confusion:
+    """The counts of one label map against its mask."""
     confusion = Confusion(num_classes)
     confusion.add(labels, mask)
-    return confusion.miou()
+    return confusion
 
 
 def labels_in(folder: Path) -> Callable:
     """A reader of a folder's label maps."""
-    return lambda index, image_id: Maps(folder, index).labels(image_id)
+    return partial(_read_labels, folder)
 
 
 def scores_in(folder: Path) -> Callable:
     """A reader of a folder's score maps."""
-    return lambda index, image_id: Maps(folder, index).scores(image_id)
+    return partial(_read_scores, folder)
 
 
 def grey_in(folder: Path) -> Callable:
     """A reader of a folder's grey maps."""
-    return lambda index, image_id: Maps(folder, index).grey(image_id)
+    return partial(_read_grey, folder)
+
+
+def _read_labels(folder: Path, index: Index, image_id: str) -> np.ndarray:
+    return Maps(folder, index).labels(image_id)
+
+
+def _read_scores(folder: Path, index: Index, image_id: str) -> Scores:
+    return Maps(folder, index).scores(image_id)
+
+
+def _read_grey(folder: Path, index: Index, image_id: str) -> np.ndarray:
+    return Maps(folder, index).grey(image_id)
 
 
 def _one_map(folder: Path, number: int, index: Index, image_id: str) -> Scores:

@@ -11,10 +11,11 @@ from wsss_core.data.index import Index, spread
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation.label_shares import label_shares
-from wsss_core.report import contents, folders, page, stage_pages, strips, tables
+from wsss_core.report import browser, contents, folders, page, stage_pages, strips, tables
 from wsss_core.report.contents import Contents
 from wsss_core.report.results import Results
-from wsss_core.report.strips import Strip
+from wsss_core.report.strips import Column, Strip
+from wsss_core.runtime import environment
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ def write_page(
     *,
     settings: Mapping[str, str],
     num_images: int,
+    num_browsed: int,
     comparison: Sequence[Sequence[str]] = (),
     over_seeds: Sequence[Sequence[str]] = (),
 ) -> tuple[Path, list[Strip]]:
@@ -36,6 +38,7 @@ def write_page(
         shown: what the page holds.
         settings: name -> value of what its head states.
         num_images: of each split that are shown.
+        num_browsed: most images in the browser, which a page with a folder has.
         comparison: header and lines of a table of methods, for a page that has one.
         over_seeds: header and lines of the table of `wsss seeds`, likewise.
     """
@@ -78,15 +81,33 @@ def write_page(
     if shown.folder:
         with folders.replacing(shown.folder) as folder:
             stage_pages.write(folder, index, results, first_page=page_file.name)
+            _write_browser(folder, index, truth, shown, limit=num_browsed, first_page=page_file.name)
     artifacts.write_text(page_file, page.render(index, truth, results))
     return page_file, drawn["train"]
 
 
-def _draw_training(index: Index, truth: Masks, shown: Contents, *, num_images: int) -> list[Strip]:
+def _write_browser(
+    folder: Path, index: Index, truth: Masks, shown: Contents, *, limit: int, first_page: str
+) -> None:
+    columns = {
+        "train": _training_columns(shown),
+        "val": [*strips.prediction_columns(shown.networks), *shown.val],
+    }
+    browser.write(
+        folder, index, truth, columns, limit=limit, workers=environment.workers(), first_page=f"../{first_page}",
+        chapters=shown.chapters,
+    )  # fmt: skip
+
+
+def _training_columns(shown: Contents) -> list[Column]:
     oracle = None
     if tables.BASELINE in shown.rows:
         oracle = tables.figure(tables.read_metrics(layout.METRICS / "cam.json"), "oracle_threshold")
-    columns = contents.training_columns(shown, oracle_threshold=oracle)
+    return contents.training_columns(shown, oracle_threshold=oracle)
+
+
+def _draw_training(index: Index, truth: Masks, shown: Contents, *, num_images: int) -> list[Strip]:
+    columns = _training_columns(shown)
     ids = contents.training_ids(shown, index.ids("train")) if columns else []
     return strips.draw(index, truth, ids=spread(ids, num_images), columns=columns)
 

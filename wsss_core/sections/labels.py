@@ -105,3 +105,4 @@ class Evaluate(Section):
 
 class Report(Section):
     num_images: Count = setting(8, "columns of each strip")
+    num_browsed: Count = setting(1000, "most images in the browser, spread evenly over the splits")
