@@ -7,6 +7,7 @@ from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
 from wsss_core.cli.export import export
 from wsss_core.cli.init import init
+from wsss_core.cli.inspect import inspect
 from wsss_core.cli.labels import labels
 from wsss_core.cli.predict import predict
 from wsss_core.cli.preset import preset
@@ -24,7 +25,7 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, init, labels, predict, preset, saliency, seeds, sheet, suggest):
+for command in (adopt, check, compare, export, init, inspect, labels, predict, preset, saliency, seeds, sheet, suggest):
     main.add_command(command)
 
 

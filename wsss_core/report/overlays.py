@@ -25,16 +25,16 @@ _JPEG_QUALITY = 86
 
 
 class Canvas:
-    """A photograph to draw on. All its pictures are (h, w, 3) uint8 RGB of one size, h <= 200 and w <= 320.
+    """A photograph to draw on. All its pictures are (h, w, 3) uint8 RGB of one size: by default h <= 200, w <= 320.
 
     Labels have their class's colour and pattern of `palette`. What is not an object is faded to light grey, so that
     they stand out.
     """
 
-    def __init__(self, photo: np.ndarray) -> None:
-        """`photo` is (H, W, 3) uint8 RGB."""
+    def __init__(self, photo: np.ndarray, *, box: tuple[int, int] = (MAX_HEIGHT, MAX_WIDTH)) -> None:
+        """`photo` is (H, W, 3) uint8 RGB; pictures fill a box of (height, width) pixels."""
         self.size = photo.shape[:2]
-        self.shape = fitted(self.size)
+        self.shape = fitted(self.size, box)
         height, width = self.shape
         small = Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS)
         self.photo = np.asarray(small)  # (h, w, 3)
@@ -98,10 +98,10 @@ class Canvas:
             )
 
 
-def fitted(size: tuple[int, int]) -> tuple[int, int]:
+def fitted(size: tuple[int, int], box: tuple[int, int] = (MAX_HEIGHT, MAX_WIDTH)) -> tuple[int, int]:
     """The largest (h, w) of the proportions of `size` = (H, W) in the box of pictures, at least 1 x 1."""
     height, width = size
-    scale = min(MAX_HEIGHT / height, MAX_WIDTH / width)
+    scale = min(box[0] / height, box[1] / width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
