@@ -38,6 +38,7 @@ LAYERS = [
         "wsss_core.graphs",
         "wsss_core.problems",
         "wsss_core.remedies",
+        "wsss_core.yaml_text",
     ),
 ]
 """Top to bottom: a module imports from its own layer or a lower one, and within the models, losses, data layer

@@ -178,7 +178,10 @@ def test_a_missing_file_says_where_to_run(tmp_path):
     ("text", "message"),
     [
         ("seed: [", "no valid YAML"),
-        ("seed: 1\nseed: 2\n", "no valid YAML"),
+        ("seed: 1\nseed: 2\n", 'no valid YAML .line 2: found duplicate key "seed"'),
+        ("seed: 2012-13-45\n", "no valid YAML .month must be in"),
+        ("[" * 5000, "no valid YAML .it is nested too deeply"),
+        ("seed: !!float x\n", "no valid YAML .could not convert string to float: 'x'"),
         ("", "must hold a mapping of sections, not NoneType"),
         ("- 1\n", "must hold a mapping of sections, not list"),
     ],

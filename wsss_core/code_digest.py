@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
 _SAYS = re.compile(
-    r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies)\.py"
+    r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies|yaml_text)\.py"
 )
 """Files that declare and check parameters, whose values DVC tracks, and that say what the library offers, which code
 counts and what went wrong: neither they count nor what they import."""

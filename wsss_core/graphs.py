@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from wsss_core import layout
 from wsss_core.code_digest import Code
+from wsss_core.yaml_text import parsed
 
 
 def files(root: Path = Path()) -> list[Path]:
@@ -18,7 +17,7 @@ def files(root: Path = Path()) -> list[Path]:
 
 def stages(file: Path) -> dict[str, dict]:
     """The stages of a graph by name; of those that are written once for many items, what is written."""
-    content = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    content = parsed(file.read_text(encoding="utf-8"))
     return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
-from ruamel.yaml import YAML, YAMLError
 
 from wsss_core import registry
 from wsss_core.sections.data import Dataset
@@ -26,6 +25,7 @@ from wsss_core.sections.labels import (
 from wsss_core.sections.saliency import Saliency
 from wsss_core.sections.section import Section, Shared, setting
 from wsss_core.sections.training import Backbone, Optimizer, TrainAffinity, TrainCam, TrainDeeplab, Training
+from wsss_core.yaml_text import NoYAMLError, parsed
 
 FORMAT = 1
 """The format of params.yaml: it grows when a key is renamed or moved, so that a file of before is told as such."""
@@ -135,11 +135,11 @@ class _Predictions(Section):
 def read_mapping(path: Path) -> dict:
     """What a YAML file holds, which must be a mapping. Raises ParamsError."""
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        content = parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the repository's root or pass --params") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} is no valid YAML: {error}") from None
+    except (NoYAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is no valid YAML ({error}); correct it") from None
     return _mapping(content, source=str(path))
 
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from wsss_core.params import Params
 from wsss_core.sections.section import Section, Shared
+from wsss_core.yaml_text import NoYAMLError, parsed
 
 HEADER = """\
 # Every parameter of every stage. A stage reads its own section and the shared ones (seed, dataset, backbone,
@@ -194,10 +195,8 @@ def _reads_as_itself(text: str) -> bool:
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and text.lower() not in _WORDS:
         return True
     try:
-        return YAML(typ="safe").load(f"k: {text} # c\nl: [{text}, {{{text}: {text}}}]") == {
-            "k": text, "l": [text, {text: text}]
-        }  # fmt: skip
-    except (YAMLError, ValueError):  # ValueError: 2012-13-45 is no date
+        return parsed(f"k: {text} # c\nl: [{text}, {{{text}: {text}}}]") == {"k": text, "l": [text, {text: text}]}
+    except NoYAMLError:
         return False
 
 

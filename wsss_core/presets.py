@@ -7,11 +7,10 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from wsss_core import artifacts
 from wsss_core.params import Params, ParamsError, read_mapping, validate
 from wsss_core.params_file import content_of, written
+from wsss_core.yaml_text import parsed
 
 FOLDER = Path("presets")
 INSTALLED = Path(sysconfig.get_path("data"), "share/wsss/presets")
@@ -64,7 +63,13 @@ def read_preset(name: str) -> dict:
 
 
 def _own_keys(name: str) -> dict:
-    return YAML(typ="safe").load(text_of(name)) or {}
+    try:
+        keys = parsed(text_of(name)) or {}
+    except ValueError as error:  # NoYAMLError, UnicodeDecodeError
+        raise ParamsError(f"the preset {name} is no valid YAML ({error}); correct its file in {FOLDER}") from None
+    if not isinstance(keys, dict):
+        raise ParamsError(f"the preset {name} must hold a mapping of sections, not {type(keys).__name__}")
+    return keys
 
 
 def over(below: dict, keys: dict) -> dict:

@@ -133,6 +133,21 @@ def test_an_unknown_preset_gets_the_nearest_name(params):
     assert "known: " in wsss_preset("show", "zzzzzz").output
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: [", "the preset mine is no valid YAML (line 1: expected the node content, but found '<stream end>');"),
+        ("seed: 2012-13-45", "the preset mine is no valid YAML (month must be in 1..12); correct its file in presets"),
+        ("- seed", "the preset mine must hold a mapping of sections, not list"),
+    ],
+)
+def test_a_preset_that_is_none_is_told_in_a_sentence(params, text, message):
+    Path("presets/mine.yaml").write_text(text)
+    result = wsss_preset("use", "mine")
+    assert result.exit_code == 2
+    assert message in result.output
+
+
 def test_list_names_every_preset_with_its_first_line(params):
     lines = wsss_preset("list").output.splitlines()
     assert [line.split()[0] for line in lines] == NAMES

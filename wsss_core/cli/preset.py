@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from ruamel.yaml import YAML, YAMLError
 
 from wsss_core import layout, presets
 from wsss_core.cli.outputs import refuse_input
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import ParamsError
+from wsss_core.yaml_text import NoYAMLError, parsed
 
 
 @click.group()
@@ -74,8 +74,8 @@ def set_key(keys: dict, setting: str) -> None:
 def _value(text: str) -> object:
     """What YAML reads, but text as it stands: a path may hold ` #` and `: `, a comment and a mapping to YAML."""
     try:
-        value = YAML(typ="safe").load(text)
-    except (YAMLError, ValueError):  # ValueError: 2012-13-45 is no date
+        value = parsed(text)
+    except NoYAMLError:
         return text
     is_quoted = text[:1] in ("'", '"') and text[-1:] == text[:1]
     is_plain = isinstance(value, str) and not is_quoted

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ruamel.yaml import YAML, YAMLError
-
 from wsss_core.data.names import composed
 from wsss_core.intake import texts
 from wsss_core.intake.records import Clue, Entry, Found, Options, joined
 from wsss_core.intake.splits import split_of_folder
 from wsss_core.intake.survey import Survey
 from wsss_core.problems import layout_error, named
+from wsss_core.yaml_text import NoYAMLError, parsed
 
 _MOST = 10_000
 TITLE = "YOLO: data.yaml and a text of numbers for each photograph"
@@ -31,8 +30,8 @@ def _names(path: Path) -> tuple[str, ...] | None:
     """The names of the classes by their number from 0; None where the file names none."""
     text, _ = texts.read_text(path)
     try:
-        content = YAML(typ="safe").load(text)
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        content = parsed(text)
+    except NoYAMLError as error:
         raise layout_error(path, f"it is no valid YAML ({error}); correct it") from None
     names = content.get("names") if isinstance(content, dict) else None
     if isinstance(names, dict):
