@@ -11,9 +11,10 @@ from pathlib import Path
 from wsss_core import artifacts, code_digest, graphs, layout, manifests
 from wsss_core.data.masks import mask_files
 from wsss_core.data.source import Source
-from wsss_core.frame.stage import command, draw_scenes
+from wsss_core.frame.stage import command
 from wsss_core.params import Params
 from wsss_core.runtime import environment
+from wsss_core.scenes import generator
 from wsss_core.sections.saliency import SaliencySource
 from wsss_core.sections.section import Section
 
@@ -25,7 +26,8 @@ WORDS = ("none", "imagenet", "auto")
 def main(params: Params) -> None:
     """Write a small file of digests for each command, for each section that names weights, and for the true masks."""
     _write_code(detector=params.saliency.method)
-    draw_scenes(params)  # whose masks and saliency set lie in folders too
+    if params.dataset.format == "scenes":  # whose masks and saliency set lie in folders too
+        generator.ensure(Path(params.dataset.root), **params.dataset.scenes.model_dump())
     for section, files in _named(params).items():
         artifacts.write_json(layout.WEIGHTS / f"{section}.json", {file: _digest(Path(file)) for file in files})
     masks = [(path.name, manifests.file_digest(path)) for path in mask_files(Source(**params.dataset.source()))]
