@@ -11,6 +11,8 @@ from wsss_core.code_digest import ROOT
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PATH = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|yaml|md))[`:]")
 NAMED = re.compile(r"`((?:[\w-]+/)+[\w-]+\.py): (\w+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+"""What a link names that leads to no other site."""
 RUN_ELSEWHERE = {
     "adding_a_method.md": "test_adding_a_method.py",
     "labels.md": "test_corrected_labels.py",
@@ -39,3 +41,16 @@ def test_every_function_or_class_that_a_document_names_behind_a_file_is_in_it(do
 def test_every_block_of_commands_is_run_by_a_test_or_says_why_not(document):
     if document.name not in RUN_ELSEWHERE:
         assert commands_of(document) == [] or document.name in PAGES, "give it a row in tests/test_pages.py"
+
+
+WITH_LINKS = [*DOCUMENTS, ROOT / "data/README.md"]
+
+
+@pytest.mark.parametrize("document", WITH_LINKS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_every_link_within_the_repository_leads_somewhere(document):
+    for path, _, place in (link.partition("#") for link in LINK.findall(document.read_text(encoding="utf-8"))):
+        target = (document.parent / path) if path else document
+        assert target.exists(), f"{path} is not there"
+        if place:
+            titles = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert place in {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}, place
