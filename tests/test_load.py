@@ -38,6 +38,32 @@ def test_a_file_is_read_as_the_commands_read_it(segmenter, photograph, tmp_path)
     np.testing.assert_array_equal(segmenter.segment(str(tmp_path / "a.png")), segmenter.segment(photograph))
 
 
+def test_a_picture_of_pillow_is_seen_as_its_file_is(segmenter, photograph, tmp_path):
+    turned = Image.fromarray(photograph)
+    turned.getexif()[0x0112] = 6  # shown turned by 90 degrees
+    turned.save(tmp_path / "a.png", exif=turned.getexif())
+    with Image.open(tmp_path / "a.png") as opened:
+        labels = segmenter.segment(opened)
+    assert labels.shape == (70, 50)
+    np.testing.assert_array_equal(labels, segmenter.segment(tmp_path / "a.png"))
+    clear = Image.fromarray(photograph).convert("RGBA")
+    clear.putalpha(0)
+    np.testing.assert_array_equal(segmenter.segment(clear), segmenter.segment(np.full_like(photograph, 255)))
+
+
+def test_a_large_photograph_is_segmented_in_windows(segmenter):
+    large = np.random.default_rng(0).integers(0, 256, (100, 210, 3), dtype=np.uint8)
+    labels = segmenter.segment(large, tile=64, flip=False)
+    assert (labels.shape, labels.dtype) == ((100, 210), np.uint8)
+    np.testing.assert_array_equal(segmenter.segment(large, tile=210), segmenter.segment(large))
+
+
+@pytest.mark.parametrize("options", [{"tile": 64, "crf": {"iterations": 1}}, {"tile": 8}])
+def test_windows_that_cannot_be_are_refused(segmenter, photograph, options):
+    with pytest.raises(ValueError, match="tiles have 64 pixels a side or more and go with no CRF"):
+        segmenter.segment(photograph, **options)
+
+
 def test_labels_mean_the_classes_in_order_and_can_be_written(segmenter, photograph, tmp_path):
     assert segmenter.classes == ("background", "cat", "dog")
     artifacts.write_labels(tmp_path, "a", segmenter.segment(photograph))
@@ -49,6 +75,11 @@ def test_tags_leave_the_other_classes_out(segmenter, photograph):
     assert not segmenter.segment(photograph, tags=[]).any()
     with pytest.raises(ValueError, match="'cow' is no class of this network; it knows cat, dog"):
         segmenter.segment(photograph, tags=["cow"])
+
+
+def test_a_picture_whose_range_is_not_known_is_refused(segmenter):
+    with pytest.raises(ValueError, match="mode F has no range that is known; give its file instead"):
+        segmenter.segment(Image.new("F", (9, 9)))
 
 
 @pytest.mark.parametrize("other", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)])

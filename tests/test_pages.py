@@ -16,6 +16,8 @@ from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 from workspace import ROOT
 
+from wsss_core import layout
+from wsss_core.data.index import Index
 from wsss_core.intake.machine import WEIGHTS
 
 pytestmark = pytest.mark.documents
@@ -117,6 +119,14 @@ def for_export(clone: Clone) -> None:
     shutil.copy(clone.folder / "drawn/disc/disc_0.png", clone.folder / "photograph.jpg")
 
 
+def for_predict(clone: Clone) -> None:
+    for_export(clone)
+    draw_photographs(clone.folder / "PHOTOGRAPHS", count=1)
+    known = Index.open(clone.folder / layout.INDEX).classes[0]
+    rows = [f"{path.name},{known}" for path in (clone.folder / "PHOTOGRAPHS").rglob("*.png")]
+    (clone.folder / "tags.csv").write_text("\n".join(["image,labels", *rows]), encoding="utf-8")
+
+
 FRESH: dict[str, Callable[[Clone], None]] = {
     "README.md": with_photographs("FOLDER"),
     "tutorial.md": with_photographs("photographs"),
@@ -124,7 +134,8 @@ FRESH: dict[str, Callable[[Clone], None]] = {
 """Pages that begin with a fresh clone, and what a reader brings."""
 AFTER_A_RUN: dict[str, Callable[[Clone], None]] = {
     "running.md": nothing, "experiments.md": nothing, "parameters.md": nothing, "figures.md": nothing,
-    "methods.md": nothing, "export.md": for_export, **{f"{method}.md": with_a_commit for method in METHODS},
+    "methods.md": nothing, "export.md": for_export, "predict.md": for_predict,
+    **{f"{method}.md": with_a_commit for method in METHODS},
 }  # fmt: skip
 """Pages whose reader has run the graph."""
 PAGES = {**FRESH, **AFTER_A_RUN}

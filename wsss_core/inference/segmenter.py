@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 
-from wsss_core.data.images import read_image
-from wsss_core.inference import segmentation
+from wsss_core.data.images import read_image, to_rgb
+from wsss_core.inference import pictures, segmentation
+from wsss_core.inference.tiles import SMALLEST
 from wsss_core.models.segmenter import Segmenter as Network
 
-Photograph = np.ndarray | str | Path
-"""(H, W, 3) uint8 RGB, or an image file."""
+Photograph = np.ndarray | Image.Image | str | Path
+"""(H, W, 3) uint8 RGB, a picture of Pillow's, or an image file."""
 
 MAX_PIXELS = 4_000_000
 """Larger views are shrunk to this, as `wsss predict` does."""
@@ -56,27 +58,31 @@ class Segmenter:
         flip: bool = True,
         crf: dict | None = None,
         tags: Sequence[str] | None = None,
+        tile: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
         """(H, W) uint8: the most probable label of each pixel, 0 = background.
 
         Args:
-            photograph: (H, W, 3) uint8 RGB, or an image file.
+            photograph: (H, W, 3) uint8 RGB, a picture of Pillow's of up to 8 bits a channel, or an image file; of one
+                with several pictures the first.
             scales, flip: the views that are averaged; `flip` adds the mirror of each.
             crf: keyword arguments of `ops.crf.dense_crf`; None = none.
             tags: names of the classes that it may hold beside the background; None allows all.
+            tile: a larger image is segmented in windows of this side, which bounds memory; goes with no CRF.
             max_pixels: larger views are shrunk to this.
 
         Raises:
             ImageError: the file cannot be read.
-            ValueError: the array is no photograph, or a tag is no class of this network.
+            ValueError: it is no photograph, a tag is no class of this network, or tiles are to go with a CRF.
         """
-        allowed = None if tags is None else [sorted(map(self._label, tags))]
-        (labels,) = segmentation.segment(
-            self.network, [_pixels(photograph)], crf=crf, tags=allowed, scales=scales, flip=flip, max_pixels=max_pixels,
-            device=self._device,
+        if tile is not None and (crf is not None or tile < SMALLEST):
+            raise ValueError(f"tiles have {SMALLEST} pixels a side or more and go with no CRF, which sees the whole")
+        allowed = None if tags is None else sorted(map(self._label, tags))
+        return pictures.labels_of(
+            self.network, _pixels(photograph), crf=crf, tags=allowed, tile=tile, scales=scales, flip=flip,
+            max_pixels=max_pixels, device=self._device,
         )  # fmt: skip
-        return labels
 
     @torch.inference_mode()
     def probabilities(
@@ -98,6 +104,10 @@ class Segmenter:
 
 
 def _pixels(photograph: Photograph) -> np.ndarray:
+    if isinstance(photograph, Image.Image):
+        if photograph.mode.startswith(("I", "F")):
+            raise ValueError(f"a picture of mode {photograph.mode} has no range that is known; give its file instead")
+        return np.array(to_rgb(ImageOps.exif_transpose(photograph)))
     if not isinstance(photograph, np.ndarray):
         return read_image(Path(photograph))
     if photograph.ndim != 3 or photograph.shape[2] != 3 or photograph.dtype != np.uint8 or not photograph.size:
