@@ -74,6 +74,8 @@ def test_coco_broken_json_is_named(coco_set, content, message):
         ("annotations", {"image_id": 999}, r"annotations\[0\] \(id 1\) is of image 999, which is not among the images"),
         ("annotations", {"id": None, "image_id": None}, r"the image_id of annotations\[0\] is null, not a number;"),
         ("annotations", {"category_id": "dog"}, r'the category_id of annotations\[0\] \(id 1\) is "dog", not a number'),
+        ("annotations", {"category_id": 1.5}, r"the category_id of annotations\[0\] .* is 1\.5, not a whole number;"),
+        ("images", {"width": 1.5}, r"the width of images\[0\] \(id 10\) is 1\.5, not a whole number above 0;"),
         ("images", {"file_name": ""}, r'the file_name of images\[0\] \(id 10\) is "", not a text;'),
         ("images", {"height": None}, r"the height of images\[0\] \(id 10\) is null, not a number;"),
         ("categories", {"name": 7}, r"the name of categories\[0\] \(id 90\) is 7, not a text;"),

@@ -197,7 +197,8 @@ def test_statistics_count_every_pixel_once():
 def test_soft_scores_are_probabilities_with_background_first():
     cams, _, saliency = random_inputs(4)
     scores = soft_scores(cams, saliency, **PARAMETERS["soft"])
-    assert scores.shape == (4, 12, 17)
+    assert (scores.shape, scores.dtype) == ((4, 12, 17), np.float32)
+    assert soft_scores(cams.astype(np.float64), saliency, **PARAMETERS["soft"]).dtype == np.float32
     assert scores.min() >= 0
     np.testing.assert_allclose(scores.sum(axis=0), 1, rtol=1e-6)
 

@@ -23,7 +23,8 @@ def picture(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("detector", "published"),
     [
-        (rbd.robust_background, {"compactness": 20, "contrast_sigma": 0.4, "background_weight": 5, "smoothness": 0.1}),
+        (rbd.robust_background,
+         {"compactness": 20, "border": 8, "contrast_sigma": 0.4, "background_weight": 5, "smoothness": 0.1}),
         (manifold_ranking, {"num_superpixels": 200, "colour_sharpness": 10, "alpha": 0.99}),
         (mbd.minimum_barrier_plus, {"long_side": 300, "passes": 3, "band": 0.1, "smoothing": 50, "contrast": 10}),
     ],
@@ -84,7 +85,7 @@ def test_a_frame_s_end_may_be_smeared_over_two_lines(smear):
 
 @pytest.mark.parametrize(
     ("size", "target", "count", "area"),
-    [((300, 500), None, 250, 600), ((120, 100), None, 200, 60), ((30, 30), None, 25, 36), ((120, 100), 50, 50, 240)],
+    [((400, 600), None, 400, 600), ((120, 100), None, 200, 60), ((30, 30), None, 25, 36), ((120, 100), 50, 50, 240)],
     ids=["one for 600 pixels", "at least 200", "at least 36 pixels each", "as many as asked for"],
 )
 def test_the_number_of_superpixels(size, target, count, area):
