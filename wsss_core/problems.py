@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import struct
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Literal
+
+_log = logging.getLogger(__name__)
 
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _NAMED = 10
@@ -77,6 +80,19 @@ class DatasetError(ValueError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.problems, self.root)  # so that it crosses from a worker process
+
+
+def require_usable(problems: Sequence[Problem], root: Path | str) -> None:
+    """Log the warnings among the problems of a data set.
+
+    Raises:
+        DatasetError: some are errors; nothing is logged then.
+    """
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise DatasetError(errors, root)
+    for problem in problems:
+        _log.warning("%s", problem.message)
 
 
 def layout_error(path: Path, reason: str) -> DatasetError:

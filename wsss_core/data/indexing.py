@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,8 @@ from wsss_core.data.images import ImageError, decode_with_bits, read_bytes
 from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
 from wsss_core.data.source import Source
-from wsss_core.problems import DatasetError, Problem, named
+from wsss_core.problems import Problem, named, require_usable
 from wsss_core.runtime.pool import map_in_order
-
-_log = logging.getLogger(__name__)
 
 
 def build_index(listing: Listing, source: Source, *, workers: int = 0) -> Index:
@@ -32,11 +29,7 @@ def build_index(listing: Listing, source: Source, *, workers: int = 0) -> Index:
         DatasetError: images that cannot be decoded, all of them, each with the reason and the remedy.
     """
     records, problems = examine_images(listing, source.root, workers=workers)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise DatasetError(errors, source.root)
-    for problem in problems:
-        _log.warning("%s", problem.message)
+    require_usable(problems, source.root)
     return make_index(listing, records, source)
 
 

@@ -6,7 +6,6 @@ returns a `Listing` with every `Problem` found. `prepare` stops at the errors, `
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,7 @@ from wsss_core.data.formats import voc as voc_format
 from wsss_core.data.masks import mask_folder
 from wsss_core.data.source import Source
 from wsss_core.data.stray_masks import stray_masks
-from wsss_core.problems import DatasetError, Problem, layout_error
-
-_log = logging.getLogger(__name__)
+from wsss_core.problems import Problem, layout_error, require_usable
 
 _READERS = {
     "scenes": voc_format.read_voc,
@@ -60,11 +57,7 @@ def read_listing(source: Source) -> Listing:
         ValueError: no such format.
     """
     listing, problems = scan_listing(source)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise DatasetError(errors, source.root)
-    for problem in problems:
-        _log.warning("%s", problem.message)
+    require_usable(problems, source.root)
     return listing
 
 

@@ -26,7 +26,7 @@ from wsss_core.evaluation.measured import measured_on
 from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
 from wsss_core.ops import grids
 from wsss_core.ops.refinement import ids_of
-from wsss_core.problems import DatasetError
+from wsss_core.problems import require_usable
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)
@@ -203,11 +203,7 @@ def require_agreement(splits: Mapping[str, Mapping[str, Seen]], index: Index) ->
             of background.
     """
     problems = disagreements(splits, index.classes)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise DatasetError(errors, index.root)
-    for problem in problems:
-        logger.warning("%s", problem.message)
+    require_usable(problems, index.root)
 
 
 def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray) -> None:
