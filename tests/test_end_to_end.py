@@ -16,6 +16,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from workspace import ROOT, STAGES
 
+from wsss_core import graphs, layout
 from wsss_core.models.u2net import U2Net
 
 pytestmark = pytest.mark.graphs
@@ -56,17 +57,10 @@ def flat(mapping: dict, prefix: str = "") -> list[tuple[str, dict]]:
 
 def below(stage: str) -> set[str]:
     """`stage` and all that depends on it, read from dvc.yaml."""
-    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    made = {name: [out if isinstance(out, str) else next(iter(out)) for kind in ("outs", "metrics", "plots")
-                   for out in content.get(kind, [])] for name, content in stages.items()}  # fmt: skip
-    found, waiting = {stage}, [stage]
-    while waiting:
-        outs = made[waiting.pop()]
-        for name, content in stages.items():
-            uses = any(out == dep or out.startswith(f"{dep}/") for out in outs for dep in content.get("deps", []))
-            if uses and name not in found:
-                found.add(name)
-                waiting.append(name)
+    above, found = graphs.above(ROOT / layout.GRAPH), {stage}
+    for name in graphs.in_order(ROOT / layout.GRAPH):
+        if above[name] & found:
+            found.add(name)
     return found
 
 

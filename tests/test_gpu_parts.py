@@ -16,6 +16,7 @@ from workspace import ROOT
 from benchmarks.gpu import pipeline, sample, throughput
 from benchmarks.gpu.networks import NETWORKS
 from benchmarks.gpu.record import Record
+from wsss_core import graphs, layout
 from wsss_core.data.source import Source
 from wsss_core.scenes import generator as scenes
 from wsss_core.training.loop import Terms
@@ -91,6 +92,12 @@ def test_files_of_tests_that_are_skipped_or_broken_leave_a_line_with_the_reason(
     lines = {line["what"]: line for line in Record(tmp_path / "lines").lines()}
     for what in ("skipped test_b.py", "failed test_c.py"):
         assert "No module named 'no_such_package'" in lines[what]["why"]
+
+
+def test_all_stages_of_the_root_graph_are_timed_but_what_computes_nothing():
+    timed = pipeline.computing()
+    assert {"digests", *timed, "report"} == graphs.stages(ROOT / layout.GRAPH).keys()
+    assert timed.index("train_cam") < timed.index("evaluate_tags") and timed[-1] == "evaluate"
 
 
 def test_figures_of_two_precisions_are_held_beside_each_other():

@@ -135,10 +135,8 @@ def test_stage_that_tracks_what_a_section_sets_differently_tracks_the_shared_sec
 def test_every_output_is_ignored_by_git(graph):
     ignored = [line.strip("/*") for line in (ROOT / ".gitignore").read_text().splitlines() if line.startswith("/")]
     for stage in graphs.stages(graph).values():
-        for kind in ("outs", "metrics", "plots"):
-            for out in stage.get(kind, []):
-                path = out if isinstance(out, str) else next(iter(out))
-                assert path.split("/")[0] in ignored, f"{path} would land in Git"
+        for path in graphs.outputs(stage):
+            assert path.split("/")[0] in ignored, f"{path} would land in Git"
 
 
 @pytest.mark.parametrize(("graph", "name", "stage"), list(_stages()))
@@ -176,3 +174,14 @@ def test_scored_label_maps_have_a_confusion_matrix_and_a_table_of_classes_which_
     for folder in (layout.CONFUSION, layout.CLASSES):
         table = (folder / metrics.name).with_suffix(".csv" if metrics.suffix else "").as_posix()
         assert table in outs and table in shown
+
+
+def test_stages_stand_in_an_order_in_which_each_finds_what_it_reads(tmp_path):
+    written = """
+    stages:
+      show: {cmd: a, deps: [data/maps/index.json, figures.json]}
+      score: {cmd: b, deps: [data/maps], metrics: [figures.json: {cache: true}]}
+      make: {cmd: c, deps: [given], outs: [data/maps]}
+    """
+    (tmp_path / "dvc.yaml").write_text(written, encoding="utf-8")
+    assert graphs.in_order(tmp_path / "dvc.yaml") == ["make", "score", "show"]

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from wsss_core import artifacts, layout, presets
+from wsss_core import artifacts, graphs, layout, presets
 from wsss_core.data.index import Index
 from wsss_core.params import load_params
 from wsss_core.sections.section import Section
@@ -28,7 +28,8 @@ LABEL_STAGES = (
     "fuse", "refine_crf",
 )  # fmt: skip
 """What turns tags into pseudo-labels, in order."""
-STAGES = (*LABEL_STAGES, "train_deeplab", "predict", "evaluate_tags", "evaluate", "report")
+STAGES = tuple(stage for stage in graphs.in_order(ROOT / layout.GRAPH) if stage != "digests")
+"""The default graph's."""
 
 TWO_BRANCH = {
     "dropout": 0.5,
@@ -76,10 +77,8 @@ def steps_of(graph: Path, *, rounds: Iterable[str]) -> list[Step]:
         each = [stage.get("do", stage) for stage in group]
         for number in rounds if in_rounds else [""]:
             for stage in each:
-                made = [*stage.get("outs", ()), *stage.get("metrics", ()), *stage.get("plots", ())]
-                names = [name if isinstance(name, str) else next(iter(name)) for name in made]
                 command = stage["cmd"].replace("${key}", number).removeprefix("python -m stages.").split()
-                steps.append(Step(command, [name.replace("${key}", number) for name in names]))
+                steps.append(Step(command, [name.replace("${key}", number) for name in graphs.outputs(stage)]))
     return steps
 
 

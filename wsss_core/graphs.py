@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import re
 from pathlib import Path
 
@@ -19,6 +20,36 @@ def stages(file: Path) -> dict[str, dict]:
     """The stages of a graph by name; of those that are written once for many items, what is written."""
     content = parsed(file.read_text(encoding="utf-8"))
     return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
+
+
+def in_order(file: Path) -> list[str]:
+    """The names of a graph's stages, each after those of the graph whose outputs it reads.
+
+    Raises:
+        graphlib.CycleError: there is no such order.
+    """
+    return list(graphlib.TopologicalSorter(above(file)).static_order())
+
+
+def above(file: Path) -> dict[str, set[str]]:
+    """Each stage of a graph -> those of it whose outputs it reads."""
+    found = stages(file)
+    made = {f"{out}/": name for name, stage in found.items() for out in outputs(stage)}
+    return {
+        name: {made[out] for dep in stage.get("deps", ()) for out in made if _overlap(f"{dep}/", out)}
+        for name, stage in found.items()
+    }
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two paths with "/" at the end lies in the other, or is it."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def outputs(stage: dict) -> list[str]:
+    """The files and folders that a stage makes: outs, metrics and plots."""
+    made = (out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, ()))
+    return [out if isinstance(out, str) else next(iter(out)) for out in made]
 
 
 def commands(*, detector: str) -> list[Code]:

@@ -12,17 +12,15 @@ from pathlib import Path
 from benchmarks.gpu import sample
 from benchmarks.gpu.record import Record
 from benchmarks.gpu.setting import Setting
-from wsss_core import artifacts, layout, presets
+from wsss_core import artifacts, graphs, layout, presets
+from wsss_core.code_digest import ROOT
 from wsss_core.params_file import written
 from wsss_core.runtime import devices
 
 PRECISIONS = ("bf16-mixed", "32-true")
 REHEARSED = {"num_train": 6, "num_val": 3}  # photographs
-STAGES = (
-    "prepare", "train_cam", "infer_cam", "cam_crf", "affinity_labels", "train_affinity", "random_walk", "saliency",
-    "fuse", "refine_crf", "train_deeplab", "predict", "evaluate",
-)  # fmt: skip
-"""The stages of the root graph that compute, in its order."""
+COMPUTE_NOTHING = {"digests", "report"}
+"""Stages of the root graph that are not timed: one reads files, the other draws a page."""
 FEWER = {
     "train_cam": {"epochs": 1, "augment": {"crop": 128}},
     "infer_cam": {"scales": [1.0]},
@@ -107,12 +105,17 @@ def _stages(work: Path, root: Path, precision: str, record: Record) -> float:
     return round(total, 1)
 
 
+def computing() -> list[str]:
+    """The stages of the root graph that compute, each after those whose outputs it reads."""
+    return [stage for stage in graphs.in_order(ROOT / layout.GRAPH) if stage not in COMPUTE_NOTHING]
+
+
 def stages() -> None:
     """In the working folder: each stage, and a line of JSON with its seconds."""
     import importlib
     import time
 
-    for stage in STAGES:
+    for stage in computing():
         main = importlib.import_module(f"stages.{stage}").main
         began = time.perf_counter()
         main([], standalone_mode=False)
