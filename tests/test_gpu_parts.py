@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,9 +17,11 @@ from workspace import ROOT
 from benchmarks.gpu import pipeline, sample, throughput
 from benchmarks.gpu.networks import NETWORKS
 from benchmarks.gpu.record import Record
+from benchmarks.gpu.setting import Setting
 from wsss_core import graphs, layout
 from wsss_core.data.source import Source
 from wsss_core.scenes import generator as scenes
+from wsss_core.sections.data import Dataset
 from wsss_core.training.loop import Terms
 
 
@@ -75,6 +78,19 @@ def test_inference_is_measured_for_each_network(network, tmp_path):
     model = network.smaller().build(None, num_classes=len(index.classes))
     line = throughput._inference(network.smaller(), model, index, Fabric(accelerator="cpu", devices=1))
     assert line["share_of_network"] == pytest.approx(line["photographs_a_second"] / line["network_alone"])
+
+
+def test_parts_share_a_sample_of_the_photographs_that_there_are_or_of_scenes(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "REHEARSED", {"num_train": 2, "num_val": 1})
+    setting = Setting(rehearse=True, photographs=None, weights=None, saliency_weights=None)
+    drawn = Dataset.model_validate(sample.made(setting, tmp_path / "drawn"))
+    sample.write(Source(**drawn.source()), tmp_path / "photographs", num_train=2, num_val=1)
+    setting = replace(setting, photographs=str(tmp_path / "photographs"))
+    copied = Dataset.model_validate(sample.made(setting, tmp_path / "copied"))
+    indices = [sample.open_index(Source(**dataset.source())) for dataset in (drawn, copied)]
+    assert [index.format for index in indices] == ["scenes", "folder"]
+    assert indices[0].splits == indices[1].splits and indices[0].classes == indices[1].classes
+    assert [len(index.ids("train")) for index in indices] == [2, 2]
 
 
 def test_files_of_tests_that_are_skipped_or_broken_leave_a_line_with_the_reason(tmp_path):

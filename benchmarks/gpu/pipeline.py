@@ -18,7 +18,6 @@ from wsss_core.params_file import written
 from wsss_core.runtime import devices
 
 PRECISIONS = ("bf16-mixed", "32-true")
-REHEARSED = {"num_train": 6, "num_val": 3}  # photographs
 COMPUTE_NOTHING = {"digests", "report"}
 """Stages of the root graph that are not timed: one reads files, the other draws a page."""
 FEWER = {
@@ -34,14 +33,11 @@ def run(setting: Setting, record: Record) -> None:
     """Raises RuntimeError where a stage fails, or a figure is missing."""
     root, totals, figures = Path.cwd(), {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        photographs = Path(folder) / "photographs"
-        if setting.photographs:
-            fewer = REHEARSED if setting.rehearse else {}
-            sample.write(sample.source_of(Path(setting.photographs)), photographs, **fewer)
+        dataset = sample.made(setting, Path(folder) / "sample")
         for precision in _precisions(setting, record):
             work = Path(folder) / precision
             work.mkdir()
-            _write_params(work, setting, photographs)
+            _write_params(work, setting, dataset)
             totals[precision] = _stages(work, root, precision, record)
             figures[precision] = _figures(work)
             record.line(f"{precision}: figures", **figures[precision])
@@ -69,15 +65,10 @@ def _precisions(setting: Setting, record: Record) -> tuple[str, ...]:
     return PRECISIONS
 
 
-def _write_params(work: Path, setting: Setting, photographs: Path) -> None:
+def _write_params(work: Path, setting: Setting, dataset: dict[str, object]) -> None:
     """The preset of voc12-mini, cut short, on what there is."""
-    count = REHEARSED if setting.rehearse else {"num_train": sample.NUM_TRAIN, "num_val": sample.NUM_VAL}
-    data: dict = {"format": "scenes", "root": "data/raw/scenes", "scenes": {**sample.SCENES, **count}}
-    if setting.photographs:
-        classes = sample.source_of(photographs).classes
-        data = {"format": "folder", "root": str(photographs), "classes": list(classes or ())}
     weights = str(Path(setting.weights).resolve()) if setting.weights else "none"
-    own: dict = {"dataset": data, "backbone": {"weights": weights}}
+    own: dict = {"dataset": dataset, "backbone": {"weights": weights}}
     if setting.saliency_weights:
         saliency = str(Path(setting.saliency_weights).resolve())
         own |= {"saliency": {"method": "u2netp", "weights": saliency}, "fuse": {"soft": {"saliency_weight": 1.0}}}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.gpu.setting import Setting
 from benchmarks.photographs import HEIGHT, WIDTH
 from wsss_core import artifacts
 from wsss_core.data.index import Index
@@ -15,11 +16,26 @@ from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import Listing, read_listing
 from wsss_core.data.masks import open_masks
 from wsss_core.data.source import Source
+from wsss_core.scenes import generator as scenes
 
 NUM_TRAIN, NUM_VAL = 30, 10
+REHEARSED = {"num_train": 6, "num_val": 3}
+"""Photographs of a rehearsal."""
 
-SCENES = {"num_saliency": 0, "height": HEIGHT, "width": WIDTH}
-"""What is drawn where there are no photographs, beside their number."""
+
+def made(setting: Setting, folder: Path) -> dict[str, object]:
+    """Copy a few photographs of the setting's to a folder, or draw scenes there; the keys `dataset` that read it.
+
+    Raises:
+        DatasetError, ValueError: as `write`.
+    """
+    count = REHEARSED if setting.rehearse else {"num_train": NUM_TRAIN, "num_val": NUM_VAL}
+    if setting.photographs:
+        write(source_of(Path(setting.photographs)), folder, **count)
+        return {"format": "folder", "root": str(folder), "classes": list(_classes(folder) or ())}
+    drawn = {"seed": 0, **count, "num_saliency": 0, "height": HEIGHT, "width": WIDTH}
+    scenes.ensure(folder, **drawn)
+    return {"format": "scenes", "root": str(folder), "scenes": drawn}
 
 
 def source_of(folder: Path) -> Source:

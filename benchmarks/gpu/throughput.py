@@ -40,7 +40,7 @@ from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, environment, per_image
 from wsss_core.runtime.per_image import Relay
 from wsss_core.runtime.placement import network_pixels
-from wsss_core.scenes import generator as scenes
+from wsss_core.sections.data import Dataset
 from wsss_core.training.loop import Watch, fit
 
 WARM, STEPS = 3, 12
@@ -63,7 +63,8 @@ def run(setting: Setting, record: Record) -> None:
     chosen = [network.smaller() for network in NETWORKS if network.rehearsed] if setting.rehearse else NETWORKS
     failed = []
     with TemporaryDirectory() as folder:
-        index = _index(setting, Path(folder))
+        dataset = Dataset.model_validate(sample.made(setting, Path(folder) / "sample"))
+        index = sample.open_index(Source(**dataset.source()))
         for network in chosen:
             for precision in network.precisions:
                 try:
@@ -90,18 +91,6 @@ def _measure(network: Network, precision: str, setting: Setting, index: Index, r
     record.line(f"{title}: inference", **_inference(network, model, index, fabric))
     if fabric.device.type == "cuda":
         record.line(f"{title}: memory", gigabytes=torch.cuda.max_memory_allocated() / 1e9)
-
-
-def _index(setting: Setting, folder: Path) -> Index:
-    if setting.photographs:
-        sample.write(sample.source_of(Path(setting.photographs)), folder / "photographs")
-        return sample.open_index(sample.source_of(folder / "photographs"))
-    root = folder / "scenes"
-    count = 4 if setting.rehearse else sample.NUM_TRAIN
-    scenes.ensure(root, seed=0, num_train=count, num_val=0, **sample.SCENES)
-    source = Source(format="scenes", root=root, classes=None, train="train", val="", labels=None, images=None,
-                    masks=None)  # fmt: skip
-    return sample.open_index(source)
 
 
 def _training(
