@@ -184,6 +184,7 @@ def test_keys_open_an_image_flip_its_stages_and_go_on(opened):
     opened.wait_for("find('title').textContent === 'a2'")
     assert opened.value("location.hash") == "#a2"
     opened.value("viewer.close()")
+    opened.wait_for("document.activeElement.dataset.number === '2'")
     opened.press("f")
     assert opened.value("document.activeElement.name") == "stage"
     opened.value("document.activeElement.blur()")

@@ -5,7 +5,8 @@ const filters = find("filters"), field = filters.elements;
 let shown = []; // places in `images` of what the filters leave, in order
 let images = [];
 const FIRST = 60, MORE = 100; // tiles that are made at once
-let appending = 0; // the timer of the next ones
+const later = window.requestIdleCallback ?? (act => setTimeout(act, 50));
+let listed = 0; // how many lists there have been
 
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -75,15 +76,15 @@ function list() {
   find("count").textContent = `${shown.length} of ${images.length} images${few}`;
   seen.disconnect();
   find("gallery").replaceChildren();
-  append(FIRST);
+  append(FIRST, ++listed);
 }
 
-/* Add tiles; those that cannot be seen yet when there is time for them. */
-function append(count) {
-  clearTimeout(appending);
+/* Add tiles of a list, unless there is a newer one; those that cannot be seen yet when there is time for them. */
+function append(count, list) {
+  if (list !== listed) return;
   const gallery = find("gallery"), there = gallery.childElementCount;
   gallery.append(...shown.slice(there, there + count).map(tile));
-  if (there + count < shown.length) appending = setTimeout(append, 50, MORE);
+  if (there + count < shown.length) later(() => append(MORE, list));
 }
 
 function figuresOf(image, stage) {
