@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_what_a_killed_process_left_of_its_last_line_tells_nothing(five):
     assert "5 label maps, 3 of them before" in predict(five).output
     assert five.files("out").keys() == five.files("at_once").keys()
     assert all(five.files("out")[name] == five.files("at_once")[name] for name in five.files("out") if name != FILE)
+
+
+def test_half_a_file_of_a_killed_run_goes_and_that_of_a_running_one_stays(five):
+    predict(five)
+    for name in (".b.png.999999999", f".a.png.{os.getpid()}", ".notes.999999999"):
+        (five.folder / "out" / name).write_bytes(b"half")
+    assert predict(five).exit_code == 0
+    hidden = {path.name for path in (five.folder / "out").glob(".*")}
+    assert hidden == {f".a.png.{os.getpid()}", ".notes.999999999"}
 
 
 def test_all_done_is_nothing_to_do(five):

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from wsss_core import manifests
+from wsss_core import artifacts, manifests
 from wsss_core.artifacts import Scores
 from wsss_core.prediction.output import Output
 from wsss_core.prediction.reading import Done, Item, Picture, Reader, Unreadable
 from wsss_core.prediction.record import Record
 from wsss_core.prediction.segmenting import Segmenting
 from wsss_core.runtime.ahead import ahead
+from wsss_core.runtime.journal import runs
 
 READERS, WRITERS = 2, 2
 """Threads; neither decoding nor encoding takes a tenth of the time of a network."""
@@ -50,6 +51,9 @@ def opened(output: Output, model: Path, *, fabric: Any, **options) -> Record:
     Raises:
         ValueError: the folder holds predictions of others.
     """
+    for temporary in artifacts.half_written(output.folder):  # of a run that was killed in the middle of a file
+        if temporary.stem.endswith((".png", ".npz", ".jpg")) and not runs(int(temporary.suffix[1:])):
+            temporary.unlink(missing_ok=True)
     key = {"model": manifests.file_digest(model), "precision": fabric.strategy.precision.precision, **options}
     return Record.open(output.folder, key)
 
