@@ -39,7 +39,7 @@ TABLE = {
     "wsss_core/ops/fusion/soft.py": {"fuse", "saliency", "first_labels", "update_labels", "train_joint-ssnet"},
     "wsss_core/ops/saliency/detectors/rbd.py": {"saliency"},
     "wsss_core/ops/saliency/detectors/mbd_plus.py": NOTHING,
-    "wsss_core/scenes/generator.py": {"prepare"},
+    "wsss_core/scenes/generator.py": {"prepare", "digests"},  # which always runs, and whose code no stage depends on
     "wsss_core/data/formats/voc.py": {"prepare"},
     "wsss_core/problems.py": NOTHING,
     "wsss_core/remedies.py": NOTHING,
