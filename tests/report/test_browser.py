@@ -173,23 +173,23 @@ def test_images_are_filtered_and_sorted(opened):
 def test_keys_open_an_image_flip_its_stages_and_go_on(opened):
     opened.value("document.querySelector('.tile').focus()")
     opened.press("ArrowRight")
-    assert opened.value("document.activeElement.dataset.number") == "1"
+    opened.wait_for("document.activeElement.dataset.number === '1'")
     opened.value("document.activeElement.click()")
     opened.wait_for("viewer.open && open.maps.size === 4")
     assert opened.value("find('title').textContent") == "a1"
     for key, title in {"1": "CAM", "4": "True mask", "0": "Photograph"}.items():
         opened.press(key)
-        assert opened.value("large.querySelector('canvas').getAttribute('aria-label')") == f"{title} of a1"
+        opened.wait_for(f"large.querySelector('canvas').getAttribute('aria-label') === '{title} of a1'")
     opened.press("ArrowRight")
     opened.wait_for("find('title').textContent === 'a2'")
     assert opened.value("location.hash") == "#a2"
     opened.value("viewer.close()")
     opened.wait_for("document.activeElement.dataset.number === '2'")
     opened.press("f")
-    assert opened.value("document.activeElement.name") == "stage"
+    opened.wait_for("document.activeElement.name === 'stage'")
     opened.value("document.activeElement.blur()")
     opened.press("?")
-    assert opened.value("find('help').open")
+    opened.wait_for("find('help').open")
 
 
 @chromium.needed
