@@ -86,3 +86,19 @@ def test_an_error_of_the_sources_themselves_is_raised():
     with pytest.raises(OSError, match="the list is gone"):
         list(ahead(sources(), lambda number: [number], threads=2))
     assert own_threads() == []
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_an_error_of_the_sources_comes_when_all_before_it_was_taken(threads):
+    def sources():
+        yield from range(5)
+        raise KeyError("broken")
+
+    def make(number):
+        time.sleep(0.01)
+        return [number]
+
+    taken = []
+    with pytest.raises(KeyError, match="broken"):
+        list(map(taken.append, ahead(sources(), make, threads=threads)))
+    assert taken == [0, 1, 2, 3, 4]

@@ -34,8 +34,8 @@ def ahead(
         threads: 0 makes each item when it is asked for, in the thread that asks.
 
     Raises:
-        what `sources` raises; and what `make` raises, in its source's turn. Then, as when the iterator is closed,
-        threads end after the item that they are at, and what nobody has taken is dropped.
+        what `sources` and `make` raise, in the source's turn: what came before is not lost. Then, as when the iterator
+        is closed, threads end after the item that they are at, and what nobody has taken is dropped.
 
     >>> list(ahead([1, 2, 3], lambda number: [number] * number, threads=2))
     [1, 2, 2, 3, 3, 3]
@@ -50,11 +50,18 @@ def ahead(
     try:
         while feeds or not is_last:
             if not is_last and len(feeds) < 2 * threads:
-                following: Any = next(remaining, _END)
-                is_last = following is _END
-                if not is_last:
-                    feeds.append(_Feed(is_closed))
-                    pool.submit(feeds[-1].fill, make, following)
+                feed = _Feed(is_closed)
+                try:
+                    following: Any = next(remaining, _END)
+                except BaseException as error:  # raised in its turn, when all that came before was taken
+                    feed.fail(error)
+                    feeds.append(feed)
+                    is_last = True
+                else:
+                    is_last = following is _END
+                    if not is_last:
+                        feeds.append(feed)
+                        pool.submit(feed.fill, make, following)
             while feeds and feeds[0].is_over():
                 feeds.popleft()
             if feeds and (is_last or len(feeds) == 2 * threads or feeds[0].is_ready()):
@@ -88,8 +95,12 @@ class _Feed:
                     return
                 del item
             self._put(_END)
-        except BaseException as error:  # raised again where the item is asked for
-            self._put(_Failure(error))
+        except BaseException as error:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Have an error raised where the next item is asked for."""
+        self._put(_Failure(error))
 
     def take(self) -> Any:
         """The next item, waited for; _END after the last."""
