@@ -28,8 +28,8 @@ lint: setup   ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: setup   ## the reference of all modules, from their docstrings: .site/index.html
-	$(BIN)/python -W error -W "ignore:Cannot determine where" -m pdoc --docformat google --output-directory .site wsss_core stages
+docs: setup   ## the reference of all modules, from their docstrings: .reference/index.html
+	$(BIN)/python -W error -W "ignore:Cannot determine where" -m pdoc --docformat google --output-directory .reference wsss_core stages
 
 setup: .venv/.complete
 .venv/.complete: setup.cfg constraints.txt

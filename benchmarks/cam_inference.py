@@ -18,7 +18,7 @@ from wsss_core.models.build import build_network
 from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.ops import cam, grids
-from wsss_core.ops.images import resized
+from wsss_core.ops.images import resized, stacked
 from wsss_core.ops.network_cells import class_maps_on_grid
 
 SCALES = (0.5, 1.0, 1.5, 2.0)
@@ -81,7 +81,7 @@ def _one_view_at_a_time(model: CamNetwork, file: bytes, device: torch.device) ->
     for scale in SCALES:
         for mirrored in (False, True):
             image = _decode(file)
-            view = resized([image], (round(HEIGHT * scale), round(WIDTH * scale)), device=device)
+            view = resized(stacked([image], device), (round(HEIGHT * scale), round(WIDTH * scale)))
             maps = F.relu(model.cams(view.flip(-1) if mirrored else view))[:, [tag - 1 for tag in TAGS]]
             total += class_maps_on_grid(
                 maps, view=(view.shape[-2], view.shape[-1]), size=(HEIGHT, WIDTH), stride=model.stride,

@@ -36,7 +36,7 @@ def main(params: Params, number: int) -> None:
         logger.warning("%s was trained without saliency: the maps of before round 1 stay as they are", weights)
 
     def read(ids: Sequence[str]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        return run.images(ids), [anchors.grey(i) for i in ids]
+        return run.images(ids) if run.network.finds_saliency else [], [anchors.grey(i) for i in ids]
 
     def update(_: Sequence[str], inputs: tuple[list[np.ndarray], list[np.ndarray]]) -> list[np.ndarray]:
         images, first = inputs

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import chromium
 import numpy as np
 import pytest
 import torch
@@ -29,7 +30,6 @@ from wsss_core.models.model_file import Description
 from wsss_core.training import start
 
 BROWSER = ROOT / "examples/browser"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PACKAGE = Path(os.environ.get("WSSS_NODE_MODULES", BROWSER / "node_modules")) / "onnxruntime-web"
 """Where onnxruntime-web is, if somebody fetched it."""
 
@@ -121,11 +121,11 @@ def address(folder, tmp_path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed, in which the page would run")
+@chromium.needed
 @pytest.mark.skipif(not PACKAGE.is_dir(), reason="no onnxruntime-web; fetch it by npm and set WSSS_NODE_MODULES")
 def test_the_page_finds_in_a_browser_what_the_network_does(address, expected, tmp_path):
     command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+        chromium.PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
         "--virtual-time-budget=60000", "--dump-dom", f"{address}/?model=segmenter.onnx&photograph=photograph.png",
     ]  # fmt: skip
     page = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout

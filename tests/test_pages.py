@@ -158,4 +158,5 @@ def test_commands_run_in_a_fresh_clone(name, tmp_path):
 def test_commands_run_after_the_graph(name, finished, tmp_path):
     clone = copied(finished, tmp_path / "copy")
     AFTER_A_RUN[name](clone)
-    clone.run("bash", "-c", script_of(page_of(name)))
+    output = clone.run("bash", "-c", script_of(page_of(name)))
+    assert "Traceback" not in output

@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from wsss_core.runtime.room import Room
 
 
@@ -29,17 +31,21 @@ def test_two_that_fit_have_their_parts_at_once():
 
     def work(amount):
         with room.taken(amount):
-            both.wait()
+            return both.wait()  # the number of whoever comes, once both are there
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, [5, 5]))
+        assert sorted(pool.map(work, [5, 5])) == [0, 1]
 
 
 def test_what_wants_more_than_there_is_has_all_of_it_and_an_error_gives_it_back():
-    room = Room(10)
+    room, had = Room(10), []
+
+    def fail() -> None:
+        with room.taken(99):
+            had.append(99)
+            raise KeyError
+
     for _ in range(2):
-        try:
-            with room.taken(99):
-                raise KeyError
-        except KeyError:
-            pass
+        with pytest.raises(KeyError):
+            fail()
+    assert had == [99, 99]

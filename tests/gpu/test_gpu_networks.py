@@ -11,7 +11,7 @@ from wsss_core.methods.auxsegnet.affinity import CrossTaskAffinity, PixelAffinit
 from wsss_core.models.backbones.resnet38d import ResNet38d
 from wsss_core.models.u2net import U2Net
 from wsss_core.ops import network_cells
-from wsss_core.ops.images import photograph, resized
+from wsss_core.ops.images import photograph, resized, stacked
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("_exact")]
 
@@ -63,7 +63,8 @@ def test_features_of_a_batch_are_those_of_each_image_on_the_cpu(device):
 def test_photographs_are_resized_as_on_the_cpu_but_for_one_level(device, scale):
     images = photographs([(60, 80)] * 2)
     size = (round(60 * scale), round(80 * scale))
-    found, expected = (photograph(resized(images, size, device=place)).cpu() for place in (device, torch.device("cpu")))
+    places = (device, torch.device("cpu"))
+    found, expected = (photograph(resized(stacked(images, place), size)).cpu() for place in places)
     difference = (found.int() - expected.int()).abs()
     assert difference.max() <= 1
     assert (difference > 0).float().mean() < 0.01

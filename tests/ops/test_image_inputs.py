@@ -14,6 +14,7 @@ from wsss_core.ops.images import (
     photograph,
     resized,
     resized_in_floats,
+    stacked,
 )
 
 CPU = torch.device("cpu")
@@ -82,31 +83,31 @@ def test_sizes_follow_the_scale_within_the_limits(size, scale, max_pixels, expec
 
 
 def test_an_image_of_the_right_size_is_only_normalised():
-    torch.testing.assert_close(resized([random_image()], (5, 7), device=CPU)[0], normalise(random_image()))
+    torch.testing.assert_close(resized(stacked([random_image()], CPU), (5, 7))[0], normalise(random_image()))
 
 
 def test_resizing_keeps_a_plain_colour_and_turns_nothing_round():
     plain = np.full((6, 8, 3), (10, 100, 250), np.uint8)
     expected = normalise(np.full((9, 20, 3), (10, 100, 250), np.uint8))
-    torch.testing.assert_close(resized([plain], (9, 20), device=CPU)[0], expected)
+    torch.testing.assert_close(resized(stacked([plain], CPU), (9, 20))[0], expected)
     left = np.zeros((6, 8, 3), np.uint8)
     left[:, :4] = 255
-    halves = resized([left], (12, 16), device=CPU)[0, 0]
+    halves = resized(stacked([left], CPU), (12, 16))[0, 0]
     assert halves[:, :4].min() > halves[:, 12:].max()
 
 
 def test_images_of_one_size_are_resized_as_each_alone():
     images = [random_image(seed=seed) for seed in (0, 1)]
-    together = resized(images, (9, 4), device=CPU)
+    together = resized(stacked(images, CPU), (9, 4))
     for image, one in zip(images, together, strict=True):
-        assert torch.equal(one, resized([image], (9, 4), device=CPU)[0])
+        assert torch.equal(one, resized(stacked([image], CPU), (9, 4))[0])
 
 
 @pytest.mark.parametrize("size", [(30, 40), (45, 61), (60, 100), (90, 80), (120, 160), (32, 500)])
 def test_resizing_in_floats_is_the_operator_for_bytes_but_for_a_level_in_a_hundred(size):
     images = [smooth_image(seed=seed) for seed in (0, 1)]
-    tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    difference = (resized_in_floats(tensor, size) - photograph(resized(images, size, device=CPU)).float()).abs()
+    tensor = stacked(images, CPU)
+    difference = (resized_in_floats(tensor, size) - photograph(resized(tensor, size)).float()).abs()
     assert difference.max() <= 1
     assert (difference > 0).float().mean() < 0.01
 
@@ -120,7 +121,7 @@ def smooth_image(*, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [(5, 7), (9, 4)])
 def test_what_networks_see_lies_contiguous(size):
-    assert resized([random_image()], size, device=CPU).is_contiguous()
+    assert resized(stacked([random_image()], CPU), size).is_contiguous()
 
 
 @pytest.mark.parametrize(("size", "padded"), [((5, 7), (32, 32)), ((32, 64), (32, 64)), ((33, 31), (64, 32))])

@@ -200,6 +200,7 @@ def test_the_class_under_the_pointer_is_named(opened):
     for share, name in {0.05: "dog", 0.45: "background", 0.8: "cat"}.items():
         opened.point_at(box[0] + share * box[2], box[1] + box[3] / 2)
         opened.wait_for(f"find('under').textContent === {json.dumps(name)}")
+        assert opened.value("find('under').textContent") == name
 
 
 @chromium.needed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Inference:
 
     def images(self, ids: Sequence[str]) -> list[np.ndarray]:
         """(H, W, 3) uint8 RGB each."""
-        return [self.index.image(image_id) for image_id in ids]
+        return _photographs(self.index, ids)
 
     def tags(self, ids: Sequence[str]) -> list[tuple[int, ...]]:
         """The class ids of each image."""
@@ -76,13 +77,10 @@ class Inference:
         inputs: Sequence[Path] = (),
         read: Read | None = None,
     ) -> None:
-        """Write each id's result as `write_each` of this module does; `inputs` are those beside index and weights.
-
-        `read` is `images`, unless the results are made of more than photographs.
-        """
+        """Write each id's result as `write_each` of this module does; `inputs` are those beside index and weights."""
         write_each(
-            ids, make, kind, read=read or self.images, index=self.index, fabric=self.fabric, stage=stage, code=code,
-            out=out, params=params, inputs=[layout.INDEX, *inputs, self.weights],
+            ids, make, kind, read=read, index=self.index, fabric=self.fabric, stage=stage, code=code, out=out,
+            params=params, inputs=[layout.INDEX, *inputs, self.weights],
         )  # fmt: skip
 
 
@@ -91,9 +89,9 @@ def write_each(
     make: Make,
     kind: Kind,
     *,
-    read: Read,
     index: Index,
     fabric: Fabric,
+    read: Read | None = None,
     equal_sizes: bool = True,
     **options,
 ) -> None:
@@ -105,9 +103,9 @@ def write_each(
         ids: the images.
         make: makes the results of some ids.
         kind: of file that a result becomes.
-        read: reads what `make` takes.
-        index: knows the images' sizes.
+        index: knows the images.
         fabric: launched; where and how the network computes.
+        read: reads what `make` takes; None: the photographs.
         equal_sizes: whether only images of one size go into a batch.
         options: `stage`, `code`, `out`, `params` and `inputs` of `per_image.run`.
     """
@@ -118,6 +116,11 @@ def write_each(
 
     with shortage.eased_by(*options["params"]):
         per_image.run(
-            ids, Relay(read, compute, kind.write, threads=environment.workers()), suffix=kind.suffix, sizes=index.size,
-            batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes, processes=fabric, **options,
+            ids, Relay(read or partial(_photographs, index), compute, kind.write, threads=environment.workers()),
+            suffix=kind.suffix, sizes=index.size, batch_pixels=network_pixels(fabric.device), equal_sizes=equal_sizes,
+            processes=fabric, **options,
         )  # fmt: skip
+
+
+def _photographs(index: Index, ids: Sequence[str]) -> list[np.ndarray]:
+    return [index.image(image_id) for image_id in ids]

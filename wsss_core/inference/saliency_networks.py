@@ -48,13 +48,10 @@ def write_maps(
     fabric = devices.launch()
     network = open_network(method, file, onnx=onnx, device=fabric.device)
 
-    def read(batch: Sequence[str]) -> list[np.ndarray]:
-        return [index.image(image_id) for image_id in batch]
-
     def made(_: Sequence[str], images: list[np.ndarray]) -> list[np.ndarray]:
         return saliency_maps(network, images, normalise=normalise)
 
-    write_each(ids, made, artifacts.GREY, read=read, index=index, fabric=fabric, equal_sizes=False, **options)
+    write_each(ids, made, artifacts.GREY, index=index, fabric=fabric, equal_sizes=False, **options)
 
 
 def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: dict) -> Callable[[str], np.ndarray]:

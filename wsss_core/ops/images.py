@@ -37,16 +37,20 @@ def limited_size(size: tuple[int, int], *, scale: float, max_pixels: int) -> tup
     return max(SMALLEST_SIDE, round(height * scale)), max(SMALLEST_SIDE, round(width * scale))
 
 
-def resized(images: Sequence[np.ndarray], size: tuple[int, int], *, device: torch.device) -> torch.Tensor:
-    """(H, W, 3) uint8 images of one size at another, normalised: (B, 3, h, w), contiguous, on the device.
+def stacked(images: Sequence[np.ndarray], device: torch.device) -> torch.Tensor:
+    """(B, 3, H, W) uint8 on the device, of (H, W, 3) uint8 images of one size."""
+    return torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)
 
-    Bicubic, antialiased where it shrinks. GPUs resize them themselves, as `resized_in_floats` does.
+
+def resized(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """(B, 3, H, W) uint8 images at another size, normalised: (B, 3, h, w) float32, contiguous, where they are.
+
+    Bicubic, antialiased where it shrinks. GPUs resize as `resized_in_floats` does.
     """
-    tensor = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)
-    if tensor.shape[2:] != size:
-        resize = _bicubic if device.type == "cpu" else resized_in_floats
-        tensor = resize(tensor, size)
-    return normalise(tensor).contiguous()  # channels last would have cuDNN plan each size: see `build.memory_format`
+    if images.shape[2:] != size:
+        resize = _bicubic if images.device.type == "cpu" else resized_in_floats
+        images = resize(images, size)
+    return normalise(images).contiguous()  # channels last would have cuDNN plan each size: see `build.memory_format`
 
 
 def resized_in_floats(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

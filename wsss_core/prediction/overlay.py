@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from wsss_core import artifacts, voc
+from wsss_core.report.overlays import outline
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 _PALETTE = np.asarray(voc.palette(), dtype=np.uint8).reshape(256, 3)
@@ -25,7 +26,7 @@ def drawn(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """
     is_object = (labels != BACKGROUND) & (labels != IGNORE_INDEX)
     picture = np.where(is_object[..., None], image // 2 + _PALETTE[labels] // 2, image)
-    picture[_borders(labels)] = 255
+    picture[outline(labels)] = 255
     return picture
 
 
@@ -43,11 +44,3 @@ def is_overlay(path: Path) -> bool:
             return picture.info.get("comment") == _MARK
     except (OSError, ValueError, SyntaxError):
         return False
-
-
-def _borders(labels: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels whose right or lower neighbour has another label."""
-    border = np.zeros(labels.shape, dtype=bool)
-    border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    border[:-1] |= labels[:-1] != labels[1:]
-    return border

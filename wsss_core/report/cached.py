@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
 
 from wsss_core import layout
 from wsss_core.artifacts import GREY, LABELS, MANIFEST, SCORES, Kind
-from wsss_core.data.index import Index
-from wsss_core.data.maps import Maps
-from wsss_core.evaluation import scorer
 from wsss_core.report import strips, tables
 from wsss_core.report.strips import Column
 
-_PIPELINE: dict[Path, tuple[str, Kind]] = {
-    layout.CAMS: ("CAM", SCORES),
-    layout.CAM_CRF: ("CAM + CRF", LABELS),
-    layout.AFFINITY_LABELS: ("Affinity labels", LABELS),
-    layout.RANDOM_WALK: ("Random walk", SCORES),
-    layout.SALIENCY: ("Saliency", GREY),
-    layout.FUSED: ("Fused", LABELS),
-    layout.PSEUDO_LABELS: ("Pseudo-label", LABELS),
-}
+_KINDS = {layout.CAMS: SCORES, layout.RANDOM_WALK: SCORES, layout.SALIENCY: GREY}
+"""Of folders of the pipeline; all others of it hold label maps."""
 _OF_METHODS = {
     layout.METHOD_LABELS: ("Labels of {}", LABELS),
     layout.SNAPSHOTS: ("On its way: {}", LABELS),
@@ -36,15 +23,15 @@ _OF_METHODS = {
 
 def folders_below(root: Path) -> list[Path]:
     """The folders of maps that stages finished below `root`, relative to it, ascending."""
-    tops = [root / top for top in (*_PIPELINE, *_OF_METHODS)]
+    tops = [root / top for top in (*strips.PIPELINE, *_OF_METHODS)]
     found = {manifest.parent.relative_to(root) for top in tops for manifest in top.rglob(MANIFEST)}
     return sorted(folder for folder in found if kind_of(folder))
 
 
 def kind_of(folder: Path) -> Kind | None:
     """The kind of maps that a folder, relative to the repository's root, holds; None where it holds none."""
-    if folder in _PIPELINE:
-        return _PIPELINE[folder][1]
+    if folder in strips.PIPELINE:
+        return _KINDS.get(folder, LABELS)
     return next((kind for top, (_, kind) in _OF_METHODS.items() if top in folder.parents), None)
 
 
@@ -64,43 +51,26 @@ def columns(
         folders: relative to `root`.
         image_id: whose.
         root: of the repository, or of what was taken from another revision of it.
-        oracle: the threshold at which the CAM is best, where it is known.
+        oracle: the threshold at which the CAM is best, where it is known. No title names it: each revision has its own.
     """
     there = [folder for folder in folders if (root / map_path(folder, image_id)).exists()]
-    known = [folder for folder in _PIPELINE if folder in there]
     shown: list[Column] = []
-    for folder in [*known, *(folder for folder in there if folder not in _PIPELINE)]:
-        shown += _columns_of(folder, root / folder, oracle)
-    return shown
+    for folder in [folder for folder in strips.PIPELINE if folder in there]:
+        shown.append(strips.pipeline_column(folder, root=root))
+        if folder == layout.CAMS and oracle is not None:
+            shown.append(Column("CAM (oracle)", "labels", strips.thresholded_in(root / folder, oracle)))
+    return shown + [_of_method(folder, root / folder) for folder in there if folder not in strips.PIPELINE]
 
 
-def _columns_of(folder: Path, place: Path, oracle: float | None) -> Sequence[Column]:
-    title, kind = title_of(folder), kind_of(folder)
-    if folder == layout.RANDOM_WALK:
-        return [Column(title, "labels", partial(_walked, place))]
-    if kind is SCORES:
-        heat = Column(title, "heat", strips.scores_in(place))
-        if oracle is None:
-            return [heat]
-        return [heat, Column(f"{title} > {oracle:.2f} (oracle)", "labels", partial(_thresholded, place, oracle))]
-    if kind is GREY:
-        return [Column(title, "grey", strips.grey_in(place))]
-    return [Column(title, "labels", strips.labels_in(place))]
+def _of_method(folder: Path, place: Path) -> Column:
+    if kind_of(folder) is GREY:
+        return Column(_title_of(folder), "grey", strips.grey_in(place))
+    return Column(_title_of(folder), "labels", strips.labels_in(place))
 
 
-def title_of(folder: Path) -> str:
-    """What a picture of a folder's maps is called."""
-    if folder in _PIPELINE:
-        return _PIPELINE[folder][0]
+def _title_of(folder: Path) -> str:
+    """What a picture of a method's folder of maps is called."""
     top = next(top for top in _OF_METHODS if top in folder.parents)
     name, *below = folder.relative_to(top).parts
     words = ", ".join([tables.title(name), *(part.replace("_", " ") for part in below)])
     return _OF_METHODS[top][0].format(words)
-
-
-def _walked(folder: Path, index: Index, image_id: str) -> np.ndarray:
-    return scorer.strongest(Maps(folder, index).scores(image_id))
-
-
-def _thresholded(folder: Path, oracle: float, index: Index, image_id: str) -> np.ndarray:
-    return scorer.thresholded(Maps(folder, index).scores(image_id), oracle)

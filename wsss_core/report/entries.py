@@ -18,7 +18,7 @@ from wsss_core.artifacts import Scores
 from wsss_core.data.index import Index
 from wsss_core.data.masks import Masks
 from wsss_core.ops import grids
-from wsss_core.report import strips
+from wsss_core.report import overlays, strips
 from wsss_core.report.strips import Column
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -103,15 +103,11 @@ def make(image_id: str, *, index: Index, truth: Masks, columns: Mapping[int, Col
 
 def _shrunk(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     """The largest (h, w) of the proportions of `size` in the box, and no larger than it."""
-    scale = min(1, box[0] / size[0], box[1] / size[1])
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return overlays.fitted(size, (min(box[0], size[0]), min(box[1], size[1])))
 
 
 def _labels(labels: np.ndarray, shape: tuple[int, int]) -> tuple[dict, np.ndarray]:
-    rows, columns = (
-        ((np.arange(small) + 0.5) * full / small).astype(int) for small, full in zip(shape, labels.shape, strict=True)
-    )
-    return {}, labels[np.ix_(rows, columns)]
+    return {}, overlays.nearest(labels, shape)
 
 
 def _heat(scores: Scores, shape: tuple[int, int]) -> tuple[dict, np.ndarray]:

@@ -43,8 +43,7 @@ class Source:
         path = self.root / layout.METRICS / "cam.json"
         oracle = tables.figure(tables.read_metrics(path), "oracle_threshold") if path.exists() else None
         found = cached.columns(self.folders, image_id, root=self.root, oracle=oracle)
-        # Each source has a threshold of its own, and both stand in one row.
-        return {column.title.partition(" > ")[0] + " (oracle)" * (" > " in column.title): column for column in found}
+        return {column.title: column for column in found}
 
 
 @dataclass(frozen=True)
@@ -96,16 +95,12 @@ def take(revision, name: str, image_ids: Sequence[str], target: Path) -> tuple[S
         image_ids: whose maps.
         target: an empty folder.
     """
-    folders = [folder for folder in _folders_of(revision.outs()) if cached.kind_of(folder)]
+    folders = [out for out in revision.outs() if cached.kind_of(out)]
     maps = [cached.map_path(folder, image_id) for folder in folders for image_id in image_ids]
     missing = revision.take([layout.INDEX, layout.METRICS / "cam.json", *maps], target)
     if not (target / layout.INDEX).exists():
         return None, missing
     return Source(name, Index.open(target / layout.INDEX), target, folders), missing
-
-
-def _folders_of(outs: Sequence[Path]) -> list[Path]:
-    return [out for out in outs if out.parts[:1] == ("data",)]
 
 
 def render(image_ids: Sequence[str], truth: Masks, sources: Sequence[Source], *, notes: Sequence[str]) -> str:

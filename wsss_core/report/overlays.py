@@ -48,15 +48,15 @@ class Canvas:
             ValueError: it has another size than the photograph.
         """
         self._check("a label map", labels.shape)
-        small = self._nearest(labels)
+        small = nearest(labels, self.shape)
         colours = (1 - _LABEL_OPACITY) * self.photo + _LABEL_OPACITY * palette.painted(small)
         drawn = np.where((small == BACKGROUND)[..., None], self._faded, colours)
         rows, columns = np.indices(self.shape)
         stripes = _STRIPES[(rows + columns) // _HATCH_WIDTH % 2]
         drawn = np.where((small == IGNORE_INDEX)[..., None], 0.15 * self._faded + 0.85 * stripes, drawn)
-        outline = _outline(small)
-        drawn[outline] = 255
-        drawn[_beside(outline)] = _OUTLINE
+        borders = outline(small)
+        drawn[borders] = 255
+        drawn[_beside(borders)] = _OUTLINE
         return _as_bytes(drawn)
 
     def heat(self, scores: Scores) -> np.ndarray:
@@ -69,7 +69,7 @@ class Canvas:
         if not len(scores.classes):
             return _as_bytes(self._faded)
         maps = grids.read(scores.scores, scores.size)  # (K, H, W)
-        strongest = self._nearest(scores.classes[maps.argmax(axis=0)])
+        strongest = nearest(scores.classes[maps.argmax(axis=0)], self.shape)
         opacity = _HEAT_OPACITY * np.clip(grids.resize(maps.max(axis=0), self.shape), 0, 1)[..., None]
         return _as_bytes((1 - opacity) * self._faded + opacity * palette.painted(strongest))
 
@@ -81,14 +81,6 @@ class Canvas:
         """
         self._check("a grey map", values.shape)
         return _as_bytes(np.repeat(255 * grids.resize(values, self.shape)[..., None], 3, axis=-1))
-
-    def _nearest(self, values: np.ndarray) -> np.ndarray:
-        """(H, W) values at the centres of the (h, w) pixels."""
-        rows, columns = (
-            ((np.arange(small) + 0.5) * full / small).astype(int)
-            for small, full in zip(self.shape, self.size, strict=True)
-        )
-        return values[np.ix_(rows, columns)]
 
     def _check(self, name: str, size: tuple[int, ...]) -> None:
         if size != self.size:
@@ -105,6 +97,14 @@ def fitted(size: tuple[int, int], box: tuple[int, int] = (MAX_HEIGHT, MAX_WIDTH)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def nearest(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W) values at the centres of (h, w) pixels."""
+    rows, columns = (
+        ((np.arange(small) + 0.5) * full / small).astype(int) for small, full in zip(shape, values.shape, strict=True)
+    )
+    return values[np.ix_(rows, columns)]
+
+
 def jpeg(picture: np.ndarray) -> bytes:
     """An (h, w, 3) uint8 picture as a JPEG file."""
     file = io.BytesIO()
@@ -118,7 +118,7 @@ def data_uri(picture: np.ndarray) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture)).decode("ascii")
 
 
-def _outline(labels: np.ndarray) -> np.ndarray:
+def outline(labels: np.ndarray) -> np.ndarray:
     """(h, w) bool: pixels whose right or lower neighbour has another label."""
     edge = np.zeros(labels.shape, dtype=bool)
     edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
@@ -126,12 +126,12 @@ def _outline(labels: np.ndarray) -> np.ndarray:
     return edge
 
 
-def _beside(outline: np.ndarray) -> np.ndarray:
+def _beside(borders: np.ndarray) -> np.ndarray:
     """(h, w) bool: pixels right of an outline or below it, and not on it."""
-    beside = np.zeros(outline.shape, dtype=bool)
-    beside[:, 1:] |= outline[:, :-1]
-    beside[1:] |= outline[:-1]
-    return beside & ~outline
+    beside = np.zeros(borders.shape, dtype=bool)
+    beside[:, 1:] |= borders[:, :-1]
+    beside[1:] |= borders[:-1]
+    return beside & ~borders
 
 
 def _as_bytes(drawn: np.ndarray) -> np.ndarray:

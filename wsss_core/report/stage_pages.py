@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,9 @@ def write(folder: Path, index: Index, results: Results, *, first_page: str) -> N
         results: what the report shows.
         first_page: file name of the report's first page, in the folder above.
     """
-    pictures = _Pictures(folder)
+    pictures, rows = _Pictures(folder), tables.quality_rows(results.metrics, results.rows)
     for chapter in results.chapters:
-        text = _render(index, results, chapter, pictures, first_page=first_page)
+        text = _render(index, results, chapter, rows, pictures, first_page=first_page)
         artifacts.write_text(folder / f"{chapter.name}.html", text)
 
 
@@ -49,7 +50,10 @@ class _Pictures:
         return f"{PICTURES}/{path.name}"
 
 
-def _render(index: Index, results: Results, chapter: Chapter, pictures: _Pictures, *, first_page: str) -> str:
+def _render(
+    index: Index, results: Results, chapter: Chapter, rows: Sequence[tables.Row], pictures: _Pictures, *,
+    first_page: str,
+) -> str:
     of_chapter = dataclasses.replace(
         results, rows=chapter.rows, trainings=chapter.trainings, snapshot_scores=None, unfolded=chapter.rows,
     )  # fmt: skip
@@ -61,7 +65,7 @@ def _render(index: Index, results: Results, chapter: Chapter, pictures: _Picture
         first_page=first_page,
         classes=head.classes(index),
         label_names=("background", *index.classes),
-        quality=_quality(results, chapter),
+        quality=_quality(rows, chapter),
         saliency=page.saliency(results.metrics, results.saliency) if is_saliency else None,
         strips=[strip for strip in strips if strip],
         address=pictures.address,
@@ -69,9 +73,8 @@ def _render(index: Index, results: Results, chapter: Chapter, pictures: _Picture
     )
 
 
-def _quality(results: Results, chapter: Chapter) -> dict:
+def _quality(rows: Sequence[tables.Row], chapter: Chapter) -> dict:
     """The rows of the chapter, behind the row with which the table of all compares the first of them."""
-    rows = tables.quality_rows(results.metrics, results.rows)
     shown = page.quality(rows)
     places = [place for place, row in enumerate(rows) if row.name in chapter.rows]
     if places and shown["deltas"][places[0]] is not None:

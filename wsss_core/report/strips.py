@@ -84,19 +84,16 @@ def training_columns(*, oracle_threshold: float | None) -> list[Column]:
         oracle_threshold: the background threshold at which the CAM is best against the masks; None without
             masks: the CAM is then shown as heat only.
     """
-    columns = [Column("CAM", "heat", scores_in(layout.CAMS), "cam")]
+    columns = [pipeline_column(layout.CAMS)]
     if oracle_threshold is not None:
-        read = partial(_thresholded, threshold=oracle_threshold)
-        columns.append(Column(f"CAM > {oracle_threshold:.2f} (oracle)", "labels", read, "cam"))
-    stages = [
-        (layout.CAM_CRF, Column("CAM + CRF", "labels", labels_in(layout.CAM_CRF), "cam_crf")),
-        (layout.AFFINITY_LABELS, Column("Affinity labels", "labels", labels_in(layout.AFFINITY_LABELS), "affinity")),
-        (layout.RANDOM_WALK, Column("Random walk", "labels", _walked, "random_walk")),
-        (layout.SALIENCY, Column("Saliency", "grey", grey_in(layout.SALIENCY), "saliency")),
-        (layout.FUSED, Column("Fused", "labels", labels_in(layout.FUSED), "fused")),
-        (layout.PSEUDO_LABELS, Column("Pseudo-label", "labels", labels_in(layout.PSEUDO_LABELS), "pseudo_labels")),
-    ]
-    return columns + [column for folder, column in stages if finished(folder)]
+        title, read = f"CAM > {oracle_threshold:.2f} (oracle)", thresholded_in(layout.CAMS, oracle_threshold)
+        columns.append(Column(title, "labels", read, "cam"))
+    return columns + [pipeline_column(folder) for folder in PIPELINE if folder != layout.CAMS and finished(folder)]
+
+
+def pipeline_column(folder: Path, *, root: Path = Path()) -> Column:
+    """What a stage of the pipeline made: `folder` is one of PIPELINE, below the root of a repository."""
+    return PIPELINE[folder](root / folder)
 
 
 def snapshot_columns(folder: Path) -> list[Column]:
@@ -195,6 +192,16 @@ def grey_in(folder: Path) -> Callable:
     return partial(_read_grey, folder)
 
 
+def thresholded_in(folder: Path, threshold: float) -> Callable:
+    """A reader of a folder's score maps as labels: the strongest class where it exceeds the threshold."""
+    return partial(_thresholded, folder, threshold)
+
+
+def strongest_in(folder: Path) -> Callable:
+    """A reader of a folder's score maps, background first, as labels."""
+    return partial(_strongest, folder)
+
+
 def _read_labels(folder: Path, index: Index, image_id: str) -> np.ndarray:
     return Maps(folder, index).labels(image_id)
 
@@ -212,9 +219,21 @@ def _one_map(folder: Path, number: int, index: Index, image_id: str) -> Scores:
     return Scores(np.array([HEAT], dtype=np.uint8), scores.scores[scores.classes == number], scores.size)
 
 
-def _thresholded(index: Index, image_id: str, *, threshold: float) -> np.ndarray:
-    return evaluation.thresholded(Maps(layout.CAMS, index).scores(image_id), threshold)
+def _thresholded(folder: Path, threshold: float, index: Index, image_id: str) -> np.ndarray:
+    return evaluation.thresholded(Maps(folder, index).scores(image_id), threshold)
 
 
-def _walked(index: Index, image_id: str) -> np.ndarray:
-    return evaluation.strongest(Maps(layout.RANDOM_WALK, index).scores(image_id))
+def _strongest(folder: Path, index: Index, image_id: str) -> np.ndarray:
+    return evaluation.strongest(Maps(folder, index).scores(image_id))
+
+
+PIPELINE: dict[Path, Callable[[Path], Column]] = {
+    layout.CAMS: lambda folder: Column("CAM", "heat", scores_in(folder), "cam"),
+    layout.CAM_CRF: lambda folder: Column("CAM + CRF", "labels", labels_in(folder), "cam_crf"),
+    layout.AFFINITY_LABELS: lambda folder: Column("Affinity labels", "labels", labels_in(folder), "affinity"),
+    layout.RANDOM_WALK: lambda folder: Column("Random walk", "labels", strongest_in(folder), "random_walk"),
+    layout.SALIENCY: lambda folder: Column("Saliency", "grey", grey_in(folder), "saliency"),
+    layout.FUSED: lambda folder: Column("Fused", "labels", labels_in(folder), "fused"),
+    layout.PSEUDO_LABELS: lambda folder: Column("Pseudo-label", "labels", labels_in(folder), "pseudo_labels"),
+}
+"""Folder of maps that a stage of the pipeline makes of training images, in its order -> how they are shown."""

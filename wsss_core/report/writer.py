@@ -45,13 +45,15 @@ def write_page(
     for folder in [layout.SALIENCY, *(layout.PREDICTIONS / network for network in shown.networks)]:
         if strips.finished(folder) and folder not in shown.needed:
             manifests.check(folder)
+    columns = {"train": _training_columns(shown), "val": [*strips.prediction_columns(shown.networks), *shown.val]}
+    ids = {
+        "train": contents.training_ids(shown, index.ids("train")) if columns["train"] else [],
+        "val": index.ids("val"),
+    }
     drawn = {
-        "train": _draw_training(index, truth, shown, num_images=num_images),
-        "val": strips.draw(
-            index, truth, ids=spread(index.ids("val"), num_images),
-            columns=[*strips.prediction_columns(shown.networks), *shown.val],
-        ),
-    }  # fmt: skip
+        split: strips.draw(index, truth, ids=spread(ids[split], num_images), columns=columns[split])
+        for split in columns
+    }
     page_file = layout.REPORTS / f"{shown.page}.html"
     results = Results(
         metrics=layout.METRICS,
@@ -81,22 +83,12 @@ def write_page(
     if shown.folder:
         with folders.replacing(shown.folder) as folder:
             stage_pages.write(folder, index, results, first_page=page_file.name)
-            _write_browser(folder, index, truth, shown, limit=num_browsed, first_page=page_file.name)
+            browser.write(
+                folder, index, truth, columns, limit=num_browsed, workers=environment.workers(),
+                first_page=f"../{page_file.name}", chapters=shown.chapters,
+            )  # fmt: skip
     artifacts.write_text(page_file, page.render(index, truth, results))
     return page_file, drawn["train"]
-
-
-def _write_browser(
-    folder: Path, index: Index, truth: Masks, shown: Contents, *, limit: int, first_page: str
-) -> None:
-    columns = {
-        "train": _training_columns(shown),
-        "val": [*strips.prediction_columns(shown.networks), *shown.val],
-    }
-    browser.write(
-        folder, index, truth, columns, limit=limit, workers=environment.workers(), first_page=f"../{first_page}",
-        chapters=shown.chapters,
-    )  # fmt: skip
 
 
 def _training_columns(shown: Contents) -> list[Column]:
@@ -104,12 +96,6 @@ def _training_columns(shown: Contents) -> list[Column]:
     if tables.BASELINE in shown.rows:
         oracle = tables.figure(tables.read_metrics(layout.METRICS / "cam.json"), "oracle_threshold")
     return contents.training_columns(shown, oracle_threshold=oracle)
-
-
-def _draw_training(index: Index, truth: Masks, shown: Contents, *, num_images: int) -> list[Strip]:
-    columns = _training_columns(shown)
-    ids = contents.training_ids(shown, index.ids("train")) if columns else []
-    return strips.draw(index, truth, ids=spread(ids, num_images), columns=columns)
 
 
 def _notes(index: Index, shown: Contents) -> list[str]:

@@ -62,6 +62,7 @@ class Relay:
         ):
             yield from done
 
+
 Size = tuple[int, int]
 
 SUFFIXES = frozenset({".npz", ".png"})

@@ -14,7 +14,7 @@ from torch import nn
 from wsss_core import artifacts, manifests
 from wsss_core.data.index import Index
 from wsss_core.data.training_set import tag_vector
-from wsss_core.ops.images import limited_size, resized
+from wsss_core.ops.images import limited_size, resized, stacked
 from wsss_core.runtime.journal import Journal, publish, whole
 
 MAX_PIXELS = 500_000
@@ -89,7 +89,7 @@ class SnapshotWriter:
         index = self.snapshots.index
         size = index.size(image_id)
         seen = limited_size(size, scale=1.0, max_pixels=MAX_PIXELS)
-        image = resized([index.image(image_id)], seen, device=self.device)
+        image = resized(stacked([index.image(image_id)], self.device), seen)
         roi = torch.ones(1, *image.shape[-2:], dtype=torch.bool)
         batch = {"image": image, "tags": tag_vector(index, image_id)[None], "roi": roi}
         return size, {"id": [image_id], **{name: value.to(self.device) for name, value in batch.items()}}

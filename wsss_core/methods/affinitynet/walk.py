@@ -10,7 +10,7 @@ import torch
 from wsss_core.artifacts import Scores
 from wsss_core.methods.affinitynet.network import AffinityNet
 from wsss_core.ops import cam, grids, pairs, random_walk
-from wsss_core.ops.images import limited_size, pad_to_multiple, resized
+from wsss_core.ops.images import limited_size, pad_to_multiple, resized, stacked
 
 
 def random_walk_scores(
@@ -47,7 +47,7 @@ def random_walk_scores(
     """
     size = (images[0].shape[0], images[0].shape[1])
     work = limited_size(size, scale=1.0, max_pixels=max_pixels)
-    padded = pad_to_multiple(resized(images, work, device=device), model.backbone.stride)
+    padded = pad_to_multiple(resized(stacked(images, device), work), model.backbone.stride)
     features = model(padded)["affinity_features"].float()
     stride = model.stride
     rows, columns = grids.grid_size(work, stride=stride)
