@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsss_core import layout
 from wsss_core.code_digest import Code
-from wsss_core.yaml_text import parsed
+from wsss_core.yaml_text import of_graph
 
 
 def files(root: Path = Path()) -> list[Path]:
@@ -18,7 +18,7 @@ def files(root: Path = Path()) -> list[Path]:
 
 def stages(file: Path) -> dict[str, dict]:
     """The stages of a graph by name; of those that are written once for many items, what is written."""
-    content = parsed(file.read_text(encoding="utf-8"))
+    content = of_graph(file.read_text(encoding="utf-8"))
     return {name: stage.get("do", stage) for name, stage in content["stages"].items()}
 
 

@@ -35,3 +35,12 @@ def parsed(text: str) -> Any:
     except (YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
         where, reason = "", str(error)
     raise NoYAMLError(f"{where}{' '.join(str(reason).split())}")
+
+
+def of_graph(text: str) -> Any:
+    """What a dvc.yaml holds: by the parser in C, ten times as fast, which has read it for DVC before anybody else.
+
+    Raises:
+        YAMLError: it is no YAML.
+    """
+    return YAML(typ="safe").load(text)
