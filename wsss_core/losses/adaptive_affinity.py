@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from wsss_core.losses.whole_batch import mean
 from wsss_core.ops import pairs
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -98,4 +99,4 @@ def _tally(costs: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
 
 def _sum_of_means(tallies: list[torch.Tensor]) -> torch.Tensor:
     sums, counts = torch.stack(tallies).sum(dim=0)
-    return (sums / counts.clamp(min=1)).sum()
+    return mean(sums, counts).sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from wsss_core.ops import pairs
+from wsss_core.runtime import ranks
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 EPSILON = 1e-5
@@ -27,7 +28,8 @@ def affinity_loss(features: torch.Tensor, labels: torch.Tensor, *, radius: int) 
     """
     zero = features.float().sum() * 0.0  # keeps the graph connected when the batch has no pair at all
     sums = {"background": zero.float(), "foreground": zero.float(), "negative": zero.float()}
-    counts = {kind: torch.full_like(zero, EPSILON, dtype=torch.float32) for kind in sums}
+    first = EPSILON if ranks.rank() == 0 else 0.0  # once, however many processes add up their counts
+    counts = {kind: torch.full_like(zero, first, dtype=torch.float32) for kind in sums}
     for offset, affinity in pairs.affinities(features, radius=radius):
         a, b = pairs.shifted(labels, offset)
         known = (a != IGNORE_INDEX) & (b != IGNORE_INDEX)
@@ -41,4 +43,5 @@ def affinity_loss(features: torch.Tensor, labels: torch.Tensor, *, radius: int) 
             sums[kind] = sums[kind] - ((repel if kind == "negative" else attract) * mask).sum()
             counts[kind] = counts[kind] + mask.sum()
     weights = {"background": 0.25, "foreground": 0.25, "negative": 0.5}
-    return {f"affinity_{kind}": weights[kind] * sums[kind] / counts[kind] for kind in sums}
+    whole = dict(zip(counts, ranks.summed(torch.stack([*counts.values()])), strict=True))
+    return {f"affinity_{kind}": ranks.count() * weights[kind] * sums[kind] / whole[kind] for kind in sums}

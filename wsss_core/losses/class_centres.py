@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from wsss_core.runtime import ranks
 from wsss_core.voc import BACKGROUND
 
 
@@ -54,7 +55,7 @@ def class_centres(
 def updated_bank(
     bank: torch.Tensor, centres: torch.Tensor, valid: torch.Tensor, *, momentum: float
 ) -> torch.Tensor:
-    """The bank after a batch: each object class moves towards the mean of the images' centres.
+    """The bank after a batch: each object class moves towards the mean of the images' centres, in all processes alike.
 
     Args:
         bank: (L, D) unit vectors, 0 for classes never seen; row 0 stays as it is: each image has its own.
@@ -65,10 +66,11 @@ def updated_bank(
     Returns:
         (L, D), a new tensor; rows without a centre in the batch are kept.
     """
-    means = centres.sum(dim=0) / valid.sum(dim=0).clamp(min=1)[:, None]
+    counts = ranks.summed(valid.sum(dim=0))                                         # (L,)
+    means = ranks.summed(centres.sum(dim=0)) / counts.clamp(min=1)[:, None]
     seen = bank.any(dim=1, keepdim=True)
     blended = F.normalize(torch.where(seen, momentum * bank + (1 - momentum) * means, means), dim=1)
-    moves = valid.any(dim=0)
+    moves = counts > 0
     moves[BACKGROUND] = False
     return torch.where(moves[:, None], blended, bank)
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from wsss_core.losses.class_centres import class_centres, unit_vectors
 from wsss_core.losses.segmentation import balanced_segmentation_loss
+from wsss_core.losses.whole_batch import mean
 from wsss_core.voc import IGNORE_INDEX
 
 Variant = Literal["hard", "soft", "embed", "corrected_only"]
@@ -117,7 +118,7 @@ def share_reassigned(labels: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     Healthy at 0.02 to 0.15; beyond 0.4 the embeddings have collapsed.
     """
     both = (labels != IGNORE_INDEX) & (new != IGNORE_INDEX)
-    return (both & (labels != new)).sum() / both.sum().clamp(min=1)
+    return mean((both & (labels != new)).sum(), both.sum())
 
 
 def _log_q(
@@ -135,7 +136,7 @@ def _divergence(logits: torch.Tensor, labels: torch.Tensor, q: torch.Tensor) -> 
     """Mean KL(q || softmax(logits)) over the points that have a label, and a q."""
     points = (labels != IGNORE_INDEX) & q.any(dim=1)
     divergences = F.kl_div(logits.float().log_softmax(dim=1), q.float(), reduction="none").sum(dim=1)
-    return (divergences * points).sum() / points.sum().clamp(min=1)
+    return mean((divergences * points).sum(), points.sum())
 
 
 def _attraction(
@@ -149,4 +150,4 @@ def _attraction(
     """Mean -log q(new label) over the reassigned points, with a gradient to their embeddings."""
     log_q = _log_q(embeddings, centres.detach(), valid, temperature=temperature)
     total = F.nll_loss(log_q, new, ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / (new != IGNORE_INDEX).sum().clamp(min=1)
+    return mean(total, (new != IGNORE_INDEX).sum())

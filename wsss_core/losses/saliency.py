@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
+from wsss_core.losses.whole_batch import mean
 from wsss_core.ops.network_cells import at_pixels
 
 SMALLEST = 1e-6
@@ -64,7 +65,7 @@ def saliency_loss(
 
 
 def _mean(losses: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    return (losses * valid).sum() / valid.sum().clamp(min=1)
+    return mean((losses * valid).sum(), valid.sum())
 
 
 def _bce(saliency: torch.Tensor, background: torch.Tensor, weight: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

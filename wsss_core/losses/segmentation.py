@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from wsss_core.losses.whole_batch import mean
 from wsss_core.ops.network_cells import at_pixels
 from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
@@ -22,7 +23,7 @@ def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor, *, stride: int
     """
     logits = at_pixels(logits.float(), labels.shape[-2:], stride=stride)
     total = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / (labels != IGNORE_INDEX).sum().clamp(min=1)
+    return mean(total, (labels != IGNORE_INDEX).sum())
 
 
 def balanced_segmentation_loss(
@@ -45,7 +46,9 @@ def balanced_segmentation_loss(
     losses = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, reduction="none")  # (B, H, W)
     background = labels == BACKGROUND
     parts = {"background": background, "foreground": ~background & (labels != IGNORE_INDEX)}
-    return {name: (losses * part).sum() / part.sum().clamp(min=1) for name, part in parts.items()}
+    totals = torch.stack([(losses * part).sum() for part in parts.values()])
+    counts = torch.stack([part.sum() for part in parts.values()])
+    return dict(zip(parts, mean(totals, counts), strict=True))
 
 
 def bootstrapped_loss(

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from wsss_core import artifacts
+from wsss_core.runtime import ranks
 
 LOWER = "lower optimizer.lr"
 STEPS_AHEAD = 50
@@ -74,6 +75,9 @@ class Step:
 class Stretch:
     """Sums of the scalars of some steps. A term may be absent from some of them: phases begin and end.
 
+    Of several processes, each has the terms of its own images. Their mean is that of the whole batch
+    (`losses.whole_batch`), and what is read: all processes read the same steps at once.
+
     A GPU computes ahead of this process. What its steps found stays there until it is read, some steps at once, so
     that none of them waits.
     """
@@ -115,17 +119,18 @@ def _steps_ahead(device: torch.device) -> int:
 
 
 def _values(scalars: Sequence[torch.Tensor]) -> list[float]:
-    """Of tensors that hold one each, those of a GPU in one transfer."""
+    """Of tensors that hold one each, those of a GPU in one transfer; the means over the processes."""
     device = next((scalar.device for scalar in scalars if scalar.device.type != "cpu"), None)
-    if device is None:
+    if not scalars or (device is None and ranks.count() == 1):
         return [scalar.item() for scalar in scalars]
-    return torch.stack([scalar.to(device, torch.float32) for scalar in scalars]).tolist()
+    values = torch.stack([scalar.to(device or "cpu", torch.float32) for scalar in scalars])
+    return (ranks.summed(values) / ranks.count()).tolist()
 
 
 def _diverged(step: Step, losses: Mapping[str, float]) -> DivergedError:
     broken = [name for name, value in losses.items() if not math.isfinite(value)] or list(losses)
     return DivergedError(
-        f"loss {', '.join(broken)} is not finite at step {step.number}, images {', '.join(step.ids)}; "
+        f"loss {', '.join(broken)} is not finite at step {step.number}, images {', '.join(ranks.joined(step.ids))}; "
         + (LOWER if step.number > 1
            else "at the first step: check the weights it starts from and the parameters of this loss")
     )  # fmt: skip

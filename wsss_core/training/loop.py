@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from wsss_core.models import model_file
 from wsss_core.models.build import on_device
-from wsss_core.runtime import interruption, shortage
+from wsss_core.runtime import interruption, ranks, shortage
 from wsss_core.runtime.interruption import Interrupted
 from wsss_core.training.history import LOWER, DivergedError, History, Step, Stretch
+from wsss_core.training.pauses import Pauses
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def fit(
         name: shown in the progress bar.
         after_step: see `Watch`; it gets the bare model and leaves it and torch's random state as they were.
 
+    Of several processes, each has its part of every batch, and draws what its seed, the step and its place decide.
+
     Raises:
         DivergedError: a loss is NaN or infinite: names the step, the term and the images; or a weight is, at the end.
     """
@@ -86,7 +89,9 @@ def fit(
     with shortage.eased_by(shortage.BACKBONE):  # where the weights alone do not fit
         model, optimizer = fabric.setup(on_device(bare, fabric.device), optimizer)
     run = _restore(checkpoint, model, optimizer, scheduler, fabric.device) if checkpoint.exists() else _Run()
+    _require_one_start(run.step)
     model.train()
+    seed = torch.initial_seed()
     began = time.monotonic() - run.history.seconds
 
     def save() -> None:
@@ -95,14 +100,16 @@ def fit(
         if fabric.global_rank == 0 and not _broken_weights(bare):  # of which the next step's loss tells
             _save(checkpoint, model, optimizer, scheduler, run, fabric.device)
 
-    every, due = max(1, steps // NUM_HISTORY_ROWS), _Every(CHECKPOINT_SECONDS)
+    every, pauses = max(1, steps // NUM_HISTORY_ROWS), Pauses(CHECKPOINT_SECONDS)
     with (
         shortage.eased_by(shortage.PRECISION, "batch", "augment.crop"),
         tqdm(total=steps, initial=run.step, desc=name, unit="step", disable=fabric.global_rank > 0) as bar,
+        pauses.agreed(),
     ):
         try:
             for step, batch in zip(range(run.step, steps), batches(run.step), strict=False):
                 with interruption.held_back():  # half a step is nothing to go on from
+                    ranks.seed_step(seed, step)
                     rate = float(scheduler.get_last_lr()[0])
                     terms = _descend(model, _to_device(batch, fabric), losses, optimizer, run, fabric, steps=steps)
                     scheduler.step()
@@ -113,9 +120,9 @@ def fit(
                     if after_step:
                         after_step(bare, step + 1)
                     run.step = step + 1
-                    if due.now():
+                    if pauses.due(run.step):
                         save()
-                        due.wait()
+                        pauses.wait()
         except Interrupted:
             with interruption.held_back():
                 save()
@@ -125,20 +132,6 @@ def fit(
         raise DivergedError(f"{len(broken)} weights, {broken[0]} first, are not finite or absurdly large; {LOWER}")
     run.history.seconds = time.monotonic() - began
     return run.history
-
-
-class _Every:
-    """Whether it is time again, so many seconds after the last."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.wait()
-
-    def wait(self) -> None:
-        self.last = time.monotonic()
-
-    def now(self) -> bool:
-        return time.monotonic() - self.last > self.seconds
 
 
 @dataclass
@@ -172,6 +165,16 @@ def _descend(model, batch: dict, losses: Losses, optimizer, run: _Run, fabric: F
     fabric.backward(total)
     optimizer.step()
     return terms
+
+
+def _require_one_start(step: int) -> None:
+    """Raises RuntimeError if the processes of this training found different checkpoints: they would wait for ever."""
+    found = ranks.joined([str(step)])
+    if len(set(found)) > 1:
+        raise RuntimeError(
+            f"the processes of this training would go on from different steps ({', '.join(found)}); set"
+            " WSSS_RESUME_DIR to a folder that all machines share, or delete it on each"
+        )
 
 
 def _to_device(batch: dict, fabric: Fabric) -> dict:

@@ -100,8 +100,7 @@ class Reassign:
         return {"reassign": self.p.weight * risen(joint, self.p.ramp)}
 
     def raw(self, model: nn.Module, outputs: dict, cells: SelfLabels) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss and the new labels. The network's running centres, where they are used, move on; of several devices,
-        the first one's are kept."""
+        """The loss and the new labels. The network's running centres, where they are used, move on."""
         p, logits, embeddings = self.p, outputs["seg"], outputs["embeddings"]
         centres = class_centres(
             embeddings, cells.labels, cells.confidence, num_labels=logits.shape[1], least_points=p.least_points
