@@ -1,6 +1,7 @@
 """Only label maps of the photographs and classes here are brought back; else a sentence tells, and nothing changes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,7 @@ BROKEN = [
     ("yolo", {"out/data.yaml": "names: [cat]", "out/labels/c.txt": "0 0 0 nan 0 1 1"}, "shares of width and height"),
     ("yolo", {"out/data.yaml": "names: [cat]", "out/labels/c.txt": "cat x"}, "there is no class and numbers"),
     ("yolo", {"out/data.yaml": "names: [cat]", "out/labels/readme": ""}, "out holds no label map"),
+    ("yolo", {"out/data.yaml": "names: [cat]", "out/labels/c.txt/a": ""}, "a pipe; replace it, or name another"),
     ("cvat-masks", {"out/labelmap.txt": ""}, "no export of CVAT's masks"),
     ("cvat-masks", {"out/labelmap.txt": "cat", "out/SegmentationClass/c.png": ""}, "'cat' is no label; write"),
     ("cvat-masks", {"out/labelmap.txt": "cat:1,2,3::", "out/SegmentationClass/c.png": ""}, "cannot be decoded"),
@@ -222,6 +224,29 @@ def test_two_masks_of_one_photograph_are_refused(index):
     for name in ("out/c.png", "out/c.gif"):
         Image.fromarray(SQUARE).save(name)
     assert "are both the mask of one photograph" in refused(index, "folders")
+
+
+def test_two_files_of_one_photograph_are_both_named(index):
+    write(index, "coco", OUT)
+    shutil.copy(OUT / "annotations/instances_val.json", OUT / "annotations/more.json")
+    places = "out/annotations/instances_val.json, c.png and out/annotations/more.json, c.png"
+    assert f"out: {places} are both of photograph c; keep one" in refused(index, "coco")
+
+
+def test_two_tasks_of_one_photograph_are_both_named_where_somebody_finished_both(index):
+    write(index, "label-studio", OUT)
+    photograph = json.loads((OUT / "tasks.json").read_text())[0]["data"]["photograph"]
+
+    def upload_again(tasks):
+        tasks[0].update(id=7, annotations=tasks[0]["predictions"])
+        tasks.append({**tasks[0], "id": 8, "annotations": []})
+
+    edited(OUT / "tasks.json", upload_again)
+    assert sum(len(ids) for ids in bring(index, "label-studio").splits.values()) == 1
+    edited(OUT / "tasks.json", lambda tasks: tasks[-1].update(annotations=tasks[0]["predictions"]))
+    message = refused(index, "label-studio")
+    assert "out/tasks.json, task 7 and out/tasks.json, task 8 are both of photograph" in message
+    assert message.endswith(f"{Path(photograph).with_suffix('')}; keep one")
 
 
 def test_one_photograph_in_two_splits_is_no_silent_choice(index):

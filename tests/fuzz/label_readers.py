@@ -46,7 +46,7 @@ def reading(name: str) -> Callable[[Path], object]:
 
     def read(folder: Path) -> list[np.ndarray]:
         drawn = formats.of(name).read(folder, Sought(("cat", "dog"), "ignore"))
-        return [draw(SIZE) for draw in drawn.values()]
+        return [each.draw(SIZE) for each in drawn]
 
     return read
 

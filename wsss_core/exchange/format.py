@@ -85,6 +85,21 @@ Draw = Callable[[Size], np.ndarray]
 """draw(size) -> (H, W) uint8 labels of the classes sought. `size` is the photograph's, for formats that keep none."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A label map as it is read.
+
+    Attributes:
+        name: of its photograph, as it stands there.
+        place: where that is, for messages: two of one photograph are told apart by it.
+        draw: how its labels are drawn.
+    """
+
+    name: str
+    place: str
+    draw: Draw
+
+
 @dataclass
 class Sought:
     """What the labels that are read must mean.
@@ -144,8 +159,8 @@ class Format(Protocol):
     def write(self, pictures: Iterable[Picture], names: Sequence[str], out: Path, options: Options) -> list[str]:
         """Write all pictures below `out`, those given first first; `names[k]` is of label k. Returns remarks."""
 
-    def read(self, source: Path, sought: Sought) -> Mapping[str, Draw]:
-        """What a folder or file holds: the name of each photograph as it stands there -> how its labels are drawn.
+    def read(self, source: Path, sought: Sought) -> Sequence[Drawn]:
+        """What a folder or file holds; a photograph that it holds twice is there twice.
 
         Raises:
             ExchangeError, DatasetError: it is none of this format, or broken.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.data.images import why_exchanged
 from wsss_core.data.index import Index
 from wsss_core.data.names import Names
-from wsss_core.exchange.format import Draw, ExchangeError, Format, Sought
+from wsss_core.exchange.format import Drawn, ExchangeError, Format, Sought
 from wsss_core.exchange.replacing import replacing
 from wsss_core.problems import named, printable, suggestion
 
@@ -63,9 +63,9 @@ def import_labels(
         drawn = _by_id(target.read(unpacked, sought), index, source)
         if added:
             _keep(folder, temporary, without=drawn)
-        for image_id, (written, draw) in drawn.items():
-            labels = draw(index.size(image_id))
-            _require_size(labels, index, image_id, f"{source}: the mask of {written}")
+        for image_id, each in drawn.items():
+            labels = each.draw(index.size(image_id))
+            _require_size(labels, index, image_id, f"{source}: the mask of {each.name}")
             artifacts.write_labels(temporary, image_id, labels)
         there = manifests.write(
             temporary, stage=STAGE, params={"from": target.TITLE}, paths=manifests.files_of(temporary).values(),
@@ -103,25 +103,25 @@ def _unpacked(source: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _by_id(drawn: Mapping[str, Draw], index: Index, source: Path) -> dict[str, tuple[str, Draw]]:
-    """Id -> the name that the source has for it, and its labels. Raises ExchangeError where it has others."""
+def _by_id(drawn: Sequence[Drawn], index: Index, source: Path) -> dict[str, Drawn]:
+    """Id -> what the source has of it. Raises ExchangeError where it has other photographs, or one twice."""
     if not drawn:
         raise ExchangeError(f"{source} holds no label map")
-    matches = Names(index.records, Path(index.root)).all_matches(drawn)
-    if unknown := [name for name in drawn if name not in matches]:
+    matches = Names(index.records, Path(index.root)).all_matches(each.name for each in drawn)
+    if unknown := [each.name for each in drawn if each.name not in matches]:
         near = suggestion(unknown[0], index.records)
         raise ExchangeError(
             f"{source}: {len(unknown)} of {len(drawn)} photographs are not in this data set, or their names mean"
             f" several ({named(unknown)}){near}{' Take' if near else '; take'} them out, or name them by their paths"
             f" below {index.root}"
         )
-    found: dict[str, tuple[str, Draw]] = {}
-    for name, draw in drawn.items():
-        image_id = matches[name].id
+    found: dict[str, Drawn] = {}
+    for each in drawn:
+        image_id = matches[each.name].id
         if image_id in found:
-            both = f"{found[image_id][0]} and {name}"
+            both = f"{found[image_id].place} and {each.place}"
             raise ExchangeError(f"{source}: {both} are both of photograph {image_id}; keep one")
-        found[image_id] = name, draw
+        found[image_id] = each
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from wsss_core import artifacts
 from wsss_core.data.formats import coco_masks
 from wsss_core.data.formats.coco import Instances, read_instances
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.format import Drawn, ExchangeError, Options, Picture, Size, Sought
 from wsss_core.exchange.outlines import edge_outline
 from wsss_core.exchange.regions import Region, regions_of
 from wsss_core.exchange.runs import coco_counts
@@ -66,25 +66,23 @@ def _annotation(region: Region, size: Size, segmentation: str) -> dict:
             "iscrowd": 0, **score}  # fmt: skip
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """The images of an instances JSON, or of all below a folder; a crowd is ignored."""
     paths = sorted(source.rglob("*.json")) if source.is_dir() else [source]
     if not paths:
         raise ExchangeError(f"{source} holds no .json; give COCO's JSON or a folder with it")
-    drawn: dict[str, Draw] = {}
-    for path in paths:
-        drawn |= _drawn(path, read_instances(path), sought)
-    return drawn
+    return [drawn for path in paths for drawn in _drawn(path, read_instances(path), sought)]
 
 
-def _drawn(path: Path, instances: Instances, sought: Sought) -> dict[str, Draw]:
+def _drawn(path: Path, instances: Instances, sought: Sought) -> list[Drawn]:
     used = {annotation["category_id"] for entries in instances.annotations.values() for annotation in entries}
     for number in sorted(used - instances.categories.keys()):
         raise ExchangeError(f"{path}: annotations are of category {number}, and it has no such category; add it there")
     labels = {number: sought.label(instances.categories[number], source=path) for number in sorted(used)}
-    return {
-        instances.files[name]: partial(_draw, path, instances, name, labels) for name in instances.files
-    }
+    return [
+        Drawn(file_name, f"{path}, {file_name}", partial(_draw, path, instances, name, labels))
+        for name, file_name in instances.files.items()
+    ]
 
 
 def _draw(path: Path, instances: Instances, name: str, labels: dict[int, int], size: Size) -> np.ndarray:

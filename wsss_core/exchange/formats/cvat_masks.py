@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from PIL import Image
 from wsss_core import artifacts, voc
 from wsss_core.data.images import ImageError, opened, read_bytes
 from wsss_core.data.tables import read_text
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought
+from wsss_core.exchange.format import Drawn, ExchangeError, Options, Picture, Size, Sought
 
 TITLE = "CVAT's Segmentation mask 1.1: coloured PNG and labelmap.txt; zip the folder's content"
 OPTIONS: frozenset[str] = frozenset()
@@ -68,17 +68,17 @@ def _save(path: Path, pixels: np.ndarray) -> None:
         Image.fromarray(pixels).save(temporary, format="PNG")
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """The masks below SegmentationClass; their colours, or the indices of palettes, mean what labelmap.txt says."""
     table, folder = source / LABELS, source / CLASSES
     if not table.is_file() or not folder.is_dir():
         raise ExchangeError(f"{source} is no export of CVAT's masks; give the zip, or what was in it")
     rows = [_row(line, table) for line in read_text(table).splitlines() if line.strip() and not line.startswith("#")]
     labels = [(colour, partial(sought.label, name, source=table)) for name, colour in rows]
-    return {
-        path.relative_to(folder).with_suffix("").as_posix(): partial(_draw, path, labels)
+    return [
+        Drawn(path.relative_to(folder).with_suffix("").as_posix(), str(path), partial(_draw, path, labels))
         for path in sorted(folder.rglob("*.png"))
-    }
+    ]
 
 
 def _row(line: str, table: Path) -> tuple[str, int]:

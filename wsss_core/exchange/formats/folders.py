@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from PIL import Image
 from wsss_core import artifacts, voc
 from wsss_core.data.image_folder import list_images
 from wsss_core.data.label_images import read_labels
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, without_splits
+from wsss_core.exchange.format import Drawn, ExchangeError, Options, Picture, Size, Sought, without_splits
 
 TITLE = "folders of photographs and PNG (mmsegmentation, Mask2Former, FiftyOne), metadata.jsonl (Hugging Face)"
 OPTIONS = frozenset({"palette"})
@@ -50,7 +50,7 @@ def write(pictures: Iterable[Picture], names: Sequence[str], out: Path, options:
     return []
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """The label images below `ann_dir`, or below any other folder; `id2label.json` says what they mean, if it is there.
 
     Grey and palette images hold labels, coloured ones VOC's colours.
@@ -64,7 +64,7 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
         if len(paths) > 1:
             raise ExchangeError(f"{paths[0]} and {paths[1]} are both the mask of one photograph; remove one")
     masks = without_splits({name: paths[0] for name, paths in found.items()})
-    return {name: partial(_draw, path, meaning) for name, path in masks.items()}
+    return [Drawn(name, str(path), partial(_draw, path, meaning)) for name, path in masks.items()]
 
 
 def _meaning(path: Path, sought: Sought) -> np.ndarray:

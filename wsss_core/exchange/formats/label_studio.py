@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from wsss_core import artifacts, voc
 from wsss_core.exchange.filling import paint_polygon
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, is_size
+from wsss_core.exchange.format import Draw, Drawn, ExchangeError, Options, Picture, Size, Sought, is_size
 from wsss_core.exchange.regions import Region
 from wsss_core.exchange.runs import brush_bytes, read_brush
 from wsss_core.problems import excerpt
@@ -79,9 +79,9 @@ def _config(names: Sequence[str]) -> str:
     return "\n".join(["<View>", image, control, *labels, "  </BrushLabels>", "</View>", ""])
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """The tasks that somebody finished, of an export as JSON; of several annotations of one the last counts."""
-    drawn: dict[str, Draw] = {}
+    drawn: list[Drawn] = []
     waiting = 0
     for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
         for number, task in enumerate(_tasks(path)):
@@ -89,7 +89,7 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
             annotation = _finished(task, place)
             waiting += annotation is None
             if annotation is not None:
-                drawn[_name(task, place)] = _drawing(annotation, sought, place)
+                drawn.append(Drawn(_name(task, place), place, _drawing(annotation, sought, place)))
     if not drawn:
         raise ExchangeError(
             f"{source} holds no finished task ({waiting} have no annotation): predictions alone are nobody's work;"

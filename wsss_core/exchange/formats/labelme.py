@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from PIL import Image
 from wsss_core import artifacts
 from wsss_core.data.images import ImageError, opened
 from wsss_core.exchange.filling import paint_polygon
-from wsss_core.exchange.format import Draw, ExchangeError, Options, Picture, Size, Sought, is_size
+from wsss_core.exchange.format import Drawn, ExchangeError, Options, Picture, Size, Sought, is_size
 from wsss_core.exchange.regions import Region
 from wsss_core.problems import excerpt
 from wsss_core.voc import BACKGROUND
@@ -64,16 +64,16 @@ def _shape(region: Region, name: str) -> dict:
     }
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """Every JSON of labelme's below a folder, or one; masks, polygons and rectangles are drawn in their order."""
-    drawn: dict[str, Draw] = {}
+    drawn: list[Drawn] = []
     for path in sorted(source.rglob("*.json")) if source.is_dir() else [source]:
         content = artifacts.read_json(path)
         if not isinstance(content, dict) or not isinstance(content.get("shapes"), list) or "imagePath" not in content:
             raise ExchangeError(f"{path} is none of labelme's files; take it out of the folder")
         name = path.relative_to(source).with_suffix("") if source.is_dir() else path.with_suffix("")
         parts = [(_label(shape, sought, path), shape) for shape in content["shapes"]]
-        drawn[name.as_posix()] = partial(_draw, path, _size(content, path), parts)
+        drawn.append(Drawn(name.as_posix(), str(path), partial(_draw, path, _size(content, path), parts)))
     return drawn
 
 

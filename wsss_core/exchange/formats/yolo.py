@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from wsss_core.exchange.filling import filled
 from wsss_core.exchange.format import (
     NO_SPLIT,
     SPLITS,
-    Draw,
+    Drawn,
     ExchangeError,
     Options,
     Picture,
@@ -80,7 +80,7 @@ def _config(splits: set[str], names: Sequence[str]) -> str:
     return "\n".join([*lines, "names:", *classes, ""])
 
 
-def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
+def read(source: Path, sought: Sought) -> Sequence[Drawn]:
     """The photographs that have a text below `labels/`; `data.yaml` names the classes."""
     config = source if source.is_file() else source / CONFIG
     folder = config.parent / "labels"
@@ -88,7 +88,7 @@ def read(source: Path, sought: Sought) -> Mapping[str, Draw]:
         raise ExchangeError(f"{source} is no YOLO set; give a folder with {CONFIG} and labels/")
     labels = _labels(config, sought)
     texts = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.txt"))}
-    return {name: partial(_draw, path, labels) for name, path in without_splits(texts).items()}
+    return [Drawn(name, str(path), partial(_draw, path, labels)) for name, path in without_splits(texts).items()]
 
 
 def _labels(config: Path, sought: Sought) -> list[int]:
