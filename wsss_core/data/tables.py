@@ -16,15 +16,15 @@ _SEPARATORS = (";", "|", ",")  # of tags within a cell
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without byte order mark."""
+    """The text of a UTF-8 file, with or without byte order mark; params.yaml, an option or another file names it."""
     if path.exists() and not path.is_file():
-        raise layout_error(path, "it is no file but a folder or a pipe; replace it or correct params.yaml")
+        raise layout_error(path, "it is no file but a folder or a pipe; replace it, or name another")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise layout_error(path, "it is not UTF-8; save it in that encoding") from None
     except OSError as error:
-        reason = f"it cannot be read ({error.strerror}); put it there or correct params.yaml"
+        reason = f"it cannot be read ({error.strerror}); put it there, or name another"
         raise layout_error(path, reason) from None
 
 
