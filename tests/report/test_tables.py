@@ -151,6 +151,15 @@ def test_the_table_is_in_per_cent_with_dashes_for_what_is_absent(tmp_path):
     assert fused.split()[-8:] == ["train", "-", "-", "-", "-", "-", "50.0", "I+S"]
 
 
+def test_rows_that_no_mask_measures_are_named_below_the_table(tmp_path):
+    write(tmp_path, "random_walk", note="no masks", num_images=0)
+    sentence = "Without figures, since none of their images has a mask: random walk."
+    assert tables.quality_table(tmp_path) == sentence
+    write(tmp_path, "deeplab", split="val", miou=0.5)
+    header, deeplab, told = tables.quality_table(tmp_path).splitlines()
+    assert (header.split()[0], deeplab.split()[0], told) == ("after", "DeepLab", sentence)
+
+
 def test_a_table_of_classes_is_read_with_none_for_what_is_undefined(tmp_path):
     header = ",".join(CLASS_COLUMNS)
     (tmp_path / "cam.csv").write_text(f'{header}\n"cat, big",0.5,0.25,,1.0,7,0\n', encoding="utf-8")

@@ -141,6 +141,8 @@ def test_without_masks_there_are_pictures_but_no_figures(folder_set):
     shutil.rmtree(folder_set.folder / "reports")
     text = page(folder_set.run("evaluate", "report"))
     assert "No training image has a mask" in text
+    assert "Without figures, since none of their images has a mask: CAM" in text
+    assert "<table class=\"quality" not in text  # of dashes alone
     assert text.count("<img") == 3 * 8  # no true mask, and no oracle to threshold the CAM by
 
 

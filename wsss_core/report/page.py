@@ -52,9 +52,14 @@ def render(index: Index, truth: Masks, results: Results) -> str:
 
 
 def quality(rows: Sequence[tables.Row], *, compared: bool = False) -> dict:
-    """What the table of figures shows; rows that are methods beside each other gain nothing over one another."""
+    """What the table of figures shows: the rows that were measured, and a sentence on the others.
+
+    Rows that are methods beside each other gain nothing over one another.
+    """
+    unmeasured, rows = tables.why_unmeasured(rows), [row for row in rows if row.measured]
     return {
         "rows": rows,
+        "unmeasured": unmeasured,
         "deltas": [None] * len(rows) if compared else _deltas(rows),
         "has_ece": any(row.ece is not None for row in rows),
         "has_rest": any(row.miou_rest is not None for row in rows),

@@ -75,13 +75,15 @@ def _render(
 
 def _quality(rows: Sequence[tables.Row], chapter: Chapter) -> dict:
     """The rows of the chapter, behind the row with which the table of all compares the first of them."""
+    unmeasured = [row for row in rows if row.name in chapter.rows and not row.measured]
+    rows = [row for row in rows if row.measured]
     shown = page.quality(rows)
     places = [place for place, row in enumerate(rows) if row.name in chapter.rows]
     if places and shown["deltas"][places[0]] is not None:
         before = [place for place in range(places[0]) if rows[place].name != tables.ROW_TO_BEAT]
         places = [*before[-1:], *places]
     return {
-        **page.quality([rows[place] for place in places]), "share": shown["share"],
+        **page.quality([*(rows[place] for place in places), *unmeasured]), "share": shown["share"],
         "deltas": [shown["deltas"][place] if rows[place].name in chapter.rows else None for place in places],
     }  # fmt: skip
 

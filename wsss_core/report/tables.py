@@ -100,6 +100,11 @@ class Row:
     ece: float | None = None
     num_images: int | None = None
 
+    @property
+    def measured(self) -> bool:
+        """Whether there were masks to measure it on."""
+        return any(value is not None for value in (self.miou, self.miou_labelled, self.coverage))
+
 
 def quality_rows(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> list[Row]:
     """The rows of the metrics files of these names that a folder holds."""
@@ -184,12 +189,20 @@ def quality_table(metrics: Path, names: Iterable[str] = tuple(PIPELINE)) -> str:
     lines: list[tuple[str, ...]] = [
         ("after", "split", "images", "mIoU", "95 %", "boundary", "labelled", "coverage", "supervision")
     ]
-    for row in quality_rows(metrics, names):
+    rows = quality_rows(metrics, names)
+    for row in (row for row in rows if row.measured):
         between = "-".join(map(percent, row.interval)) if row.interval else "-"
         rest = map(percent, (row.boundary_miou, row.miou_labelled, row.coverage))
         images = "-" if row.num_images is None else str(row.num_images)
         lines.append((row.title, row.split, images, percent(row.miou), between, *rest, row.kind))
-    return as_text(lines)
+    told = [unmeasured] if (unmeasured := why_unmeasured(rows)) else []
+    return "\n".join([as_text(lines), *told] if len(lines) > 1 or not told else told)
+
+
+def why_unmeasured(rows: Iterable[Row]) -> str:
+    """A sentence on the rows that no mask measures; empty where there are none of these."""
+    titles = [row.title for row in rows if not row.measured]
+    return f"Without figures, since none of their images has a mask: {', '.join(titles)}." if titles else ""
 
 
 def as_text(rows: Sequence[Sequence[str]]) -> str:
