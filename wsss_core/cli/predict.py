@@ -33,6 +33,15 @@ class _Scales(click.ParamType):
         return scales
 
 
+def _large_enough(context: click.Context, option: click.Parameter, side: int | None) -> int | None:
+    """A window's side as it is. Fails where it is too small."""
+    if side is None:
+        return None
+    from wsss_core.inference.tiles import SMALLEST  # and torch, which the commands start without
+
+    return click.IntRange(min=SMALLEST).convert(side, option, context)
+
+
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("photographs", type=PATH)
@@ -45,7 +54,7 @@ class _Scales(click.ParamType):
 @click.option("--flip/--no-flip", default=None, help="Average over the mirror image too, or not.  [default: flip]")
 @click.option("--crf/--no-crf", default=None,
               help="Refine by a dense CRF (DeepLab's values; others by --params), or not.  [default: no-crf]")
-@click.option("--tile", type=click.IntRange(min=64), is_flag=False, flag_value=TILE, metavar="[N]",
+@click.option("--tile", type=int, callback=_large_enough, is_flag=False, flag_value=TILE, metavar="[N]",
               help=f"Segment larger images in windows of N x N pixels, {TILE} unless you say.")
 @click.option("--max-pixels", type=click.IntRange(min=1), help="Larger views are shrunk to this.  [default: 4000000]")
 @click.option("--params", "params_file", type=PATH,

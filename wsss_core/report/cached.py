@@ -36,9 +36,10 @@ def kind_of(folder: Path) -> Kind | None:
 
 
 def map_path(folder: Path, image_id: str) -> Path:
-    """Where the map of an image lies in a folder of a known kind."""
+    """Where the map of an image lies in a folder. Raises ValueError where that is none of a kind that is known."""
     kind = kind_of(folder)
-    assert kind is not None
+    if kind is None:
+        raise ValueError(f"{folder} is no folder of maps; give one that `kind_of` knows, such as {layout.CAMS}")
     return folder / f"{image_id}{kind.suffix}"
 
 
