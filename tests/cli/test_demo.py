@@ -6,9 +6,10 @@ import pytest
 from ruamel.yaml import YAML
 from workspace import ROOT, Workspace, error_message
 
-from wsss_core.cli import preset, work_copy
+from wsss_core.cli import preset
 from wsss_core.cli.demo import demo
 from wsss_core.params import load_params
+from wsss_core.trials import work_copy
 
 
 @pytest.fixture

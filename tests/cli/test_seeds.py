@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from workspace import ROOT, Workspace, error_message
 
 from wsss_core.cli import seeds as module
-from wsss_core.cli import work_copy
 from wsss_core.cli.main import main
 from wsss_core.params import load_params
+from wsss_core.trials import work_copy
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_signal_ends_the_whole_group_before_the_command(tmp_path):
         time.sleep(60)
     """)
     (tmp_path / "dvc.py").write_text(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {stage!r}])")
-    command = "from pathlib import Path; from wsss_core.cli import work_copy; from wsss_core.frame.stage import"
+    command = "from pathlib import Path; from wsss_core.trials import work_copy; from wsss_core.frame.stage import"
     command += " telling_errors; telling_errors(lambda: work_copy.repro(Path('.')))()"
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     process = subprocess.Popen([sys.executable, "-c", command], cwd=tmp_path, env=environment)

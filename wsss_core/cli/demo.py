@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from wsss_core import layout, presets
-from wsss_core.cli import work_copy
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params_file import written
+from wsss_core.trials import work_copy
 
 
 @click.command()

@@ -5,6 +5,7 @@ import click
 from wsss_core.cli.adopt import adopt
 from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
+from wsss_core.cli.estimate import estimate
 from wsss_core.cli.export import export
 from wsss_core.cli.init import init
 from wsss_core.cli.inspect import inspect
@@ -25,7 +26,9 @@ def main() -> None:
     """
 
 
-for command in (adopt, check, compare, export, init, inspect, labels, predict, preset, saliency, seeds, sheet, suggest):
+for command in (
+    adopt, check, compare, estimate, export, init, inspect, labels, predict, preset, saliency, seeds, sheet, suggest,
+):  # fmt: skip
     main.add_command(command)
 
 

@@ -11,17 +11,15 @@ from pathlib import Path
 import click
 
 from wsss_core import artifacts, graphs, layout
-from wsss_core.cli import work_copy
-from wsss_core.frame import dvc_run
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import Params, load_params
 from wsss_core.params_file import written
+from wsss_core.trials import work_copy
 
 FOLDER = Path(".seeds")
 """A working folder for each seed."""
 DEFAULT = "affinitynet"
 """The method of the graph in the root's dvc.yaml."""
-_RAW = Path("data/raw")
 
 
 @click.command()
@@ -42,7 +40,7 @@ def seeds(what: Sequence[str], params_file: Path) -> None:
         folder = FOLDER / str(number)
         of_seed = params.model_copy(update={"seed": number})
         work_copy.make(folder, written(of_seed), cache=os.path.abspath(cache), links=links)
-        _link_inputs(folder, params)
+        work_copy.link_inputs(folder, params)
         for name, graph in chosen.items():
             click.echo(f"seed {number}, {name}: dvc repro in {folder}")
             status = work_copy.repro(folder, [] if graph == layout.GRAPH else [graph.as_posix()])
@@ -102,17 +100,3 @@ def _dvc(*command: str, default: str = "") -> str:
     if run.returncode and not default:
         raise click.ClickException(f"`dvc {' '.join(command)}` failed; {run.stderr.strip() or 'run it to see why'}")
     return run.stdout.strip() or default
-
-
-def _link_inputs(folder: Path, params: Params) -> None:
-    """Let a working folder see the data sets and the files of the user's that the parameters name by relative paths."""
-    _RAW.mkdir(parents=True, exist_ok=True)
-    for name in [_RAW.as_posix(), *dvc_run.paths_of(params)]:
-        original, link = Path(name), folder / name
-        if original.is_absolute() or link.exists() or not original.exists():
-            continue
-        if FOLDER.resolve() not in Path(os.path.normpath(Path.cwd() / link)).parents:
-            raise ValueError(f"{name} lies outside of the repository; write its absolute path into params.yaml")
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)  # a link that leads nowhere any more
-        link.symlink_to(original.absolute())

@@ -16,9 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsss_core import artifacts, layout
+from wsss_core.frame import dvc_run
+from wsss_core.params import Params
 from wsss_core.runtime import interruption
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
+RAW = Path("data/raw")
+"""Where data sets lie that come with no other path."""
 LINKS = "reflink,hardlink,symlink,copy"
 """How DVC brings files out of its cache unless told otherwise: the first that the disk knows."""
 _CONFIG = """[core]
@@ -48,6 +52,24 @@ def make(folder: Path, params: str, *, cache: str, links: str = LINKS) -> None:
     }.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             artifacts.write_text(path, text)
+
+
+def link_inputs(folder: Path, params: Params) -> None:
+    """Let a copy see the data sets and the files of the user's that the parameters name by relative paths.
+
+    Raises:
+        ValueError: such a path leads out of the folder that holds all copies, and out of the repository.
+    """
+    RAW.mkdir(parents=True, exist_ok=True)
+    for name in [RAW.as_posix(), *dvc_run.paths_of(params)]:
+        original, link = Path(name), folder / name
+        if original.is_absolute() or link.exists() or not original.exists():
+            continue
+        if folder.parent.resolve() not in Path(os.path.normpath(Path.cwd() / link)).parents:
+            raise ValueError(f"{name} lies outside of the repository; write its absolute path into params.yaml")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)  # a link that leads nowhere any more
+        link.symlink_to(original.absolute())
 
 
 def repro(folder: Path, targets: Sequence[str] = ()) -> int:

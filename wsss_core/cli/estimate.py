@@ -1,0 +1,134 @@
+"""`wsss estimate`: time, memory and disk of a graph, before it is run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from wsss_core import graphs, layout, manifests
+from wsss_core.data.index import Index
+from wsss_core.frame.stage import PATH, telling_errors
+from wsss_core.params import Params, load_params
+from wsss_core.params_file import written
+from wsss_core.trials import work_copy
+from wsss_core.trials.forecast import Growth, sample
+from wsss_core.trials.steps import Cost, Step, run, steps_of
+
+FOLDER = Path(".estimate")
+_PREPARE = "prepare"
+_SMALLER, _OTHERS = 4, 3
+"""A training's smaller sample is the larger one's fourth; other stages, which start longer than they work, look at three
+times as many photographs."""
+_NOTE = (
+    "For {planned:,} training photographs, and as large a share of others beside them as in this set: on the line through"
+    " trials of {samples[True][0]} and {samples[True][1]} of them for trainings, {samples[False][0]} and"
+    " {samples[False][1]} for other stages. Times are of the commands on this machine and its devices; DVC reads and"
+    " links their outputs beside them. Memory is of all processes of a stage together."
+)
+
+
+@click.command()
+@click.argument("method", default="affinitynet")
+@click.option("--images", type=click.IntRange(min=1), help="Training photographs to plan for; default: all there are.")
+@click.option("--trial", type=click.IntRange(min=8), default=32, show_default=True,
+              help="Training photographs that a training is tried on. More tell more truly.")
+@click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True, help="The parameters.")
+@telling_errors
+def estimate(method: str, images: int | None, trial: int, params_file: Path) -> None:
+    """Tell what METHOD's graph will take on this machine: time, memory and disk of each stage.
+
+    Every stage runs twice, with your parameters and devices, on samples of your photographs, in a copy that is removed
+    afterwards; the whole set costs what the line through both says. `--images 10582` plans for a set of that size with
+    photographs like yours.
+    """
+    graph = _graph_of(method)
+    params = load_params(params_file)
+    shutil.rmtree(FOLDER, ignore_errors=True)  # of an estimate that was killed
+    try:
+        _estimate(graph, params, images=images, trial=trial)
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) -> None:
+    copy = FOLDER / "copy"
+    work_copy.make(copy, written(params), cache=os.path.abspath(FOLDER / "cache"))
+    work_copy.link_inputs(copy, params)
+    (prepare,), others = _apart(steps_of(copy, graph.as_posix()))
+    reading = run(prepare, copy)
+    whole = Index.open(copy / layout.INDEX)
+    have = len(whole.splits["train"])
+    if have <= trial:
+        raise click.ClickException(
+            f"a trial of {trial} needs more training photographs, and there are {have}: give a smaller --trial, or run"
+            " the graph itself"
+        )
+    planned = images or have
+    costs = {prepare.name: Cost(reading.seconds * planned / have, reading.memory, reading.disk * planned // have)}
+    samples = {False: (trial, min(_OTHERS * trial, have)), True: (max(trial // _SMALLER, 2), trial)}
+    for step in (bar := tqdm(others, desc="trials", unit="stage")):
+        bar.set_postfix_str(step.name)
+        small, large = samples[step.trains]
+        growth = Growth(small, _tried(step, whole, small, copy), large, _tried(step, whole, large, copy))
+        costs[step.name] = growth.at(planned)
+    click.echo(_table(costs))
+    click.echo(click.wrap_text(_NOTE.format(planned=planned, samples=samples), width=110))
+
+
+def _graph_of(method: str) -> Path:
+    known = {file.parent.name or "affinitynet": file for file in graphs.files()}
+    if not known:
+        raise click.UsageError(f"there is no {layout.GRAPH} here; run from the repository's root")
+    if method not in known:
+        raise click.UsageError(f"{method!r} is no method; there are {', '.join(sorted(known))}")
+    return known[method]
+
+
+def _apart(steps: list[Step]) -> tuple[list[Step], list[Step]]:
+    """The step that reads the data set, which all others follow, and these in their order."""
+    return [step for step in steps if step.name == _PREPARE], [step for step in steps if step.name != _PREPARE]
+
+
+def _tried(step: Step, whole: Index, count: int, copy: Path) -> Cost:
+    """What a step costs on a sample; what it makes is there for the next ones."""
+    index = copy / layout.INDEX
+    sample(whole, count).write(index)
+    manifests.write(index.parent, stage=_PREPARE, params={}, paths=[index],
+                    supervised_by=manifests.supervision_of(index.parent))  # fmt: skip
+    return run(step, copy)
+
+
+def _table(costs: Mapping[str, Cost]) -> str:
+    width = max(map(len, costs))
+    rows = [f"{name:<{width}}  {_time(cost.seconds):>15}  {_size(cost.memory):>9}  {_size(cost.disk):>9}"
+            for name, cost in [*costs.items(), ("all", _sum(costs))]]  # fmt: skip
+    return "\n".join([f"{'stage':<{width}}  {'time':>15}  {'memory':>9}  {'disk':>9}", *rows])
+
+
+def _sum(costs: Mapping[str, Cost]) -> Cost:
+    """Of all steps, one after the other."""
+    return Cost(
+        sum(cost.seconds for cost in costs.values()),
+        max(cost.memory for cost in costs.values()),
+        sum(cost.disk for cost in costs.values()),
+    )
+
+
+def _time(seconds: float) -> str:
+    """As `1 day, 2:03:04`."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _size(count: float) -> str:
+    """As `1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
