@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,20 +23,20 @@ from wsss_core.trials.steps import Cost, Step, run, steps_of
 FOLDER = Path(".estimate")
 _PREPARE = "prepare"
 _SMALLER, _OTHERS = 4, 3
-"""A training's smaller sample is the larger one's fourth; other stages, which start longer than they work, look at three
-times as many photographs."""
+"""A training's smaller sample is the larger one's fourth; other stages take longer to start than to work, and look at
+three times as many photographs."""
 _NOTE = (
-    "For {planned:,} training photographs, and as large a share of others beside them as in this set: on the line through"
-    " trials of {samples[True][0]} and {samples[True][1]} of them for trainings, {samples[False][0]} and"
-    " {samples[False][1]} for other stages. Times are of the commands on this machine and its devices; DVC reads and"
-    " links their outputs beside them. Memory is of all processes of a stage together."
+    "For {planned:,} training photographs, and as large a share of others beside them as in this set: on the line"
+    " through trials of {training[0]} and {training[1]} of them for trainings, {other[0]} and {other[1]} for other"
+    " stages. Times are of the commands on this machine and its devices; DVC reads and links their outputs beside them."
+    " Memory is of all processes of a stage together."
 )
 
 
 @click.command()
 @click.argument("method", default="affinitynet")
 @click.option("--images", type=click.IntRange(min=1), help="Training photographs to plan for; default: all there are.")
-@click.option("--trial", type=click.IntRange(min=8), default=32, show_default=True,
+@click.option("--trial", type=click.IntRange(min=2), default=32, show_default=True,
               help="Training photographs that a training is tried on. More tell more truly.")
 @click.option("--params", "params_file", type=PATH, default=layout.PARAMS, show_default=True, help="The parameters.")
 @telling_errors
@@ -71,14 +71,15 @@ def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) ->
         )
     planned = images or have
     costs = {prepare.name: Cost(reading.seconds * planned / have, reading.memory, reading.disk * planned // have)}
-    samples = {False: (trial, min(_OTHERS * trial, have)), True: (max(trial // _SMALLER, 2), trial)}
+    training, other = (max(trial // _SMALLER, 1), trial), (trial, min(_OTHERS * trial, have))
+    samples = _samples(whole, sorted({*training, *other}))
     for step in (bar := tqdm(others, desc="trials", unit="stage")):
         bar.set_postfix_str(step.name)
-        small, large = samples[step.trains]
-        growth = Growth(small, _tried(step, whole, small, copy), large, _tried(step, whole, large, copy))
+        small, large = training if step.trains else other
+        growth = Growth(small, _tried(step, samples[small], copy), large, _tried(step, samples[large], copy))
         costs[step.name] = growth.at(planned)
     click.echo(_table(costs))
-    click.echo(click.wrap_text(_NOTE.format(planned=planned, samples=samples), width=110))
+    click.echo(click.wrap_text(_NOTE.format(planned=planned, training=training, other=other), width=110))
 
 
 def _graph_of(method: str) -> Path:
@@ -95,12 +96,20 @@ def _apart(steps: list[Step]) -> tuple[list[Step], list[Step]]:
     return [step for step in steps if step.name == _PREPARE], [step for step in steps if step.name != _PREPARE]
 
 
-def _tried(step: Step, whole: Index, count: int, copy: Path) -> Cost:
+def _samples(whole: Index, counts: Sequence[int]) -> dict[int, Index]:
+    """Count -> a sample, each a part of every larger one: what a stage made of that is there for this."""
+    samples = {}
+    for count in sorted(counts, reverse=True):
+        samples[count] = whole = sample(whole, count)
+    return samples
+
+
+def _tried(step: Step, index: Index, copy: Path) -> Cost:
     """What a step costs on a sample; what it makes is there for the next ones."""
-    index = copy / layout.INDEX
-    sample(whole, count).write(index)
-    manifests.write(index.parent, stage=_PREPARE, params={}, paths=[index],
-                    supervised_by=manifests.supervision_of(index.parent))  # fmt: skip
+    file = copy / layout.INDEX
+    index.write(file)
+    kind = manifests.supervision_of(file.parent)
+    manifests.write(file.parent, stage=_PREPARE, params={}, paths=[file], supervised_by=kind)
     return run(step, copy)
 
 
