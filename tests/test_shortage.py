@@ -170,10 +170,10 @@ def sentence(error: Exception, *levers: str) -> str:
 
 def test_a_training_is_told_of_its_batch_its_crop_and_its_loaders(monkeypatch):
     monkeypatch.setenv("WSSS_WORKERS", "6")
-    said = sentence(MemoryError(), shortage.WORKERS, "batch", "augment.crop")
+    said = sentence(MemoryError(), shortage.WORKERS, shortage.ACCUMULATE, "batch", "augment.crop")
     assert said.startswith(
-        "this machine's memory is full; lower WSSS_WORKERS (now 6), or lower batch or augment.crop in this stage's"
-        " section of params.yaml, or end"
+        "this machine's memory is full; lower WSSS_WORKERS (now 6), or raise optimizer.accumulate, or lower batch or"
+        " augment.crop in this stage's section of params.yaml, or end"
     )
 
 

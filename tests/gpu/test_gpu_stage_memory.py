@@ -54,7 +54,7 @@ def full(device) -> Iterator[Callable[[int], None]]:
 @pytest.mark.parametrize(
     ("stage", "helps"),
     [
-        ("train_cam", "set WSSS_PRECISION=bf16-mixed, or lower batch or augment.crop in this stage's section"),
+        ("train_cam", "set WSSS_PRECISION=bf16-mixed, or raise optimizer.accumulate, or lower batch or augment.crop"),
         ("infer_cam", "lower scales or max_pixels in this stage's section"),
         ("predict", "lower scales or max_pixels in this stage's section"),
     ],

@@ -31,7 +31,7 @@ AUGMENT = {
 }  # fmt: skip
 OPTIMIZER = {
     "name": "adamw", "lr": 0.002, "momentum": 0.0, "weight_decay": 0.01, "new_lr_factor": 1, "bias_lr_factor": 1,
-    "poly_power": 0.9, "warmup": 0.1,
+    "poly_power": 0.9, "warmup": 0.1, "accumulate": 1, "activation_checkpointing": False,
 }  # fmt: skip
 STEPS = 4
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from wsss_core.runtime import environment
 
 WORKERS, PRECISION, BACKBONE = "WSSS_WORKERS", "WSSS_PRECISION", "backbone.name"
+ACCUMULATE = "optimizer.accumulate"
 NETWORK = ("batch", "augment.crop", "scales", "max_pixels")
 """Keys of a stage's section that say how much a network is given at once."""
 
@@ -31,12 +32,12 @@ class Shortage:
     otherwise: str
 
 
-MEMORY = Shortage("this machine's memory is full", (WORKERS, *NETWORK), "end what else uses memory")
+MEMORY = Shortage("this machine's memory is full", (WORKERS, ACCUMULATE, *NETWORK), "end what else uses memory")
 KILLED = Shortage(
     "the system killed a worker process, most likely because memory is full", MEMORY.levers, MEMORY.otherwise
 )
 GPU_MEMORY = Shortage(
-    "the GPU's memory is full", (PRECISION, BACKBONE, *NETWORK),
+    "the GPU's memory is full", (PRECISION, BACKBONE, ACCUMULATE, *NETWORK),
     "end what else uses the GPU (nvidia-smi lists it), or set WSSS_DEVICES=cpu",
 )  # fmt: skip
 SHARED_MEMORY = Shortage("shared memory (/dev/shm) is full", (WORKERS,), "enlarge it (in Docker: --shm-size=8g)")
@@ -93,6 +94,7 @@ def sentence(error: BaseException) -> str | None:
     eased = {lever for link in _chain(error) for lever in getattr(link, "levers", ())}
     usable = [lever for lever in found.levers if lever in eased]
     own = {WORKERS: f"lower {WORKERS} (now {environment.workers()})", BACKBONE: f"name a smaller {BACKBONE}"}
+    own[ACCUMULATE] = f"raise {ACCUMULATE}"
     if not (environment.precision() or "").startswith(("bf16", "16", "transformer-engine")):  # half the bits already
         own[PRECISION] = f"set {PRECISION}=bf16-mixed"
     remedies = [own[lever] for lever in usable if lever in own]

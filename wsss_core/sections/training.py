@@ -48,6 +48,10 @@ class Optimizer(Shared):
     bias_lr_factor: Positive = setting(1.0, "times lr for biases and norms")
     poly_power: NonNegative = setting(0.9, "lr (1 - k/K)^power")
     warmup: Fraction = setting(0.05, "share of the steps")
+    accumulate: Count = setting(1, "a batch goes through the network in so many parts: less memory, more time")
+    activation_checkpointing: bool = setting(
+        False, "true: the backbone's blocks are computed again, not kept: less memory, more time"
+    )
 
 
 class Augment(Section):

@@ -102,7 +102,7 @@ def fit(
 
     every, pauses = max(1, steps // NUM_HISTORY_ROWS), Pauses(CHECKPOINT_SECONDS)
     with (
-        shortage.eased_by(shortage.PRECISION, "batch", "augment.crop"),
+        shortage.eased_by(shortage.PRECISION, shortage.ACCUMULATE, "batch", "augment.crop"),
         tqdm(total=steps, initial=run.step, desc=name, unit="step", disable=fabric.global_rank > 0) as bar,
         pauses.agreed(),
     ):

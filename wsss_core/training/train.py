@@ -24,6 +24,7 @@ from wsss_core.runtime.provenance import Provenance
 from wsss_core.training.history import History
 from wsss_core.training.loop import Losses, fit
 from wsss_core.training.optim import build_optimizer, poly_schedule
+from wsss_core.training.recomputing import spare_memory
 from wsss_core.training.snapshots import Snapshots
 from wsss_core.training.start import build
 
@@ -61,7 +62,8 @@ def train(
         losses: what to minimise.
         batch: images a step, over all devices.
         epochs: passes over the samples; the schedule ends with them.
-        optimizer: keyword arguments of `build_optimizer`, with `poly_power` and `warmup` of the usual schedule.
+        optimizer: keyword arguments of `build_optimizer` and of `spare_memory`, with `poly_power` and `warmup` of the
+            usual schedule.
         seed: of initial weights, dropout and order.
         inputs: files and folders that the samples come from; a change of theirs starts anew.
         code: of the stage.
@@ -110,9 +112,10 @@ def train(
 
 
 def _optimizer(
-    model: nn.Module, *, poly_power: float, warmup: float, **options
+    model: nn.Module, *, poly_power: float, warmup: float, accumulate: int, activation_checkpointing: bool, **options
 ) -> tuple[optim.Optimizer, Schedule]:
-    """The optimiser of a section, and the schedule that its keys describe."""
+    """The optimiser of a section, and the schedule that its keys describe; the model then spares memory as they say."""
+    spare_memory(model, accumulate=accumulate, activation_checkpointing=activation_checkpointing)
     return build_optimizer(model, **options), partial(poly_schedule, power=poly_power, warmup=warmup)
 
 

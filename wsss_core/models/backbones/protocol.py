@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -196,6 +197,20 @@ class Backbone(nn.Module, ABC):
         self._freeze(self._beyond_taps)
         self.train(self.training)
 
+    def blocks(self) -> list[nn.Module]:
+        """What the network repeats (residual blocks, stages of them), outermost first: no block lies in another.
+
+        Raises:
+            ValueError: it repeats nothing but single layers, as VGG does.
+        """
+        found = list(_repeated(self.net))
+        if not found:
+            raise ValueError(
+                f"{self.name} has no blocks to compute again; set optimizer.activation_checkpointing to false, and"
+                " optimizer.accumulate to more"
+            )
+        return found
+
     @staticmethod
     def _freeze(parameters: Iterable[nn.Parameter]) -> None:
         for parameter in parameters:
@@ -235,6 +250,18 @@ def unsupported_stride(name: str, stride: int, *, supported: str = "") -> ValueE
     """What to raise where a network has no maps of a stride; `supported` says which it has."""
     remedy = f"it has {supported}" if supported else "try another, or a ResNet, MobileNet, RegNet, DenseNet or VGG"
     return ValueError(f"{name} cannot give feature maps of output stride {stride}; {remedy}")
+
+
+def _repeated(net: nn.Module) -> Iterator[nn.Module]:
+    """Modules of at least two layers each that stand in a row, or beside others of their class."""
+    children = list(net.children())
+    kinds = Counter(map(type, children))
+    for child in children:
+        if isinstance(child, nn.Sequential | nn.ModuleList):
+            yield from _repeated(child)
+        elif isinstance(net, nn.Sequential | nn.ModuleList) or kinds[type(child)] > 1:
+            num_layers = sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in child.modules())
+            yield from [child] if num_layers > 1 else []
 
 
 def _parameters_behind(outputs: Sequence[torch.Tensor]) -> set[torch.Tensor]:
