@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import sqrt
 
 import numpy as np
@@ -20,14 +21,22 @@ SMALLEST_SIDE = 32
 def normalise(image: np.ndarray | torch.Tensor) -> torch.Tensor:
     """(..., 3, H, W) float32 network input from an (H, W, 3) uint8 RGB array or a (..., 3, H, W) uint8 tensor."""
     tensor = torch.from_numpy(image.copy()).permute(2, 0, 1) if isinstance(image, np.ndarray) else image
-    mean, std = (torch.tensor(v, device=tensor.device).view(3, 1, 1) for v in (MEAN, STD))
+    mean, std = _statistics(tensor.device)
     return (tensor.float() / 255 - mean) / std
 
 
 def photograph(images: torch.Tensor) -> torch.Tensor:
     """(B, 3, H, W) uint8 RGB of network inputs: what `normalise` was given, to the bit."""
-    mean, std = (torch.tensor(v, device=images.device).view(3, 1, 1) for v in (MEAN, STD))
+    mean, std = _statistics(images.device)
     return ((images.float() * std + mean) * 255).round_().clamp_(0, 255).to(torch.uint8)
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """(3, 1, 1) MEAN and STD, sent to a device once: who sends waits for all that the device has yet to do."""
+    with torch.inference_mode(False):  # else the first who asks would keep trainings from theirs
+        mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
+    return mean, std
 
 
 def limited_size(size: tuple[int, int], *, scale: float, max_pixels: int) -> tuple[int, int]:

@@ -201,7 +201,9 @@ def _enclosing_simplices(
 def _in_descending_order(remainder: torch.Tensor, packing: _Packing) -> tuple[torch.Tensor, torch.Tensor]:
     """Each point's remainders from the largest down, and the strides of their coordinates, both (d+1, P)."""
     rank = _descending_ranks(remainder)
-    strides = torch.tensor(packing.strides, dtype=packing.dtype, device=rank.device)[:, None].expand_as(rank)
+    strides = torch.empty_like(rank, dtype=packing.dtype)
+    for row, stride in zip(strides, packing.strides, strict=True):
+        row.fill_(stride)
     ordered = torch.empty_like(remainder).scatter_(0, rank, remainder)
     return ordered, torch.empty_like(rank, dtype=packing.dtype).scatter_(0, rank, strides)
 
@@ -228,10 +230,10 @@ def _pack(multiple: torch.Tensor, excess: torch.Tensor, lengths: Sequence[int]) 
     """
     size = len(multiple) + 1
     lowest = multiple.amin(dim=1, keepdim=True) - 3
-    extent = multiple.amax(dim=1) - lowest[:, 0] + 4
-    if not extent.isfinite().all():
+    extents = (multiple.amax(dim=1) - lowest[:, 0] + 4).tolist()
+    if not all(map(math.isfinite, extents)):
         raise ValueError("the features hold values that are not finite")
-    spans = extent.long().tolist()
+    spans = [int(extent) for extent in extents]
     while math.gcd(sum(_strides(spans)[:-1]), size) != 1:
         spans[0] += 1
     *strides, per_image = _strides(spans)
@@ -243,10 +245,8 @@ def _pack(multiple: torch.Tensor, excess: torch.Tensor, lengths: Sequence[int]) 
     base = torch.zeros(multiple.shape[1], dtype=packing.dtype, device=multiple.device)
     for row, stride in zip(multiple - lowest, strides, strict=True):
         base.add_(row.to(packing.dtype), alpha=stride)
-    if len(lengths) > 1:
-        images = torch.arange(len(lengths), dtype=packing.dtype, device=base.device)
-        counts = torch.tensor(lengths, device=base.device)
-        base.add_(images.repeat_interleave(counts), alpha=per_image)
+    for image, own in enumerate(base.split(list(lengths))[1:], start=1):
+        own.add_(image * per_image)
     return packing, base.mul_(size).sub_(excess.to(packing.dtype), alpha=packing.step)
 
 
@@ -270,7 +270,7 @@ def _assemble(packing: _Packing, keys: torch.Tensor, weights: torch.Tensor) -> L
     numbers = torch.empty_like(order, dtype=torch.int32)
     numbers.scatter_(0, order, first.cumsum(0, dtype=torch.int32) - 1)
     splat_weights = weights.flatten().index_select(0, order)
-    starts = torch.cat([starts, starts.new_tensor([keys.numel()])]).int()  # the last sum is empty: the row of zeros
+    starts = torch.cat([starts, starts.new_full((1,), keys.numel())]).int()  # the last sum is empty: the row of zeros
     return Lattice(
         splatting=WeightedSums(order.int().remainder_(num_points), splat_weights, starts),
         blurs=(_blurs(vertices, [packing.along(direction) for direction in range(size)]),),
@@ -286,11 +286,12 @@ def _blurs(vertices: torch.Tensor, steps: Sequence[int]) -> Blurs:
     """From the sorted keys of the vertices and what a step along each direction adds to a key."""
     count = len(vertices)
     neighbours = torch.full((len(steps), count + 1, 2), count, dtype=torch.int32, device=vertices.device)
+    numbers = torch.arange(count, dtype=torch.int32, device=vertices.device)
     for pairs, step in zip(neighbours, steps, strict=True):
         wanted = vertices + step
         place = torch.searchsorted(vertices, wanted, out_int32=True).clamp_(max=count - 1)
-        source = (vertices.index_select(0, place) == wanted).nonzero()[:, 0]
-        target = place.index_select(0, source)
-        pairs[source, 0] = target
-        pairs[target, 1] = source.int()  # neighbours are mutual
+        target = place.where(vertices.index_select(0, place) == wanted, count)
+        pairs[:count, 0] = target
+        pairs[:, 1].scatter_(0, target.long(), numbers)  # neighbours are mutual
+        pairs[count, 1] = count  # where those without one have written
     return Blurs(neighbours)

@@ -63,7 +63,7 @@ def pamr_labels(
         soft = _with_background(maps.float(), exponent=background_exponent)
         masks = _refined(image.permute(2, 0, 1), soft, stride=stride, dilations=dilations, iterations=iterations)
         ids = F.pad(own, (1, 0), value=BACKGROUND)                                         # (K+1,)
-        ratios = torch.tensor([background_ratio] + [foreground_ratio] * len(own), device=maps.device)
+        ratios = F.pad(masks.new_full(own.shape, foreground_ratio), (1, 0), value=background_ratio)
         thresholds = (ratios * masks.amax(dim=(1, 2))).clamp(min=floor)                    # (K+1,)
         above = masks > thresholds[:, None, None]
         labels.append(torch.where(above.sum(dim=0) == 1, ids[above.byte().argmax(dim=0)], IGNORE_INDEX))

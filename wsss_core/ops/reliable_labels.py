@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from fractions import Fraction
 
 import torch
 
@@ -104,26 +104,30 @@ def _cam_sure(
     A union over the classes that the CRF left: a pixel may be sure of another class than its label's.
     """
     voted = torch.cat([weak_background[None], cams]).argmax(dim=0)
-    sure = torch.zeros_like(voted, dtype=torch.bool)
-    for place in torch.unique(under_strong).tolist():
-        if place == BACKGROUND:
-            sure |= (voted == BACKGROUND) & (weak_background > rule.background_threshold)
-        else:
-            own = cams[place - 1].where(voted == place, 0.0)
-            sure |= own > _keep_threshold(own[own > rule.cam_threshold], rule.keep)
+    sure = (voted == BACKGROUND) & (weak_background > rule.background_threshold) & (under_strong == BACKGROUND).any()
+    for place, scores in enumerate(cams, start=1):
+        own = scores.where(voted == place, 0.0)
+        sure |= (own > _keep_threshold(own, rule)) & (under_strong == place).any()
     return sure, voted
 
 
-def _keep_threshold(values: torch.Tensor, keep: float) -> float:
-    """The value above which about a share `keep` of n values lies: number floor((1 - keep) n) of them, ascending.
+def _keep_threshold(scores: torch.Tensor, rule: Reliability) -> torch.Tensor:
+    """The score above which about a share `keep` of the n confident ones lies: number floor((1 - keep) n), ascending.
 
-    Infinite without values. DEVIATION: the released code then fails on an empty array.
+    Infinite where none is confident. DEVIATION: the released code then fails on an empty array. How many are is known
+    to the device alone, which does not wait for anybody to ask.
+
+    Args:
+        scores: (H, W) float32 >= 0.
+        rule: with `keep` and `cam_threshold`.
     """
-    if not len(values):
-        return float("inf")
-    # 1 - keep is not exact in binary: 0.6 of 5 must be 3
-    place = min(floor((1 - keep) * len(values) + 1e-6), len(values) - 1)
-    return values.kthvalue(place + 1).values.item()
+    confident = (scores > rule.cam_threshold).sum()
+    left_out = 1 - Fraction(rule.keep).limit_denominator(10**6)  # 0.6 of 5 is 3, and 1 - 0.6 not exact in binary
+    place = (confident * left_out.numerator).div(left_out.denominator, rounding_mode="floor").minimum(confident - 1)
+    # The bits of floats that are not negative ascend as the floats do, and integers are sorted four times as fast.
+    ascending = scores.float().flatten().view(torch.int32).sort().values.view(torch.float32)
+    threshold = ascending.index_select(0, (scores.numel() - confident + place)[None])[0]
+    return torch.where(confident > 0, threshold, torch.inf)
 
 
 def _with_ids(labels: torch.Tensor, tags: torch.Tensor) -> torch.Tensor:

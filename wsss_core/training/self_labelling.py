@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -74,14 +75,15 @@ def self_labels(
         present = (batch["tags"] > 0) & (outputs["logits"].float().sigmoid() >= least_presence)
         size = batch["image"].shape[-2:]
         cells = _cells(model)
-        full = [class_maps_at_pixels(m[own], size, **cells) for m, own in zip(maps, present, strict=True)]
-        parts = [_rectangle(inside) for inside in batch["roi"]]
+        counts, parts = _layout(present, batch["roi"])
+        own = [order[:count] for order, count in zip(_present_first(present), counts, strict=True)]
+        full = [class_maps_at_pixels(m.index_select(0, tags), size, **cells) for m, tags in zip(maps, own, strict=True)]
         pictures = photograph(batch["image"]).permute(0, 2, 3, 1)
         cut = [m[:, rows, columns] for m, (rows, columns) in zip(full, parts, strict=True)]
         made = make(
             [picture[rows, columns] for picture, (rows, columns) in zip(pictures, parts, strict=True)],
             [cam.over_maximum(m) if len(m) else m for m in cut],
-            [own.nonzero()[:, 0] + 1 for own in present],
+            [tags + 1 for tags in own],
         )
     labels = torch.full(batch["roi"].shape, IGNORE_INDEX, dtype=torch.int64, device=device)
     confidence = torch.zeros(batch["roi"].shape, device=device)
@@ -119,7 +121,27 @@ def _cells(model: nn.Module) -> dict[str, Any]:
     return {"stride": network_stride(model), "centre": model.centre}
 
 
-def _rectangle(inside: torch.Tensor) -> tuple[slice, slice]:
-    """Rows and columns of the photograph in a padded crop: (H, W) bool, True in a rectangle."""
-    rows, columns = inside.any(dim=1).nonzero()[:, 0], inside.any(dim=0).nonzero()[:, 0]
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+def _layout(present: torch.Tensor, inside: torch.Tensor) -> tuple[list[int], list[tuple[slice, slice]]]:
+    """The number of each image's classes, and the rows and columns of its photograph in a padded crop.
+
+    The device is asked once for all images: each question waits until it has done all that it was given.
+
+    Args:
+        present: (B, C) bool.
+        inside: (B, H, W) bool, True in a rectangle.
+    """
+    facts = torch.cat([present, inside.any(dim=2), inside.any(dim=1)], dim=1).cpu().numpy()
+    tags, rows, columns = np.split(facts, np.cumsum([present.shape[1], inside.shape[1]]), axis=1)
+    parts = [(_stretch(down), _stretch(across)) for down, across in zip(rows, columns, strict=True)]
+    return tags.sum(axis=1).tolist(), parts
+
+
+def _stretch(inside: np.ndarray) -> slice:
+    """Where a row of bool is True: from the first place to the last."""
+    places = np.flatnonzero(inside)
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _present_first(present: torch.Tensor) -> torch.Tensor:
+    """(B, C) int64: the classes of each image that are present, ascending, then the others."""
+    return present.byte().argsort(dim=1, descending=True, stable=True)
