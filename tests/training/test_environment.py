@@ -27,6 +27,14 @@ def test_defaults_hold_where_nothing_is_set_or_only_blanks(monkeypatch):
         assert environment.resume_folder() == Path(".wsss")
 
 
+@pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True)])
+def test_trainings_compile_where_the_environment_asks(monkeypatch, value, expected):
+    monkeypatch.delenv("WSSS_COMPILE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("WSSS_COMPILE", value)
+    assert environment.compiles() is expected
+
+
 @pytest.mark.parametrize(("cores", "expected"), [(3, 3), (64, 8), (None, 1)])
 def test_workers_are_the_cores_up_to_eight(monkeypatch, cores, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores or 1)), raising=False)

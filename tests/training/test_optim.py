@@ -142,3 +142,19 @@ def test_two_phases_resume_in_the_middle_as_if_never_stopped():
         for descent, schedule in ((optimizer, scheduler), (again, resumed)):
             descent.step()
             schedule.step()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_one_operator_for_all_weights_updates_them_as_many_do(name):
+    updated = []
+    for fused in (False, True):
+        torch.manual_seed(0)
+        network = Network()
+        optimizer = build_optimizer(network, name=name, momentum=0.9, fused=fused, **OPTIONS)
+        for _ in range(3):
+            optimizer.zero_grad()
+            network.head(network.backbone(torch.ones(2, 3, 4, 4).cumsum(-1))).square().mean().backward()
+            optimizer.step()
+        updated.append(network.state_dict())
+    for key, weights in updated[0].items():
+        torch.testing.assert_close(updated[1][key], weights, rtol=1e-5, atol=1e-6, msg=key)

@@ -280,3 +280,46 @@ def test_a_network_of_another_kind_is_refused_as_a_start(tmp_path, index):
         start.start_of("cam", tmp_path / "models/cam", parts=("backbone", "head")).initialise(
             start.build(description(), CamNetwork)
         )
+
+
+@pytest.fixture
+def compilations(monkeypatch) -> list[str]:
+    """Each compilation of a network; by a compiler that leaves its operators alone, and so takes no minute."""
+    seen: list[str] = []
+
+    def leave(graph, inputs):
+        seen.append("network")
+        return graph.forward
+
+    monkeypatch.setattr(train, "COMPILER", leave)
+    torch.compiler.reset()
+    return seen
+
+
+def test_a_network_is_compiled_where_the_environment_asks(tmp_path, index, monkeypatch, compilations):
+    plain = fit(index, tmp_path / "plain/cam", epochs=0.5, history=Path("plain.tsv"))
+    assert compilations == []
+    assert artifacts.read_json(Path("reports/times/plain.json"))["compiled"] is False
+    monkeypatch.setenv("WSSS_COMPILE", "1")
+    compiled = fit(index, tmp_path / "compiled/cam", epochs=0.5, history=Path("compiled.tsv"))
+    assert compilations
+    assert artifacts.read_json(Path("reports/times/compiled.json"))["compiled"] is True
+    assert plain.keys() == compiled.keys()
+    for name, weights in plain.items():
+        torch.testing.assert_close(compiled[name], weights, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", [{"accumulate": 2}, {"activation_checkpointing": True}])
+def test_what_is_computed_again_is_not_compiled(tmp_path, index, monkeypatch, way):
+    monkeypatch.setenv("WSSS_COMPILE", "1")
+    with pytest.raises(ValueError, match="WSSS_COMPILE=1 does not go with optimizer.accumulate"):
+        fit(index, tmp_path / "models/cam", optimizer={**OPTIMIZER, **way})
+
+
+@pytest.mark.huge
+def test_the_compiler_of_trainings_makes_what_the_network_makes(tmp_path, index, monkeypatch):
+    plain = fit(index, tmp_path / "plain/cam", epochs=0.5)
+    monkeypatch.setenv("WSSS_COMPILE", "1")
+    compiled = fit(index, tmp_path / "compiled/cam", epochs=0.5)
+    for name, weights in plain.items():
+        torch.testing.assert_close(compiled[name], weights, rtol=1e-3, atol=1e-4)

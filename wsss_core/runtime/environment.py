@@ -44,6 +44,11 @@ def precision() -> str | None:
     return os.environ.get("WSSS_PRECISION", "").strip() or None
 
 
+def compiles() -> bool:
+    """Whether trainings compile their network (`WSSS_COMPILE=1`; default: no)."""
+    return _is_on("WSSS_COMPILE")
+
+
 def resume_folder() -> Path:
     """Where unfinished work is kept until its stage ends (`WSSS_RESUME_DIR`; default `.wsss`).
 
@@ -62,4 +67,8 @@ def resume_folder() -> Path:
 
 def debug() -> bool:
     """Whether an error that is told in a sentence shows its traceback too (`WSSS_DEBUG=1`; default: no)."""
-    return os.environ.get("WSSS_DEBUG", "").strip() not in ("", "0")
+    return _is_on("WSSS_DEBUG")
+
+
+def _is_on(name: str) -> bool:
+    return os.environ.get(name, "").strip() not in ("", "0")

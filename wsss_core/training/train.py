@@ -30,6 +30,9 @@ from wsss_core.training.start import build
 
 logger = logging.getLogger(__name__)
 
+COMPILER = "inductor"
+"""Of torch.compile; needs a C++ compiler, and Triton on a GPU."""
+
 Schedule = Callable[..., optim.lr_scheduler.LRScheduler]
 """schedule(optimizer, steps=K)"""
 
@@ -79,10 +82,11 @@ def train(
     steps = max(1, round(epochs * len(samples) / batch))
     model = build(description, network)
     initialise(model)
-    built, usual = _optimizer(model, **optimizer)
+    ways = {"fused": fabric.device.type == "cuda", "compiled": environment.compiles()}
+    built, usual = _optimizer(model, **optimizer, **ways)
     made, recipe = Provenance.of(code, fabric), {**asdict(description), "seed": seed}
     read = content_digest(*inputs, *weights_files(description.backbone["weights"]))
-    key = {**recipe, "steps": steps, "made": made.key, "inputs": read}
+    key = {**recipe, "steps": steps, "made": made.key, "inputs": read, **ways}
     with Journal.open(out, key=key, processes=fabric) as journal:
         writer = snapshots.open(journal, steps=steps, device=fabric.device) if snapshots else None
         rows = fit(
@@ -104,7 +108,8 @@ def train(
             model_file.save(journal.folder, model.cpu(), description)
             manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
                             paths=[journal.folder / model_file.FILE], supervised_by=total)
-            made.write(out, processes=fabric, files=_write_figures(history, rows, steps=steps, fabric=fabric))
+            figures = _write_figures(history, rows, steps=steps, fabric=fabric, ways=ways)
+            made.write(out, processes=fabric, files=figures)
             journal.publish()
             if writer:
                 writer.publish(params=recipe, supervised_by=total)
@@ -112,10 +117,21 @@ def train(
 
 
 def _optimizer(
-    model: nn.Module, *, poly_power: float, warmup: float, accumulate: int, activation_checkpointing: bool, **options
-) -> tuple[optim.Optimizer, Schedule]:
-    """The optimiser of a section, and the schedule that its keys describe; the model then spares memory as they say."""
+    model: nn.Module, *, poly_power: float, warmup: float, accumulate: int, activation_checkpointing: bool,
+    compiled: bool, **options
+) -> tuple[optim.Optimizer, Schedule]:  # fmt: skip
+    """The optimiser of a section, and the schedule that its keys describe; the model then computes as they say.
+
+    Raises ValueError for a model that is to be compiled and to compute parts again.
+    """
     spare_memory(model, accumulate=accumulate, activation_checkpointing=activation_checkpointing)
+    if compiled and (accumulate > 1 or activation_checkpointing):
+        raise ValueError(
+            "WSSS_COMPILE=1 does not go with optimizer.accumulate or optimizer.activation_checkpointing: what is"
+            " compiled is not computed again; leave it out, or set them to 1 and false"
+        )
+    if compiled:
+        model.compile(backend=COMPILER)
     return build_optimizer(model, **options), partial(poly_schedule, power=poly_power, warmup=warmup)
 
 
@@ -127,11 +143,17 @@ def _warn_of_idle_terms(history: History) -> None:
             logger.warning("loss %s was 0 at every step: nothing was labelled for it; check the method's section", name)
 
 
-def _write_figures(history: Path, rows: History, *, steps: int, fabric: Fabric) -> list[Path]:
-    """Write the history and how long the training took, which the same run does not repeat; returns both files."""
+def _write_figures(
+    history: Path, rows: History, *, steps: int, fabric: Fabric, ways: dict[str, bool]
+) -> list[Path]:
+    """Write the history and how long the training took, which the same run does not repeat; returns both files.
+
+    `ways`: how it computed, which the machine decides.
+    """
     time = layout.TIMES / f"{history.stem}.json"
     rows.write(history)
     artifacts.write_json(time, {
         "seconds": round(rows.seconds, 1), "steps": steps, "device": fabric.device.type, "devices": fabric.world_size,
+        **ways,
     })  # fmt: skip
     return [history, time]
