@@ -8,9 +8,12 @@ from benchmarks import (
     crf_vs_dense_kernel,
     crf_vs_pydensecrf,
     energy,
+    less_memory,
+    pipelines,
     rrm_step,
     threshold_sweep,
     training_memory,
+    training_share,
     walk_vs_dense,
 )
 from benchmarks.measure import Row
@@ -27,6 +30,9 @@ CLAIMS = {
         cam_inference,
         threshold_sweep,
         training_memory,
+        training_share,
+        less_memory,
+        pipelines,
     )
 }
 
