@@ -7,7 +7,7 @@ from wsss_core.data.index import Index
 from wsss_core.frame import page
 from wsss_core.frame.stage import command, open_index, require_whole
 from wsss_core.params import Params
-from wsss_core.report import figures, strips
+from wsss_core.report import strips
 from wsss_core.report.strips import Strip
 
 DEFAULT = "affinitynet"
@@ -35,6 +35,8 @@ def main(params: Params, method: str) -> None:
 
 def _write_picture(index: Index, drawn: list[Strip]) -> None:
     """The strip with the most classes as a PNG; the first of equals."""
+    from wsss_core.report import figures  # and matplotlib, without which the processes of the image browser start
+
     richest = max(drawn, key=lambda strip: len(strip.tags))
     legend = [(index.classes[tag - 1], tag) for tag in richest.tags]
     tiles = [tile for tile in richest.tiles if tile.title in strips.STORY]

@@ -132,7 +132,7 @@ def write_scores(folder: Path, image_id: str, scores: Scores) -> None:
         ArtifactError: a score is not finite, or far from [0, 1].
     """
     path, values = scores_path(folder, image_id), scores.scores.astype(np.float16)
-    _check_range(path, values, f"the stage computed it so: please report it with {image_id}'s photograph")
+    _check_range(path, values, lambda: f"the stage computed it so: please report it with {image_id}'s photograph")
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(
             file,
@@ -167,7 +167,7 @@ def read_scores(folder: Path, image_id: str, *, size: Size | None = None, num_cl
         raise _of_another_size(path, scores.size, size)
     if scores.classes.size and scores.classes[-1] > num_classes:
         raise ArtifactError(f"{path} has maps of class {scores.classes[-1]} of {num_classes}; {_anew(path)}")
-    _check_range(path, scores.scores, _anew(path))
+    _check_range(path, scores.scores, lambda: _anew(path))
     return scores
 
 
@@ -196,9 +196,9 @@ def _header(archive: ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
         return shape, dtype
 
 
-def _check_range(path: Path, scores: np.ndarray, remedy: str) -> None:
+def _check_range(path: Path, scores: np.ndarray, remedy: Callable[[], str]) -> None:
     if scores.size and not (scores.min() >= -ROUNDING and scores.max() <= 1 + ROUNDING):  # False of NaN
-        raise ArtifactError(f"{path} has scores that are not finite or not in [0, 1]; {remedy}")
+        raise ArtifactError(f"{path} has scores that are not finite or not in [0, 1]; {remedy()}")  # slow to find
 
 
 def write_labels(folder: Path, image_id: str, labels: np.ndarray) -> None:

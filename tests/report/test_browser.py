@@ -64,6 +64,19 @@ def written(index_of, masks, tmp_path):
     return write
 
 
+@pytest.mark.parametrize(("pixels", "workers"), [(4 * 8 * 3 + 1, 1), (4 * 8 * 3, 4)])
+def test_processes_start_only_for_more_pixels_than_their_start_takes(
+    index_of, masks, tmp_path, monkeypatch, pixels, workers
+):
+    used = []
+    monkeypatch.setattr(browser, "_FEW_PIXELS", pixels)
+    monkeypatch.setattr(browser, "map_in_order", lambda make, ids, *, workers, chunk: used.append(workers) or [])
+    index = index_of(train=dict.fromkeys("abc", (1,)), size=SIZE)
+    with pytest.raises(ValueError, match="shorter"):  # nothing was made
+        browser.write(tmp_path, index, masks, {"train": COLUMNS, "val": ()}, limit=9, workers=4, first_page="")
+    assert used == [workers]
+
+
 def catalogue(folder) -> dict:
     return json.loads(re.fullmatch(r"wsss\.open\((.*)\);\n", (folder / "browse/index.js").read_text())[1])
 

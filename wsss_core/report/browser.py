@@ -7,6 +7,7 @@ may load scripts, but may neither fetch files nor read the pixels of pictures.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,6 +27,8 @@ from wsss_core.runtime.pool import map_in_order
 PAGE, DATA = "images.html", "browse"
 FILES = ("browse.css", "draw.js", "gallery.js", "viewer.js")
 _CHUNK = 60
+_FEW_PIXELS = 20_000_000
+"""Of all photographs together: below it, processes take longer to start than they save."""
 
 
 def write(
@@ -46,7 +49,7 @@ def write(
         index, truth: the photographs and their true masks.
         columns: split -> what is shown of its images.
         limit: most images, spread evenly over the splits.
-        workers: processes.
+        workers: processes, where there is work for several.
         first_page: address of the report's first page.
         chapters: the stages that have pages beside this one.
 
@@ -59,7 +62,8 @@ def write(
     shown = spread(list(split_of), limit)
     of_splits = {split: {numbers[each.title]: each for each in of_split} for split, of_split in columns.items()}
     make = partial(_make, index=index, truth=truth, split_of=split_of, columns=of_splits, mask_stage=len(stages))
-    made = map_in_order(make, shown, workers=workers, chunk=_CHUNK)
+    are_few = sum(math.prod(index.size(image_id)) for image_id in shown) < _FEW_PIXELS
+    made = map_in_order(make, shown, workers=1 if are_few else workers, chunk=_CHUNK)
     lines: list[dict] = []
     for image_id, entry in zip(shown, tqdm(made, total=len(shown), desc="browse", unit="image"), strict=True):
         _write_image(folder / DATA, len(lines), entry)

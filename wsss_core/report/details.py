@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsss_core import artifacts
-from wsss_core.report import figures, tables, text_tables
+from wsss_core.report import tables, text_tables
 from wsss_core.report.results import Results
 
 
@@ -28,6 +28,8 @@ def of(results: Results) -> dict:
 
 def _curves(results: Results) -> dict[str, str]:
     """Title -> SVG of the trainings that ran, and of the labels on their way."""
+    from wsss_core.report import figures  # and matplotlib, without which the processes of the image browser start
+
     paths = {title: results.history / f"{name}.tsv" for name, title in results.trainings.items()}
     drawn = {
         title: figures.history_curve(text_tables.read_columns(path, needed=("step",)))
@@ -46,6 +48,8 @@ def _curves(results: Results) -> dict[str, str]:
 
 def _sweep(results: Results) -> str | None:
     """The curve over thresholds; None where no mask allowed one, and on a page without the CAM."""
+    from wsss_core.report import figures  # as in `_curves`
+
     if tables.BASELINE not in results.rows:
         return None
     oracle = tables.figure(tables.read_metrics(results.metrics / "cam.json"), "oracle_threshold")
