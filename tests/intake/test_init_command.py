@@ -115,6 +115,7 @@ def test_comments_of_the_parameters_stay_and_the_preset_that_fits_is_told(own):
     assert result.exit_code == 0, result.output
     assert "voc12_mini, a MobileNetV2: there is no GPU." in result.output
     assert "train_cam.epochs 40 (not 8)" in result.output
+    assert "Over all of these, as you say: seed=3." in result.output
     assert params.read_text().endswith("# mine\n")
     written = load_params(params)
     assert (written.train_cam.epochs, written.backbone.name, written.seed) == (40, "mobilenetv2_100", 3)

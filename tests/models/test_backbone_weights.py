@@ -86,11 +86,12 @@ def test_a_file_without_tensors_by_name_is_refused(tmp_path, content):
         build(weights=str(tmp_path / "w.pt"))
 
 
-def test_weights_that_cannot_be_downloaded_name_the_remedy(monkeypatch):
+def test_weights_that_cannot_be_downloaded_name_the_remedy_once(monkeypatch, caplog):
     create = timm.create_model
 
     def offline(name, pretrained=False, **options):
         if pretrained:
+            logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s")
             raise OSError("no route to the hub\nRetry 5/5")
         return create(name, **options)
 
@@ -99,6 +100,9 @@ def test_weights_that_cannot_be_downloaded_name_the_remedy(monkeypatch):
         ValueError, match=r"\(no route to the hub\); connect to the internet, or set backbone.weights"
     ):
         build(weights="imagenet")
+    assert not caplog.messages  # of its tries, of which there are many
+    logging.getLogger("huggingface_hub").warning("said to others")
+    assert caplog.messages == ["said to others"]
 
 
 @needs_mobilenet

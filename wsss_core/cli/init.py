@@ -61,6 +61,8 @@ def init(
     keys = _keys(proposal, preset_name, params_file)
     for setting in settings:
         set_key(keys, setting)
+    if settings:
+        click.echo(f"  Over all of these, as you say: {', '.join(settings)}.")
     presets.params_with(keys, source=f"{params_file} for {folder}")
     if proposal.table:
         _require_no_other(target, proposal.table, replace=replace)

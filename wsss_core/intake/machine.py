@@ -12,6 +12,7 @@ SMALL, LARGE = "voc12_mini", "voc12_resnet50"
 """The presets: a MobileNetV2 as measured on 849 photographs, and a ResNet-50 for thousands of them and a GPU."""
 WEIGHTS = Path("data/raw/weights/mobilenetv2_100-imagenet.safetensors")
 """The file that the small one names; where it is not there, timm's weights take its place."""
+_OF_THE_HUB = "Its ImageNet weights are fetched when first used; without a network: --set backbone.weights=FILE."
 _MEASURED_ON, _MEASURED_IMAGES, _MINUTES = 647, 849, 36
 """Training photographs and all photographs of voc12-mini, and its time on two cores (docs/results.md)."""
 _EPOCHS = {"train_cam": 8, "train_affinity": 3, "train_deeplab": 5}
@@ -79,7 +80,7 @@ def fit(machine: Machine, *, num_train: int, num_images: int) -> Choice:
     """The preset for so many photographs, of which `num_train` teach."""
     if machine.gpu_memory >= _GPU_GB and num_images >= _FOR_LARGE:
         why = f"there are {num_images} photographs, and {machine.gpu} has {machine.gpu_memory:.0f} GB"
-        return Choice(LARGE, {}, (f"{LARGE}, a ResNet-50: {why}.", "Its ImageNet weights are fetched when first used."))
+        return Choice(LARGE, {}, (f"{LARGE}, a ResNet-50: {why}.", _OF_THE_HUB))
     epochs = _epochs(num_train)
     settings: dict = {name: {"epochs": count} for name, count in epochs.items() if count != _EPOCHS[name]}
     reasons = [f"{SMALL}, a MobileNetV2: {_why_small(machine, num_images)}."]
@@ -94,7 +95,7 @@ def fit(machine: Machine, *, num_train: int, num_images: int) -> Choice:
         reasons.append(f"Batches of half the size: the machine has {machine.memory:.1f} GB of memory.")
     if not WEIGHTS.is_file():
         settings["backbone"] = {"weights": "imagenet"}
-        reasons.append("Its ImageNet weights are fetched when first used.")
+        reasons.append(_OF_THE_HUB)
     if not machine.gpu:
         reasons.append(f"The graph takes about {_duration(epochs, num_train, num_images, machine.cores)}.")
     return Choice(SMALL, settings, tuple(reasons))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import timm
@@ -60,6 +61,9 @@ class TimmCnn(ConvolutionalBackbone):
     @classmethod
     def pretrained(cls, name: str) -> dict[str, torch.Tensor]:
         """timm's weights of it, downloaded once."""
+        hub = logging.getLogger("huggingface_hub")
+        level = hub.level
+        hub.setLevel(logging.ERROR)  # without a network it tells of each of some twenty tries
         try:
             return timm.create_model(name, pretrained=True).state_dict()
         except Exception as error:  # the classes differ with the versions of timm and of the hub
@@ -68,6 +72,8 @@ class TimmCnn(ConvolutionalBackbone):
                 f"the ImageNet weights of {name} cannot be had ({reason}); connect to the internet, or set"
                 " backbone.weights to the path of a file of them"
             ) from error
+        finally:
+            hub.setLevel(level)
 
 
 class DenseNet(TimmCnn):
