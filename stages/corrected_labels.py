@@ -11,6 +11,7 @@ from wsss_core.data.maps import Maps
 from wsss_core.frame.stage import command, open_index
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
+from wsss_core.runtime.sharing import cpu_processes
 from wsss_core.voc import IGNORE_INDEX
 
 OUT = layout.METHOD_LABELS / "corrected"
@@ -46,6 +47,7 @@ def main(params: Params) -> None:
         inputs=[layout.INDEX, *beside],
         sizes=index.size,
         workers=environment.workers(),
+        processes=cpu_processes(),
         supervised_by=supervision.partly(kind, masks=len(masks), images=len(ids)),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from wsss_core import artifacts, code_digest, graphs, layout, manifests
 from wsss_core.data.masks import mask_files
 from wsss_core.data.source import Source
-from wsss_core.frame.stage import command
+from wsss_core.frame.stage import command, of_one_process
 from wsss_core.params import Params
 from wsss_core.runtime import environment
 from wsss_core.scenes import generator
@@ -23,6 +23,7 @@ WORDS = ("none", "imagenet", "auto")
 
 
 @command
+@of_one_process
 def main(params: Params) -> None:
     """Write a small file of digests for each command, for each section that names weights, and for the true masks."""
     _write_code(detector=params.saliency.method)

@@ -17,7 +17,7 @@ from wsss_core.data.masks import Masks
 from wsss_core.evaluation import scorer as evaluation
 from wsss_core.evaluation.calibration import confidence_in
 from wsss_core.evaluation.scorer import Confidence, Scorer, require_agreement
-from wsss_core.frame.stage import command, open_index, require_whole
+from wsss_core.frame.stage import command, of_one_process, open_index, require_whole
 from wsss_core.frame.truth import open_truth
 from wsss_core.params import Params
 from wsss_core.report.tables import PIPELINE, quality_table
@@ -42,6 +42,7 @@ _MADE_BY = {
 @click.option("--labels", help="Score the pseudo-labels that this method's network made for the training split too.")
 @click.option("--labels-of-rounds", is_flag=True, help="Score the method's pseudo-labels after each of its rounds too.")
 @click.option("--saliency", is_flag=True, help="Score the method's saliency maps of the validation split too.")
+@of_one_process
 def main(
     params: Params, method: str | None, number: int | None, labels: str | None, labels_of_rounds: bool, saliency: bool
 ) -> None:

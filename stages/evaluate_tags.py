@@ -10,7 +10,7 @@ from wsss_core import artifacts, code_digest, layout
 from wsss_core.data.index import Index
 from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.evaluation.tags import COLUMNS, TagScores
-from wsss_core.frame.stage import command, open_index
+from wsss_core.frame.stage import command, of_one_process, open_index
 from wsss_core.inference.run import Inference
 from wsss_core.inference.tags import tag_probabilities
 from wsss_core.models import model_file
@@ -23,11 +23,13 @@ METRICS, CLASSES = layout.METRICS / "classifier.json", layout.CLASSES / "classif
 
 
 @command
+@of_one_process
 def main(params: Params) -> None:
     """Score the classifier on the tags of the validation split."""
     index = open_index(params)
     ids = index.ids("val")
-    run = Inference.of(layout.MODELS / "cam" / model_file.FILE, partial(model_file.load, network=CamNetwork), index)
+    weights = layout.MODELS / "cam" / model_file.FILE
+    run = Inference.of(weights, partial(model_file.load, network=CamNetwork), index, shared=False)
     scores = TagScores(len(index.classes))
     with torch.inference_mode(), run.fabric.autocast():
         for image_id in tqdm(ids, desc="evaluate tags", unit="image"):
@@ -35,10 +37,9 @@ def main(params: Params) -> None:
                 run.network, run.images([image_id]), max_pixels=params.infer_cam.max_pixels, device=run.device
             )
             scores.add(own, index[image_id].tags)
-    if run.fabric.global_rank == 0:
-        _write(scores, index)
-        made_by = Provenance.of(code_digest.of_stage(__file__), run.fabric)
-        made_by.write(METRICS.with_suffix(""), processes=run.fabric, files=[METRICS, CLASSES])
+    _write(scores, index)
+    made_by = Provenance.of(code_digest.of_stage(__file__), run.fabric)
+    made_by.write(METRICS.with_suffix(""), processes=run.fabric, files=[METRICS, CLASSES])
 
 
 def _write(scores: TagScores, index: Index) -> None:

@@ -11,6 +11,7 @@ from wsss_core.methods.auxsegnet import section
 from wsss_core.ops import fusion, grids
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
+from wsss_core.runtime.sharing import cpu_processes
 from wsss_core.sections.fusion import DualXor
 
 
@@ -42,6 +43,7 @@ def main(params: Params) -> None:
         inputs=[layout.INDEX, cams.folder, saliency.folder],
         sizes=index.size,
         workers=environment.workers(),
+        processes=cpu_processes(),
     )
 
 

@@ -9,6 +9,7 @@ from wsss_core.frame.stage import command, open_index, require
 from wsss_core.ops import fusion
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
+from wsss_core.runtime.sharing import cpu_processes
 from wsss_core.sections.fusion import Fuse
 
 
@@ -41,6 +42,7 @@ def main(params: Params) -> None:
         inputs=[layout.INDEX, walks.folder, *([saliency.folder] if fusion.reads_saliency(p.rule, **rule) else [])],
         sizes=index.size,
         workers=environment.workers(),
+        processes=cpu_processes(),
     )
 
 

@@ -6,7 +6,7 @@ from wsss_core import code_digest, layout, manifests, supervision
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
 from wsss_core.data.source import Source
-from wsss_core.frame.stage import command
+from wsss_core.frame.stage import command, of_one_process
 from wsss_core.params import Params
 from wsss_core.runtime import environment
 from wsss_core.runtime.provenance import Provenance
@@ -14,6 +14,7 @@ from wsss_core.scenes import generator as scenes
 
 
 @command
+@of_one_process
 def main(params: Params) -> None:
     """Index the photographs: ids, splits, tags, sizes, content digests."""
     if params.dataset.format == "scenes":

@@ -5,7 +5,7 @@ import click
 from wsss_core import artifacts, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.frame import page
-from wsss_core.frame.stage import command, open_index, require_whole
+from wsss_core.frame.stage import command, of_one_process, open_index, require_whole
 from wsss_core.params import Params
 from wsss_core.report import strips
 from wsss_core.report.strips import Strip
@@ -23,6 +23,7 @@ PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
     show_default=True,
     help="Write the page of this method's graph.",
 )
+@of_one_process
 def main(params: Params, method: str) -> None:
     """Write the report's page and its picture, or the page of another graph's method."""
     index, shown = open_index(params), registry.part(method, "page").page(params)

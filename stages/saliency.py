@@ -12,6 +12,7 @@ from wsss_core.frame.stage import command, open_index
 from wsss_core.ops.saliency.detection import detect
 from wsss_core.params import Params
 from wsss_core.runtime import environment, per_image
+from wsss_core.runtime.sharing import cpu_processes
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def main(params: Params) -> None:
         inputs=inputs,
         sizes=index.size,
         workers=environment.workers(),
+        processes=cpu_processes(),
         **options,
     )
 

@@ -27,13 +27,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsss_core", "stages")
 
 _SAYS = re.compile(
-    r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies|yaml_text)\.py"
+    r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies|yaml_text"
+    r"|runtime/sharing)\.py"
 )
 """Files that declare and check parameters, whose values DVC tracks, and that say what the library offers, which code
-counts and what went wrong: neither they count nor what they import."""
+counts, what went wrong and who shares work: neither they count nor what they import."""
 
 _FRAMES = re.compile(
-    r"wsss_core/(frame/(dvc_run|stage|truth)|runtime/(environment|interruption|provenance|shortage|worker))\.py"
+    r"wsss_core/(frame/(dvc_run|stage|truth)|runtime/(cluster|environment|interruption|provenance|shortage|supervisor"
+    r"|worker))\.py"
 )
 """Files that start and end a command, and open its inputs: what they import counts, and they do not."""
 

@@ -1,6 +1,7 @@
 """The environment: defaults, and clear errors for values that cannot be had."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,8 +13,8 @@ from wsss_core.runtime import devices, environment
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
-    for name in ("WSSS_WORKERS", "WSSS_DEVICES", "WSSS_PRECISION", "WSSS_RESUME_DIR"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("WORKERS", "DEVICES", "PRECISION", "RESUME_DIR", "ACCELERATOR", "NODES"):
+        monkeypatch.delenv(f"WSSS_{name}", raising=False)
 
 
 def test_defaults_hold_where_nothing_is_set_or_only_blanks(monkeypatch):
@@ -111,23 +112,47 @@ def test_gpus_infer_in_half_the_bits_and_train_in_all(monkeypatch, gpu, bf16, in
     assert devices._usual_precision(inference=inference) == expected
 
 
+CPU, AUTO, GPU = ({"accelerator": kind} for kind in ("cpu", "auto", "gpu"))
+
+
 @pytest.mark.parametrize(
-    ("chosen", "gpus", "expected"),
+    ("environment", "gpus", "expected"),
     [
-        ("cpu", 2, {"accelerator": "cpu", "devices": 1}),
-        ("auto", 0, {"accelerator": "cpu", "devices": 1}),
-        ("auto", 1, {"accelerator": "auto", "devices": "auto", "strategy": "auto"}),
-        ("auto", 2, {"accelerator": "auto", "devices": "auto", "strategy": "ddp_find_unused_parameters_true"}),
-        ("1", 2, {"accelerator": "gpu", "devices": 1, "strategy": "auto"}),
-        ("2", 2, {"accelerator": "gpu", "devices": 2, "strategy": "ddp_find_unused_parameters_true"}),
-        ("0,3", 4, {"accelerator": "gpu", "devices": [0, 3], "strategy": "ddp_find_unused_parameters_true"}),
+        ({"WSSS_DEVICES": "cpu"}, 2, {**CPU, "devices": 1}),
+        ({}, 0, {**CPU, "devices": 1}),
+        ({}, 2, {**AUTO, "devices": "auto"}),
+        ({"WSSS_ACCELERATOR": "gpu"}, 2, {**GPU, "devices": "auto"}),
+        ({"WSSS_DEVICES": "1"}, 2, {**GPU, "devices": 1}),
+        ({"WSSS_DEVICES": "2"}, 2, {**GPU, "devices": 2}),
+        ({"WSSS_DEVICES": "0,3"}, 4, {**GPU, "devices": [0, 3]}),
+        ({"WSSS_DEVICES": "2", "WSSS_ACCELERATOR": "cpu"}, 4, {**CPU, "devices": 2}),
+        ({"WSSS_ACCELERATOR": "cpu"}, 4, {**CPU, "devices": 1}),
     ],
 )
-def test_several_gpus_train_networks_of_which_phases_leave_out_parts(monkeypatch, chosen, gpus, expected):
+def test_devices_are_those_that_the_environment_names(monkeypatch, environment, gpus, expected):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert devices._accelerator(chosen) == expected
+    assert devices._accelerator(None, cpu=False) == expected
+
+
+def test_several_processes_train_networks_of_which_phases_leave_out_parts():
+    wait = timedelta(hours=1)
+    assert devices._strategy(1, wait) == "auto"
+    assert devices._strategy(2, wait)._ddp_kwargs == {"find_unused_parameters": True}
+
+
+def test_work_for_cpus_takes_a_process_of_each_machine_where_gpus_are_named(monkeypatch):
+    monkeypatch.setenv("WSSS_DEVICES", "4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices._accelerator(None, cpu=True) == {"accelerator": "cpu", "devices": 1}
+
+
+def test_a_command_that_shares_nothing_takes_one_device(monkeypatch):
+    for name, value in {"WSSS_DEVICES": "2", "WSSS_ACCELERATOR": "cpu", "WSSS_NODES": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert devices.launch(shared=False).world_size == 1
 
 
 def test_inference_draws_nothing_and_takes_the_cpu_s_precision_there(monkeypatch):

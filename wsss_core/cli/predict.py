@@ -88,7 +88,7 @@ def predict(
 
     network, description = trained.load_segmenter(model)
     allowed = None if tag_table is None else tags.read(tag_table, found, classes=description.classes)
-    fabric = devices.launch()
+    fabric = devices.launch(shared=False)
     output.write_legend(("background", *description.classes))  # first: it tells whose the label maps are
     record = run.opened(output, model_file.file_of(model), fabric=fabric, tile=tile, **options.model_dump())
     reader = Reader(found.files, allowed, record, output)

@@ -19,7 +19,7 @@ from wsss_core import artifacts, layout, manifests
 from wsss_core.data.index import Index
 from wsss_core.frame import dvc_run
 from wsss_core.params import Params, ParamsError, load_params
-from wsss_core.runtime import environment, interruption, shortage, worker
+from wsss_core.runtime import cluster, environment, interruption, shortage, worker
 
 PATH = click.Path(path_type=Path)
 
@@ -51,6 +51,17 @@ def command(function: Callable[..., None]) -> click.Command:
         params = load_params(params_file)
         with dvc_run.telling_of_a_copy(params):
             function(params, **options)
+
+    return run
+
+
+def of_one_process(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose work is not shared: of several processes that a launcher started, the first alone does it."""
+
+    @functools.wraps(function)
+    def run(*args, **kwargs) -> None:
+        if cluster.is_first():
+            function(*args, **kwargs)
 
     return run
 
@@ -91,6 +102,9 @@ def _ending(error: BaseException) -> Exception | None:
         return click.UsageError(str(error))
     if isinstance(error, click.ClickException):
         return error
+    if lost := cluster.lost_sentence(error):
+        cluster.await_supervisor()
+        return click.ClickException(lost)
     message = shortage.sentence(error) or _sentence(error)
     notes = getattr(error, "__notes__", ())  # of `dvc_run.telling_of_a_copy`
     return None if message is None else click.ClickException("\n".join([message, *notes]))

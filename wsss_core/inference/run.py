@@ -45,9 +45,11 @@ class Inference:
     fabric: Fabric
 
     @classmethod
-    def of(cls, weights: Path, load: Callable[[Path], tuple[Any, Any]], index: Index) -> Inference:
-        """Of a model file, by `load`, on the device that the environment allows."""
-        fabric = devices.launch()
+    def of(
+        cls, weights: Path, load: Callable[[Path], tuple[Any, Any]], index: Index, *, shared: bool = True
+    ) -> Inference:
+        """Of a model file, by `load`, on the devices that the environment allows, or on one if it is not `shared`."""
+        fabric = devices.launch(shared=shared)
         network, _ = load(weights)
         return cls(on_device(network, fabric.device), weights, index, fabric)
 

@@ -56,7 +56,7 @@ def write_maps(
 
 def reader(index: Index, *, method: str, weights: str, normalise: bool, onnx: dict) -> Callable[[str], np.ndarray]:
     """read(id) -> (H, W) float32 in [0, 1]: the map of an image, made anew by the network; arguments as above."""
-    fabric = devices.launch()
+    fabric = devices.launch(shared=False)
     network = open_network(method, weights_file(method, weights), onnx=onnx, device=fabric.device)
 
     @torch.inference_mode()

@@ -25,8 +25,9 @@ def _number(name: str, default: int, *, least: int) -> int:
 
 
 def workers() -> int:
-    """Processes for decoding and CPU-bound work (`WSSS_WORKERS`; default: the cores, 8 at most)."""
-    return _number("WSSS_WORKERS", min(cores(), 8), least=0)
+    """Processes for decoding and CPU-bound work (`WSSS_WORKERS`; default: this process's cores, 8 at most)."""
+    own = cores() // _number("LOCAL_WORLD_SIZE", 1, least=1)  # of the processes that a launcher started here
+    return _number("WSSS_WORKERS", max(1, min(own, 8)), least=0)
 
 
 def cores() -> int:
@@ -35,8 +36,35 @@ def cores() -> int:
 
 
 def devices() -> str:
-    """`auto`, `cpu`, a number of GPUs, or indices such as `0,2` (`WSSS_DEVICES`)."""
+    """`auto`, `cpu`, a number of devices of each machine, or indices of GPUs such as `0,2` (`WSSS_DEVICES`)."""
     return os.environ.get("WSSS_DEVICES", "auto").strip() or "auto"
+
+
+def num_devices() -> int:
+    """How many `devices` names; 1 for `auto` and `cpu`.
+
+    Raises:
+        ValueError: it is neither of these, nor a number, nor indices.
+    """
+    named = devices()
+    if named in ("auto", "cpu"):
+        return 1
+    if not all(part.strip().isdigit() for part in named.split(",")) or named == "0":
+        raise ValueError(f"WSSS_DEVICES={named} cannot be used here: it is auto, cpu, a number, or indices such as 0,2")
+    return len(named.split(",")) if "," in named else int(named)
+
+
+def accelerator() -> str:
+    """`auto`, `cpu`, where a number of devices is one of processes, or `gpu` (`WSSS_ACCELERATOR`)."""
+    named = os.environ.get("WSSS_ACCELERATOR", "").strip() or "auto"
+    if named not in ("auto", "cpu", "gpu"):
+        raise ValueError(f"WSSS_ACCELERATOR must be auto, cpu or gpu, not {named!r}")
+    return named
+
+
+def nodes() -> int:
+    """Machines that run this command together (`WSSS_NODES`); torchrun and srun say it themselves."""
+    return _number("WSSS_NODES", 1, least=1)
 
 
 def precision() -> str | None:

@@ -1,4 +1,4 @@
-"""Where work on arrays runs: a pool of CPU processes, or batches on the GPUs."""
+"""Where work on arrays runs: in pools of CPU processes, or in batches on the GPUs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsss_core.runtime import environment
-from wsss_core.runtime.worker import ALONE, Processes
+from wsss_core.runtime.sharing import cpu_processes
+from wsss_core.runtime.worker import Processes
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,8 @@ class Placement:
 def place(*, gpu: bool) -> Placement:
     """The GPUs that the environment allows, if the work can use them; else one process a core.
 
+    Several processes may share the second too: on CPUs that are asked for, or where a launcher has started them.
+
     Raises:
         ValueError: the environment names devices that are not there.
     """
@@ -40,7 +43,7 @@ def place(*, gpu: bool) -> Placement:
 
         fabric = devices.launch()
         return Placement(0, ARRAY_PIXELS, fabric, fabric.device)
-    return Placement(environment.workers(), 0, ALONE, "cpu")
+    return Placement(environment.workers(), 0, cpu_processes(), "cpu")
 
 
 def network_pixels(device: torch.device) -> int:
@@ -53,9 +56,11 @@ def network_pixels(device: torch.device) -> int:
 
 
 def _wants_gpu() -> bool:
-    devices = environment.devices()
-    if devices != "auto":
-        return devices != "cpu"
+    devices, kind = environment.devices(), environment.accelerator()
+    if "cpu" in (devices, kind):
+        return False
+    if devices != "auto" or kind == "gpu":
+        return True
     import torch  # here: a stage that computes with NumPy starts without it
 
     return torch.cuda.is_available()

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -102,6 +103,14 @@ def end_with_parent() -> None:
         os._exit(1)
 
 
+def end_with(pid: int) -> None:
+    """As `end_with_parent`, of a process that the process `pid` started as a command of its own."""
+    if not _asked_the_system():
+        threading.Thread(target=_end_without, args=(pid,), daemon=True).start()
+    if os.getppid() != pid:
+        os._exit(1)
+
+
 def end_all() -> None:
     """Kill the processes that multiprocessing started for this one, pools' and loaders', and wait for their end."""
     end(multiprocessing.active_children())
@@ -146,6 +155,12 @@ def _asked_the_system() -> bool:
     """Whether the system kills this process when its parent ends: Linux does, even in the middle of native code."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
     return prctl is not None and prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) == 0
+
+
+def _end_without(pid: int) -> None:
+    while os.getppid() == pid:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _end_after(parent: BaseProcess) -> None:
