@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from wsss_core import artifacts, code_digest, layout, manifests, remedies
 from wsss_core.data.agreement import Seen, seen
@@ -16,11 +15,13 @@ from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
 from wsss_core.evaluation import scorer as evaluation
 from wsss_core.evaluation.calibration import confidence_in
-from wsss_core.evaluation.scorer import Confidence, Scorer, require_agreement
+from wsss_core.evaluation.counting import Confidence, counts
+from wsss_core.evaluation.scorer import Scorer, require_agreement
 from wsss_core.frame.stage import command, of_one_process, open_index, require_whole
 from wsss_core.frame.truth import open_truth
 from wsss_core.params import Params
 from wsss_core.report.tables import PIPELINE, quality_table
+from wsss_core.runtime import environment
 from wsss_core.runtime.provenance import Provenance
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def main(
         "train": dict.fromkeys([*snapshots, *made.values()], graph) if method else _MADE_BY,
     }
     require_agreement({split: _check(truth, index, split, folders) for split, folders in made_by.items()}, index)
-    scorer = Scorer(index, truth, **params.evaluate.model_dump())
+    scorer = Scorer(index, truth, **params.evaluate.model_dump(), workers=environment.workers())
     if method is None:
         _evaluate_training_artifacts(scorer)
         _score_agreement(scorer)
@@ -93,8 +94,12 @@ def _check(truth: Masks, index: Index, split: str, folders: Mapping[Path, str | 
     ids = [image_id for image_id in index.ids(split) if truth.available(image_id)]
     for folder, stage in folders.items() if ids else ():
         require_whole(folder, stage=stage)
-    members = tqdm(ids if folders else (), desc=f"read {split} masks", unit="image")
-    return {image_id: seen(truth.read(image_id), index[image_id].tags) for image_id in members}
+    look = partial(_seen, truth, index)
+    return dict(counts(look, ids if folders else (), name=f"{split} masks", workers=environment.workers()))
+
+
+def _seen(truth: Masks, index: Index, image_id: str) -> Seen:
+    return seen(truth.read(image_id), index[image_id].tags)
 
 
 def _evaluate_training_artifacts(scorer: Scorer) -> None:
@@ -105,7 +110,7 @@ def _evaluate_training_artifacts(scorer: Scorer) -> None:
         _score_labels(scorer, name, folder, split="train", confidence=partial(_confidence, walks, fused))
     scorer.score_labels(
         "random_walk", partial(_walked, walks), split="train", supervised_by=manifests.supervision_of(walks.folder),
-        confidence=lambda image_id, labels: confidence_in(walks.scores(image_id), labels),
+        confidence=partial(_confidence, walks, walks),
     )  # fmt: skip
     scorer.score_saliency("saliency", layout.SALIENCY, split="train")
 

@@ -8,7 +8,7 @@ import pytest
 from wsss_core.artifacts import Scores
 from wsss_core.evaluation.bootstrap import miou_interval
 from wsss_core.evaluation.calibration import Calibration, confidence_in
-from wsss_core.evaluation.label_scores import CLASS_COLUMNS, LabelScores
+from wsss_core.evaluation.label_scores import CLASS_COLUMNS, ImageCounts, LabelScores
 from wsss_core.voc import IGNORE_INDEX
 
 
@@ -91,7 +91,7 @@ def test_the_table_of_classes_by_hand():
     truth = np.array([[0, 0, 0, 1, 1, IGNORE_INDEX]] * 20, np.uint8)
     prediction = np.array([[0, 0, 1, 1, IGNORE_INDEX, 1]] * 20, np.uint8)  # a predicted 255 is background
     scores = LabelScores(2, ["all"])
-    scores.add(prediction, truth, groups=["all"])
+    scores.add(ImageCounts.of(prediction, truth, num_classes=2), groups=["all"])
     rows = scores.of_classes(["background", "cat", "dog"])
     background, cat, dog = (dict(zip(CLASS_COLUMNS, row, strict=True)) for row in rows)
     assert (background["true_pixels"], background["predicted_pixels"]) == (60, 60)
@@ -104,7 +104,7 @@ def test_groups_hold_their_own_images():
     truth, wrong = np.zeros((20, 30), np.uint8), np.ones((20, 30), np.uint8)
     scores = LabelScores(1, ["all", "rest", "tuning"])
     for image, group in ((truth, "rest"), (wrong, "tuning")):
-        scores.add(image, truth, groups=["all", group])
+        scores.add(ImageCounts.of(image, truth, num_classes=1), groups=["all", group])
     figures = scores.figures()
     assert (figures["miou_rest"], figures["miou_tuning"], figures["miou"]) == (1, 0, 0.25)
     assert (figures["miou_low"], figures["miou_high"]) == (0, 1)
@@ -119,7 +119,7 @@ def test_the_order_of_images_does_not_matter():
     for order in itertools.permutations(images):
         scores = LabelScores(2, ["all"])
         for prediction, truth in order:
-            scores.add(prediction, truth, groups=["all"])
+            scores.add(ImageCounts.of(prediction, truth, num_classes=2), groups=["all"])
         figures = scores.figures()
         found.append((figures["miou"], figures["boundary_miou"]))
     assert len(set(found)) == 1

@@ -69,6 +69,12 @@ class BoundaryCounts:
         for counts, labels in ((self.true, truth[true]), (self.predicted, filled[predicted]), (self.both, truth[both])):
             counts += np.bincount(labels, minlength=self.num_labels)
 
+    def merge(self, other: BoundaryCounts) -> None:
+        """Take in the images that another object counted."""
+        self.true += other.true
+        self.predicted += other.predicted
+        self.both += other.both
+
     def iou(self) -> np.ndarray:
         """(C+1,) boundary IoU of each label; NaN for one without a pixel on any boundary."""
         with np.errstate(invalid="ignore"):

@@ -39,6 +39,12 @@ class Calibration:
         self.right += np.bincount(bins[right], minlength=NUM_BINS)
         self.confidence += np.bincount(bins, weights=sure, minlength=NUM_BINS)
 
+    def merge(self, other: Calibration) -> None:
+        """Take in the images that another object counted."""
+        self.pixels += other.pixels
+        self.right += other.right
+        self.confidence += other.confidence
+
     def curve(self) -> list[tuple[float, float, int]]:
         """(mean confidence, share of right labels, pixels) of each bin that has any, ascending."""
         return [(float(c / n), float(r / n), int(n)) for c, r, n in

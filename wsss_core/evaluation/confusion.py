@@ -101,6 +101,10 @@ class ThresholdSweep:
 
     def add(self, scores: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> None:
         """Count one image: scores (K, H, W) in [0, 1], classes (K,) ids, truth (H, W) with IGNORE_INDEX dropped."""
+        self.take(*self.placed(scores, classes, truth))
+
+    def placed(self, scores: np.ndarray, classes: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What `add` would count, for `take`: places (n,) in the flat histogram and counts (n,), both int64."""
         known = truth != IGNORE_INDEX
         if len(classes):
             strongest = np.asarray(classes)[scores.argmax(axis=0)][known].astype(np.int64)
@@ -111,7 +115,13 @@ class ThresholdSweep:
         # A score on a threshold is background (argmax takes the first of equals): bin j holds (j/n, (j+1)/n].
         bins = np.clip(np.ceil(score * self.num_bins) - 1, 0, self.num_bins - 1).astype(np.int64)
         flat = (truth[known].astype(np.int64) * (self.num_classes + 1) + strongest) * self.num_bins + bins
-        self.histogram += np.bincount(flat, minlength=self.histogram.size).reshape(self.histogram.shape)
+        counts = np.bincount(flat, minlength=1)
+        places = np.flatnonzero(counts)
+        return places, counts[places]
+
+    def take(self, places: np.ndarray, counts: np.ndarray) -> None:
+        """Take in what `placed` counted, here or in another process."""
+        self.histogram.reshape(-1)[places] += counts
 
     def confusion(self, index: int) -> Confusion:
         """The counts at threshold index / num_bins."""

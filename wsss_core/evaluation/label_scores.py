@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,33 @@ from wsss_core.evaluation.calibration import Calibration
 from wsss_core.evaluation.confusion import Confusion, mean_over_labels
 
 CLASS_COLUMNS = ("class", "iou", "boundary_iou", "precision", "recall", "true_pixels", "predicted_pixels")
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """What one image's label map and true mask have in common.
+
+    Attributes:
+        confusion: of all its pixels.
+        boundary: of those near contours.
+        calibration: of how sure the scores behind the labels were; None where there are none.
+    """
+
+    confusion: Confusion
+    boundary: BoundaryCounts
+    calibration: Calibration | None
+
+    @classmethod
+    def of(
+        cls, prediction: np.ndarray, truth: np.ndarray, *, num_classes: int, confidence: np.ndarray | None = None
+    ) -> ImageCounts:
+        """Count an image; maps are (H, W) uint8 with labels 0..C or IGNORE_INDEX, confidence (H, W) float in [0, 1]."""
+        counts = cls(Confusion(num_classes), BoundaryCounts(num_classes), None if confidence is None else Calibration())
+        counts.confusion.add(prediction, truth)
+        counts.boundary.add(prediction, truth)
+        if counts.calibration is not None and confidence is not None:
+            counts.calibration.add(prediction, confidence, truth)
+        return counts
 
 
 class LabelScores:
@@ -29,19 +57,15 @@ class LabelScores:
         self.calibration: Calibration | None = None
         self._of_images: list[np.ndarray] = []
 
-    def add(self, prediction: np.ndarray, truth: np.ndarray, *, groups: Sequence[str]) -> None:
-        """Count one image for its groups; both (H, W) uint8 with labels 0..C or IGNORE_INDEX."""
-        one = Confusion(self.boundary.num_labels - 1)
-        one.add(prediction, truth)
+    def add(self, one: ImageCounts, *, groups: Sequence[str]) -> None:
+        """Take an image in, for its groups."""
         for group in groups:
-            self.groups[group].matrix += one.matrix
-        self.boundary.add(prediction, truth)
-        self._of_images.append(one.by_label().astype(np.int32))
-
-    def add_confidence(self, prediction: np.ndarray, confidence: np.ndarray, truth: np.ndarray) -> None:
-        """Count how sure the scores behind an image's labels were, (H, W) float in [0, 1]."""
-        self.calibration = self.calibration or Calibration()
-        self.calibration.add(prediction, confidence, truth)
+            self.groups[group].matrix += one.confusion.matrix
+        self.boundary.merge(one.boundary)
+        self._of_images.append(one.confusion.by_label().astype(np.int32))
+        if one.calibration is not None:
+            self.calibration = self.calibration or Calibration()
+            self.calibration.merge(one.calibration)
 
     def figures(self) -> dict[str, float]:
         """Name -> figure in [0, 1], NaN where undefined; `low` and `high` bound 95 % of bootstrapped sets of images."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from wsss_core import artifacts, layout, manifests, supervision
 from wsss_core.artifacts import Scores
@@ -17,9 +16,11 @@ from wsss_core.data.agreement import Seen, disagreements
 from wsss_core.data.index import Index
 from wsss_core.data.maps import Maps
 from wsss_core.data.masks import Masks
+from wsss_core.evaluation import counting
 from wsss_core.evaluation.between_stages import agreement
 from wsss_core.evaluation.calibration import Calibration
 from wsss_core.evaluation.confusion import Confusion, ThresholdSweep
+from wsss_core.evaluation.counting import Confidence, Read
 from wsss_core.evaluation.csv_table import csv_text
 from wsss_core.evaluation.label_scores import CLASS_COLUMNS, LabelScores
 from wsss_core.evaluation.measured import measured_on
@@ -27,11 +28,8 @@ from wsss_core.evaluation.saliency import THRESHOLDS, SaliencyScores
 from wsss_core.ops import grids
 from wsss_core.ops.refinement import ids_of
 from wsss_core.problems import require_usable
-from wsss_core.voc import BACKGROUND, IGNORE_INDEX
 
 logger = logging.getLogger(__name__)
-Read = Callable[[str], np.ndarray]
-Confidence = Callable[[str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class Scorer:
         threshold_step: spacing of the background thresholds of the sweep.
         tuning_every: every such training image that has a mask counts as one on which parameters may be chosen;
             metrics of the training split are given for all images, for those and for the rest. 0 = no such split.
+        workers: processes that count; the figures do not depend on it.
         written: the files of figures so far.
     """
 
@@ -50,6 +49,7 @@ class Scorer:
     truth: Masks
     threshold_step: float
     tuning_every: int
+    workers: int = 0
     written: list[Path] = field(default_factory=list)
 
     def score_labels(
@@ -66,12 +66,7 @@ class Scorer:
         Where the labels were made of scores, confidence(id, labels) is what these give them, (H, W) float in [0, 1].
         """
         ids = self._ids(split, name)
-        scores = self._label_scores(ids, split)
-        for image_id, groups in _progress(self._members(ids, split), name):
-            prediction, mask = read(image_id), self.truth.read(image_id)
-            scores.add(prediction, mask, groups=groups)
-            if confidence is not None:
-                scores.add_confidence(prediction, confidence(image_id, prediction), mask)
+        scores = self._counted(ids, read, split=split, name=name, confidence=confidence)
         self._write(name, scores, split=split, num_images=len(ids), extra={"supervision": supervised_by})
         if confidence is not None:
             self._write_calibration(name, scores.calibration)
@@ -80,15 +75,13 @@ class Scorer:
         """Score class activation maps at every threshold; the best one is an oracle's and marked as such."""
         ids = self._ids("train", "cam")
         cams, sweep = Maps(folder, self.index), ThresholdSweep(len(self.index.classes), round(1 / self.threshold_step))
-        for image_id in _progress(ids, "cam"):
-            scores = cams.scores(image_id)
-            sweep.add(grids.read(scores.scores, scores.size), scores.classes, self.truth.read(image_id))
+        count = partial(counting.of_thresholds, cams=cams, truth=self.truth, sweep=sweep)
+        for _, placed in counting.counts(count, ids, name="cam", workers=self.workers):
+            sweep.take(*placed)
         thresholds, curve = sweep.curve() if ids else ((), ())
         best = int(np.nan_to_num(curve, nan=-1).argmax()) if ids else 0
-        counted = self._label_scores(ids, "train")
-        for image_id, groups in _progress(self._members(ids, "train"), "cam at its best threshold"):
-            labels = thresholded(cams.scores(image_id), float(thresholds[best]))
-            counted.add(labels, self.truth.read(image_id), groups=groups)
+        read = partial(_thresholded, cams=cams, threshold=float(thresholds[best]) if ids else 0.0)
+        counted = self._counted(ids, read, split="train", name="cam at its best threshold")
         oracle = {"oracle_threshold": float(thresholds[best])} if ids and np.isfinite(curve[best]) else {}
         extra = {"supervision": manifests.supervision_of(folder), **oracle} if ids else {}
         self._write("cam", counted, split="train", num_images=len(ids), extra=extra)
@@ -119,8 +112,9 @@ class Scorer:
             self._write_absent(name, split, f"{folder} holds no maps, for the network was trained without saliency")
             ids = []
         maps, total = Maps(folder, self.index), SaliencyScores(normalise=False)
-        for image_id in _progress(ids, name):
-            add_saliency(total, maps.grey(image_id), self.truth.read(image_id))
+        count = partial(counting.of_saliency, read=maps.grey, truth=self.truth)
+        for _, one in counting.counts(count, ids, name=name, workers=self.workers):
+            total.merge(one)
         curve: Iterable = []
         if total.num_images:
             kind = manifests.supervision_of(folder)
@@ -133,7 +127,7 @@ class Scorer:
     def score_agreement(self, name: str, stages: Mapping[str, Read], *, supervised_by: str) -> None:
         """Score label maps of the training split against those of the stage before, masks or none."""
         ids = self.index.ids("train")
-        figures = agreement(stages, ids, num_classes=len(self.index.classes))
+        figures = agreement(stages, ids, num_classes=len(self.index.classes), workers=self.workers)
         self._write_json(name, {"split": "train", "num_images": len(ids), "supervision": supervised_by, **figures})
 
     def _ids(self, split: str, name: str) -> list[str]:
@@ -147,9 +141,17 @@ class Scorer:
         logger.warning("%s: %s", name, note)
         self._write_json(name, {"split": split, "num_images": 0, "note": note})
 
-    def _label_scores(self, ids: Sequence[str], split: str) -> LabelScores:
-        groups = {group for _, groups in self._members(ids, split) for group in groups}
-        return LabelScores(len(self.index.classes), sorted(groups))
+    def _counted(
+        self, ids: Sequence[str], read: Read, *, split: str, name: str, confidence: Confidence | None = None
+    ) -> LabelScores:
+        """The label maps of all images against their masks."""
+        groups = dict(self._members(ids, split))
+        scores = LabelScores(len(self.index.classes), sorted({group for own in groups.values() for group in own}))
+        count = partial(counting.of_labels, read=read, truth=self.truth, num_classes=len(self.index.classes),
+                        confidence=confidence)  # fmt: skip
+        for image_id, one in counting.counts(count, ids, name=name, workers=self.workers):
+            scores.add(one, groups=groups[image_id])
+        return scores
 
     def _members(self, ids: Sequence[str], split: str) -> list[tuple[str, list[str]]]:
         if split != "train" or not self.tuning_every:
@@ -206,13 +208,6 @@ def require_agreement(splits: Mapping[str, Mapping[str, Seen]], index: Index) ->
     require_usable(problems, index.root)
 
 
-def add_saliency(total: SaliencyScores, saliency: np.ndarray, labels: np.ndarray) -> None:
-    """Count an (H, W) map against the union of all classes of (H, W) labels; void pixels and masks are left out."""
-    known = labels != IGNORE_INDEX
-    if known.any():
-        total.add(saliency, (labels != BACKGROUND) & known, valid=known)
-
-
 def strongest(scores: Scores) -> np.ndarray:
     """(H, W) uint8: the class with the highest score of maps whose first is the background's."""
     return scores.classes[grids.read(scores.scores, scores.size).argmax(axis=0)].astype(np.uint8)
@@ -225,5 +220,5 @@ def thresholded(scores: Scores, threshold: float) -> np.ndarray:
     return ids_of(scores.classes)[np.concatenate([constant, maps]).argmax(axis=0)]
 
 
-def _progress(members: Sequence, name: str) -> Iterable:
-    return tqdm(members, desc=f"evaluate {name}", unit="image")
+def _thresholded(image_id: str, *, cams: Maps, threshold: float) -> np.ndarray:
+    return thresholded(cams.scores(image_id), threshold)
