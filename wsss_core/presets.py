@@ -65,6 +65,8 @@ def read_preset(name: str) -> dict:
 def _own_keys(name: str) -> dict:
     try:
         keys = parsed(text_of(name)) or {}
+    except ParamsError:
+        raise
     except ValueError as error:  # NoYAMLError, UnicodeDecodeError
         raise ParamsError(f"the preset {name} is no valid YAML ({error}); correct its file in {FOLDER}") from None
     if not isinstance(keys, dict):

@@ -198,3 +198,10 @@ def test_the_saliency_preset_of_voc12_mini_differs_in_what_uses_saliency_alone()
     changed = {key for key in keys | base if keys.get(key) != base.get(key)}
     assert {key.partition(".")[0] for key in changed} <= {"saliency", "fuse", "ssnet", "auxsegnet"}
     assert keys["saliency.method"] == "u2netp"
+
+
+def test_presets_that_are_not_here_are_no_broken_yaml(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(presets, "INSTALLED", tmp_path / "none")
+    with pytest.raises(ParamsError, match=r"^there is no folder presets here; run from the repository's root$"):
+        read_preset("voc12_mini")

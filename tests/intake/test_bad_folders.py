@@ -44,9 +44,11 @@ def test_photographs_alone_come_with_a_table_to_begin_with(own):
     [
         (["image,labels", "a0,cat,dog", "a1,dog"], "line 2 has 3 cells, not 2; put ';' between tags"),
         (["image,labels", 'a0,"cat', "a1,dog"], "cannot be read (unexpected end of data); close its quotes"),
-        (["image,labels", "b0,cat", "b1,dog"], "nothing that is understood says what they show"),
-        (["image,labels"], "nothing that is understood says what they show"),
-        (["image,kind,place", "a0,cat,x", "a1,dog,y"], "nothing that is understood"),
+        (["image,labels", "b0,cat", "b1,dog"], "names these photographs (its first row begins with 'b0')"),
+        (["image labels", "a0 cat", "a1 dog"], "names these photographs (its first row begins with 'a0 cat')"),
+        (["image,labels", "A0.JPG,cat", "A1.JPG,dog"], "names these photographs (its first row begins with 'A0.JPG')"),
+        (["image,labels"], "tags.csv is a table of which no column names these photographs (it has no rows)"),
+        (["image,kind,place", "a0,cat,x", "a1,dog,y"], "choose by --column one of kind, place"),
         (["image,label,class", "a0,cat,x", "a1,dog,y"], "choose by --column one of label, class"),
         (["image,labels,split", "a0,cat,train", "a0,cat,val", "a1,dog,val"], "a0 is in the splits train and val"),
         (["image,cat,dog", "a0,1,-1", "a1,0,1"], "1 of its cells are empty or -1, which may mean that nobody"),
@@ -56,6 +58,30 @@ def test_photographs_alone_come_with_a_table_to_begin_with(own):
 def test_tables_that_cannot_be_used(own, lines, message):
     own.photos("a0.jpg", "a1.jpg").text("tags.csv", *lines)
     assert message in own.refused()
+
+
+def test_a_column_of_tags_that_no_heading_tells_is_chosen(own):
+    own.photos("a0.jpg", "a1.jpg").text("tags.csv", "image,kind,place", "a0,cat,x", "a1,dog,y")
+    own.said("--column", "kind")
+    assert own.tags() == {"a0.jpg": "cat", "a1.jpg": "dog"}
+
+
+def test_a_table_without_headings_loses_no_row(own):
+    own.photos("a0.jpg", "a1.jpg", "a2.jpg").text("tags.csv", "a0,cat", "a1,dog", "a2,")
+    own.said()
+    assert own.tags() == {"a0.jpg": "cat", "a1.jpg": "dog", "a2.jpg": ""}
+
+
+def test_a_mistyped_cell_of_a_one_hot_table_is_no_silent_loss_of_its_class(own):
+    own.photos("a0.jpg", "a1.jpg").text("tags.csv", "image,cat,dog", "a0,2,1", "a1,1,0")
+    assert "Columns of tags.csv that hold more than 0 and 1 are no classes: cat ('2')." in own.said()
+
+
+def test_a_folder_in_which_too_little_is_left_says_what_was_left_out(own):
+    own.photos("cat/1.jpg", "cat/1.png", "dog/2.jpg")
+    message = own.refused()
+    assert "all 1 photographs bear the one class 'dog'" in message
+    assert "Left out: 2 files are both called cat/1 (cat/1.jpg, cat/1.png): keep one." in message
 
 
 def test_options_decide_what_a_table_leaves_open(own):

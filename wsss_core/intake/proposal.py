@@ -64,7 +64,8 @@ def propose(
     entries = tags.renamed(found.entries, names, folder=survey.folder)
     entries, nothing = tags.without_no_class(entries, kept=frozenset(names.values()))
     entries, copy_of, of_copies = copies.without_copies(entries, survey.photographs)
-    tags.require_something_to_learn(entries, survey.folder)
+    left_out = (*found.left_out, *of_copies, *survey.left_out())
+    tags.require_something_to_learn(entries, survey.folder, left_out)
     entries, of_splits, is_made = with_splits(survey, entries, before, held_out=held_out)
     used = {name: entry for name, entry in entries.items() if entry.tags is not None and entry.split in USED}
     classes = _classes(used, found.classes, names)
@@ -74,7 +75,7 @@ def propose(
     proposal = Proposal(
         keys, used, unlabelled, "",
         notes=(*found.notes, *survey.guesses(recognised.candidate.clue.documents), *nothing, *of_splits),
-        left_out=(*found.left_out, *of_copies, *_apart(entries), *survey.left_out()),
+        left_out=(*left_out, *_apart(entries)),
         doubts=tuple(tags.doubts(used)),
         masks=of_masks,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import ModuleType
 
 from wsss_core.intake.records import Clue, Found, Options
 from wsss_core.intake.survey import Survey
-from wsss_core.problems import DatasetError, layout_error, named
+from wsss_core.intake.tables import SUFFIXES_OF_TABLES, open_table, read_rows
+from wsss_core.problems import DatasetError, excerpt, layout_error, named
 
 FOLDER = Path(__file__).parent / "layouts"
 
@@ -107,13 +109,23 @@ def _agreeing(survey: Survey, candidates: list[Candidate], options: Options) -> 
     return Recognised(candidates[best], read[best], others)
 
 
+def _strangers(survey: Survey) -> Iterator[str]:
+    """A clause on each table that names other photographs, or none."""
+    for path in survey.documents(*SUFFIXES_OF_TABLES):
+        if path in survey.complaints or open_table(survey, path) is not None:
+            continue
+        rows = read_rows(path).rows
+        begins = f"its first row begins with {excerpt(repr(rows[0][0]), 60)}" if rows else "it has no rows"
+        yield f"{survey.below(path)} is a table of which no column names these photographs ({begins})"
+
+
 class AmbiguousLayout(ValueError):
     """A folder may be read in several ways that differ; the text shows them."""
 
 
 def _nothing(survey: Survey, layout: str | None, document: Path | None) -> str:
     """Why no layout fits."""
-    complaints = "".join(f" {told}." for told in survey.complaints.values())
+    complaints = "".join(f" {told}." for told in (*survey.complaints.values(), *_strangers(survey)))
     if document is not None:
         if not document.is_file():
             return f"{document} is no file; give the one that holds the tags to --labels"

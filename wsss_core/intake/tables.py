@@ -137,7 +137,15 @@ def _table_of(survey: Survey, path: Path) -> Table | None:
             continue
         if best is None or (named_cells, is_name) > best[:2]:
             best = named_cells, is_name, number, found
-    return None if best is None else Table(rows, best[2], best[3])
+    if best is None:
+        return None
+    number, found = best[2:]
+    heading = rows.columns[number]
+    if folded(heading) not in IMAGE and survey.find([heading], near=path):  # the first row is a photograph's too
+        columns = tuple(f"column {number}" for number in range(1, len(rows.columns) + 1))
+        rows = Rows(path, columns, (rows.columns, *rows.rows), rows.encoding)
+        found = survey.find(rows.cells(number), near=path)
+    return Table(rows, number, found)
 
 
 def read_rows(path: Path) -> Rows:

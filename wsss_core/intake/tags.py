@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,8 +56,10 @@ def without_no_class(
     return cleaned, told
 
 
-def require_something_to_learn(entries: Mapping[str, Entry], folder: Path) -> None:
+def require_something_to_learn(entries: Mapping[str, Entry], folder: Path, left_out: Sequence[str] = ()) -> None:
     """A class can be found only where some photographs show it and others do not.
+
+    `left_out` are sentences on what is missing among the entries, which may be why.
 
     Raises:
         DatasetError: no photograph has a tag, all have all tags, there are more classes than a mask can hold, or a
@@ -66,7 +68,8 @@ def require_something_to_learn(entries: Mapping[str, Entry], folder: Path) -> No
     labelled = [entry.tags for entry in entries.values() if entry.tags is not None]
     counts = Counter(tag for tags in labelled for tag in tags)
     if not counts:
-        raise layout_error(folder, "no photograph in it has a tag, so there is nothing to learn; add tags")
+        told = f"no photograph in it has a tag, so there is nothing to learn; add tags{_beside(left_out)}"
+        raise layout_error(folder, told)
     broken = sorted(tag for tag in counts if any("\ud800" <= sign <= "\udfff" for sign in tag))
     if broken:  # half a surrogate pair, which JSON can hold and no file can
         raise layout_error(folder, f"the class name {broken[0]!a} holds half a character; correct it where it is named")
@@ -80,8 +83,12 @@ def require_something_to_learn(entries: Mapping[str, Entry], folder: Path) -> No
             folder,
             f"all {len(labelled)} photographs bear {what}. Only photographs without a class teach a network where it"
             " is: add some, about as many, of the same kind of scene (in a sub-folder `background`, or with an empty"
-            " cell in the table)",
+            f" cell in the table){_beside(left_out)}",
         )
+
+
+def _beside(left_out: Sequence[str]) -> str:
+    return f". Left out: {' '.join(left_out)}" if left_out else ""
 
 
 def doubts(entries: Mapping[str, Entry]) -> Iterator[str]:

@@ -15,12 +15,13 @@ TITLE = "photographs and a table of their tags"
 
 
 def recognise(survey: Survey) -> list[Clue]:
-    """Each table with a column of names and a column of tags; those of several splits together."""
-    tables = {table.rows.path: table for table in tables_of(survey, "csv")}
+    """Each table with a column of names and a column of tags, or several that may be it; those of splits together."""
+    tables = {table.rows.path: table for kind in ("csv", "") for table in tables_of(survey, kind) if table.others}
     return [
-        Clue(f"{', '.join(map(survey.below, paths))} names {len(tables[paths[0]].found)} photographs", paths)
+        Clue(f"{', '.join(map(survey.below, paths))} names {len(tables[paths[0]].found)} photographs", paths,
+             is_sure=bool(tables[paths[0]].tags))
         for paths in survey.groups(list(tables))
-    ]
+    ]  # fmt: skip
 
 
 def read(survey: Survey, clue: Clue, options: Options) -> Found:

@@ -8,7 +8,7 @@ from wsss_core.intake import texts
 from wsss_core.intake.layouts.csv import splits_of
 from wsss_core.intake.records import Clue, Entry, Found, Options
 from wsss_core.intake.survey import Survey
-from wsss_core.intake.tables import UNKNOWN, YES, Table, flags, open_table, tables_of
+from wsss_core.intake.tables import NO, UNKNOWN, YES, Table, flags, open_table, tables_of
 from wsss_core.problems import layout_error, named
 
 TITLE = "photographs and a table with a column of 0 and 1 for each class"
@@ -41,7 +41,7 @@ def read(survey: Survey, clue: Clue, options: Options) -> Found:
         if repeated:
             raise layout_error(path, f"{len(repeated)} photographs have several rows ({named(repeated)}); keep one")
         classes |= dict.fromkeys(table.rows.columns[number] for number in columns)
-        found.notes += texts.note_on(path, table.rows.encoding)
+        found.notes += [*texts.note_on(path, table.rows.encoding), *_no_classes(survey, table, columns)]
         found.left_out += survey.missing(table.rows.cells(table.image), table.found, path)
         for row, split in zip(table.rows.rows, splits_of(survey, table), strict=True):
             if name := table.found.get(row[table.image]):
@@ -49,6 +49,19 @@ def read(survey: Survey, clue: Clue, options: Options) -> Found:
                 found.entries[name] = Entry(tuple(shown), split)
     found.classes = tuple(classes)
     return found
+
+
+def _no_classes(survey: Survey, table: Table, columns: list[int]) -> list[str]:
+    """A sentence on the columns that are passed over, which may be classes with a cell mistyped."""
+    others = [number for number in table.others if number not in columns and number != table.split]
+    known = YES | NO | UNKNOWN
+    strange = {
+        table.rows.columns[number]: [cell for cell in table.rows.cells(number) if cell.lower() not in known]
+        for number in others
+    }
+    shown = [f"{heading} ({cells[0]!r})" for heading, cells in strange.items() if cells]
+    name = survey.below(table.rows.path)
+    return [f"Columns of {name} that hold more than 0 and 1 are no classes: {named(shown)}."] if shown else []
 
 
 def _require_known(table: Table, columns: list[int]) -> None:
