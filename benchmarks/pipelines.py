@@ -29,7 +29,7 @@ from wsss_core.models.build import build_network, on_device
 from wsss_core.models.pretrained import pretrained_backbone
 from wsss_core.models.tag_classifier import CamNetwork
 from wsss_core.runtime import environment
-from wsss_core.runtime.per_image import Relay
+from wsss_core.runtime.ahead import Relay
 
 REPEATS, CLASSES, MAX_PIXELS = 3, 20, 10**7
 TAGS = (9, 15)

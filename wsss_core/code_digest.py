@@ -34,8 +34,8 @@ _SAYS = re.compile(
 counts, what went wrong and who shares work: neither they count nor what they import."""
 
 _FRAMES = re.compile(
-    r"wsss_core/(frame/(dvc_run|stage|truth)|runtime/(cluster|environment|interruption|provenance|shortage|supervisor"
-    r"|worker))\.py"
+    r"wsss_core/(frame/(dvc_run|stage|truth)|runtime/(cluster|environment|interruption|locks|provenance|shortage"
+    r"|supervisor|worker))\.py"
 )
 """Files that start and end a command, and open its inputs: what they import counts, and they do not."""
 

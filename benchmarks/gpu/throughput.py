@@ -38,7 +38,7 @@ from wsss_core.inference.segmentation import segment
 from wsss_core.inference.views import views
 from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, environment, per_image
-from wsss_core.runtime.per_image import Relay
+from wsss_core.runtime.ahead import Relay
 from wsss_core.runtime.placement import network_pixels
 from wsss_core.sections.data import Dataset
 from wsss_core.training.loop import Watch, fit

@@ -7,6 +7,7 @@ from wsss_core.cli.check import check
 from wsss_core.cli.compare import compare
 from wsss_core.cli.estimate import estimate
 from wsss_core.cli.export import export
+from wsss_core.cli.gather import gather
 from wsss_core.cli.init import init
 from wsss_core.cli.inspect import inspect
 from wsss_core.cli.labels import labels
@@ -27,7 +28,8 @@ def main() -> None:
 
 
 for command in (
-    adopt, check, compare, estimate, export, init, inspect, labels, predict, preset, saliency, seeds, sheet, suggest,
+    adopt, check, compare, estimate, export, gather, init, inspect, labels, predict, preset, saliency, seeds,
+    sheet, suggest,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -56,10 +56,14 @@ def command(function: Callable[..., None]) -> click.Command:
 
 
 def of_one_process(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose work is not shared: of several processes that a launcher started, the first alone does it."""
+    """A command whose work is not shared: of several processes that a launcher started, the first alone does it.
+
+    Raises ValueError where the environment asks for a shard of it.
+    """
 
     @functools.wraps(function)
     def run(*args, **kwargs) -> None:
+        environment.require_no_shard()
         if cluster.is_first():
             function(*args, **kwargs)
 

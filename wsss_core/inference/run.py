@@ -18,7 +18,7 @@ from wsss_core.code_digest import Code
 from wsss_core.data.index import Index
 from wsss_core.models.build import on_device
 from wsss_core.runtime import devices, environment, per_image, shortage
-from wsss_core.runtime.per_image import Relay
+from wsss_core.runtime.ahead import Relay
 from wsss_core.runtime.placement import network_pixels
 
 Read = Callable[[Sequence[str]], Any]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 Source = TypeVar("Source")
@@ -73,6 +76,37 @@ def ahead(
     finally:
         is_closed.set()
         pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Work in three parts, of which threads do the first and the last, so that the second does not wait for files.
+
+    Attributes:
+        read: read(ids) -> what `make` takes.
+        make: make(ids, read) -> a result for each id; in the thread of whoever runs this.
+        write: write(folder, id, result), the files of one id.
+        threads: for each of reading and writing; 0 does one part after the other.
+    """
+
+    read: Callable[[Sequence[str]], Any]
+    make: Callable[[Sequence[str], Any], Sequence[Any]]
+    write: Callable[[Path, str, Any], None]
+    threads: int
+
+    def results(self, batches: Iterable[Sequence[str]], folder: Path) -> Iterator[Sequence[str]]:
+        """The batches, each when its files are written."""
+
+        def written(batch: tuple[Sequence[str], Sequence[Any]]) -> Iterator[Sequence[str]]:
+            for image_id, result in zip(*batch, strict=True):
+                self.write(folder, image_id, result)
+            yield batch[0]
+
+        with (
+            closing(ahead(batches, lambda ids: [(ids, self.read(ids))], threads=self.threads)) as inputs,
+            closing(ahead(((ids, self.make(ids, own)) for ids, own in inputs), written, threads=self.threads)) as done,
+        ):
+            yield from done
 
 
 class _Failure:

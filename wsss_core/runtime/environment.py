@@ -4,6 +4,8 @@ None of these values is a parameter, so that moving to a larger machine invalida
 """
 
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from wsss_core import layout
@@ -65,6 +67,43 @@ def accelerator() -> str:
 def nodes() -> int:
     """Machines that run this command together (`WSSS_NODES`); torchrun and srun say it themselves."""
     return _number("WSSS_NODES", 1, least=1)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of a stage's images, each of which is made by a job of its own.
+
+    Attributes:
+        number: from 1 to `count`.
+    """
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    @property
+    def name(self) -> str:
+        """For names of files."""
+        return f"{self.number}of{self.count}"
+
+
+def shard() -> Shard | None:
+    """The part of a stage's images that this command makes (`WSSS_SHARD`, such as 3/16); None: all of them."""
+    text = os.environ.get("WSSS_SHARD", "").strip()
+    if not text:
+        return None
+    parts = re.fullmatch(r"(\d+)/(\d+)", text)
+    if parts is None or not 1 <= int(parts[1]) <= int(parts[2]):
+        raise ValueError(f"WSSS_SHARD must be NUMBER/COUNT, from 1/16 to 16/16, not {text!r}")
+    return Shard(int(parts[1]), int(parts[2]))
+
+
+def require_no_shard() -> None:
+    """Raises ValueError where a shard is asked of what is not made image by image."""
+    if part := shard():
+        raise ValueError(f"WSSS_SHARD={part} is for stages that make a result of each image; run this one without it")
 
 
 def precision() -> str | None:

@@ -6,7 +6,7 @@ never sees what an earlier one left.
 
     RESUME_FOLDER/OUTPUT/KEY/files/           becomes the output
     RESUME_FOLDER/OUTPUT/KEY/checkpoint.pt    and other state that is never published
-    RESUME_FOLDER/OUTPUT/KEY.lock             there while a run uses the journal
+    RESUME_FOLDER/OUTPUT/KEY.lock             there while a run uses the journal (`locks`)
 
 All of it may be deleted whenever no stage runs.
 """
@@ -18,15 +18,15 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Set
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from wsss_core import artifacts, manifests
 from wsss_core.problems import named
-from wsss_core.runtime import environment, interruption
+from wsss_core.runtime import environment, interruption, locks
+from wsss_core.runtime.environment import Shard
+from wsss_core.runtime.locks import HeldError
 from wsss_core.runtime.worker import ALONE, Processes
 
 KEPT = 2
@@ -51,14 +51,16 @@ class Journal:
     out: Path
 
     @classmethod
-    @contextmanager
-    def open(cls, out: Path, *, key: object, processes: Processes = ALONE) -> Iterator[Journal]:
+    def open(
+        cls, out: Path, *, key: object, processes: Processes = ALONE, shard: Shard | None = None
+    ) -> AbstractContextManager[Journal]:
         """The journal of `out` for `key`, which no other run uses inside the block.
 
         Args:
             out: relative to the working folder, as a stage names it.
             key: JSON-like; everything on which the bytes of `out` depend.
             processes: share the journal; all of them open it.
+            shard: of the work, which is all that this run does: others may be at other shards.
 
         Raises:
             InUseError: another run uses it, on any machine that sees the resume folder.
@@ -66,23 +68,12 @@ class Journal:
         """
         base = environment.resume_folder() / _name_of(out)
         _require_apart(base, out)
-        journal = cls(base / manifests.digest_of(key) / "files", out)
-        lock = _lock(journal.beside) if processes.global_rank == 0 else None
-        holder = _holder(journal.beside) if processes.global_rank == 0 and lock is None else None
-        if holder := processes.broadcast(holder):
-            raise InUseError(
-                f"another run ({holder}) is making {out} from the same inputs with the same code and parameters;"
-                " wait until it ends, or stop it, and run this again"
-            )
-        try:
-            if lock:
-                journal.folder.mkdir(parents=True, exist_ok=True)
-                _tidy(base, using=journal.beside)
-            processes.barrier()
-            yield journal
-        finally:
-            if lock:
-                _unlock(journal.beside, lock)
+        return _used(cls(base / manifests.digest_of(key) / "files", out), processes, shard)
+
+    @classmethod
+    def again(cls, folder: Path, out: Path) -> AbstractContextManager[Journal]:
+        """The journal whose folder `beside` is, as `open` gives it."""
+        return _used(cls(folder / "files", out), ALONE, None)
 
     @property
     def beside(self) -> Path:
@@ -96,6 +87,30 @@ class Journal:
     def discard(self) -> None:
         """Forget all of it: the output and everything that belongs to it are in their places."""
         shutil.rmtree(self.beside, ignore_errors=True)
+
+
+@contextmanager
+def _used(journal: Journal, processes: Processes, shard: Shard | None) -> Iterator[Journal]:
+    """The journal, of which the first process holds the lock."""
+    base, holder = journal.beside.parent, None
+    with ExitStack() as held:
+        if processes.global_rank == 0:
+            held.callback(_remove_empty, base)
+            try:
+                held.enter_context(locks.held(journal.beside, shard))
+            except HeldError as error:
+                holder = str(error)
+        if holder := processes.broadcast(holder):
+            raise InUseError(
+                f"another run ({holder}) is making {journal.out} from the same inputs with the same code and"
+                " parameters; wait until it ends, or stop it, and run this again"
+            )
+        if processes.global_rank == 0:
+            journal.folder.mkdir(parents=True, exist_ok=True)
+            if shard is None:
+                _tidy(base, using=journal.beside)
+        processes.barrier()
+        yield journal
 
 
 def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) -> list[Path]:
@@ -154,42 +169,12 @@ def _name_of(out: Path) -> str:
     return f"{readable[:100]}-{manifests.digest_of(out.as_posix())[:8]}"
 
 
-def _lock_file(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def _lock(folder: Path) -> FileLock | None:
-    """The lock of a key's folder; None where another run holds it."""
-    path = _lock_file(folder)
-    lock = FileLock(path, timeout=0)
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            return None
-        except FileNotFoundError:  # a run that ended has just removed the empty folder
-            continue
-        path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        return lock
-
-
-def _unlock(folder: Path, lock: FileLock) -> None:
-    """Release a lock and take away what is empty then, but a resume folder of the user's own."""
+def _remove_empty(base: Path) -> None:
+    """Take away what is empty, but a resume folder of the user's own."""
     with suppress(OSError):
-        _lock_file(folder).unlink()  # before the release: who waits for the file sees that it is gone
-    lock.release()
-    with suppress(OSError):
-        folder.parent.rmdir()
+        base.rmdir()
         if environment.resume_folder() == environment.USUAL_RESUME_FOLDER:
             environment.resume_folder().rmdir()
-
-
-def _holder(folder: Path) -> str:
-    try:
-        return _lock_file(folder).read_text(encoding="utf-8") or "just begun"
-    except OSError:
-        return "just ended"
 
 
 def _tidy(base: Path, *, using: Path) -> None:
@@ -198,9 +183,8 @@ def _tidy(base: Path, *, using: Path) -> None:
         os.utime(using)
         others = [path for path in base.iterdir() if path.is_dir() and path != using]
         for folder in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-            if lock := _lock(folder):
+            with suppress(HeldError), locks.held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-                _unlock(folder, lock)
 
 
 def _copy(folder: Path, target: Path) -> None:

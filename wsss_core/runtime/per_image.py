@@ -8,66 +8,42 @@ gains by it, several images go into one call. A killed run goes on from the resu
 from __future__ import annotations
 
 import json
+import logging
+import shlex
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from wsss_core import manifests, supervision
+from wsss_core import artifacts, manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.code_digest import Code
 from wsss_core.problems import named
-from wsss_core.runtime.ahead import ahead
+from wsss_core.runtime import environment
+from wsss_core.runtime.ahead import Relay
+from wsss_core.runtime.environment import Shard
 from wsss_core.runtime.journal import Journal, content_digest, whole
 from wsss_core.runtime.pool import map_in_order
 from wsss_core.runtime.provenance import Provenance
 from wsss_core.runtime.worker import ALONE, Processes
 
+logger = logging.getLogger(__name__)
+
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
 
 
-@dataclass(frozen=True)
-class Relay:
-    """Work in three parts, of which threads do the first and the last, so that the second does not wait for files.
-
-    Attributes:
-        read: read(ids) -> what `make` takes.
-        make: make(ids, read) -> a result for each id; in the thread of whoever runs this.
-        write: write(folder, id, result), as `Work` does.
-        threads: for each of reading and writing; 0 does one part after the other.
-    """
-
-    read: Callable[[Sequence[str]], Any]
-    make: Callable[[Sequence[str], Any], Sequence[Any]]
-    write: Callable[[Path, str, Any], None]
-    threads: int
-
-    def results(self, batches: Iterable[Sequence[str]], folder: Path) -> Iterator[Sequence[str]]:
-        """The batches, each when its files are written."""
-
-        def written(batch: tuple[Sequence[str], Sequence[Any]]) -> Iterator[Sequence[str]]:
-            for image_id, result in zip(*batch, strict=True):
-                self.write(folder, image_id, result)
-            yield batch[0]
-
-        with (
-            closing(ahead(batches, lambda ids: [(ids, self.read(ids))], threads=self.threads)) as inputs,
-            closing(ahead(((ids, self.make(ids, own)) for ids, own in inputs), written, threads=self.threads)) as done,
-        ):
-            yield from done
-
-
 Size = tuple[int, int]
 
+RECORD = "whole.json"
+"""Lies beside the files of a journal of which an array of jobs makes shards: see `gathering`."""
 SUFFIXES = frozenset({".npz", ".png"})
 """The suffixes of all files that an image may have in an artifact."""
-
 
 def run(
     ids: Sequence[str],
@@ -112,13 +88,18 @@ def run(
         InUseError: another run makes the same.
         ArtifactError: the results are not those of the ids.
     """
-    made = Provenance.of(code, processes)
-    total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
-    key = {"params": params, "inputs": content_digest(*inputs), "ids": sorted(ids), "made": made.key}
-    with Journal.open(out, key=key, processes=processes) as journal:
-        ordered = sorted(ids, key=lambda image_id: _order(sizes(image_id)))
-        own = ordered[processes.global_rank::processes.world_size]
-        finished = Finished(journal.folder, suffixes=SUFFIXES | {suffix}, rank=processes.global_rank)
+    shard = environment.shard()
+    all_of_it = Whole(
+        out, stage, suffix, params, ids=sorted(ids, key=lambda image_id: _order(sizes(image_id))), inputs=inputs,
+        digests=content_digest(*inputs), made=Provenance.of(code, processes),
+        supervised_by=supervision.strongest(supervised_by, manifests.supervision_of(*inputs)),
+    )  # fmt: skip
+    with Journal.open(out, key=all_of_it.key, processes=processes, shard=shard) as journal:
+        if shard and processes.global_rank == 0:
+            all_of_it.write(journal.beside, shards=shard.count)
+        own = all_of_it.ids[shard.number - 1::shard.count] if shard else all_of_it.ids
+        own = own[processes.global_rank::processes.world_size]
+        finished = all_of_it.finished(journal.folder, writer=_writer(shard, processes))
         missing = [image_id for image_id in own if not finished.has(image_id, suffix)]
         parts = batches(missing, sizes, pixels=batch_pixels, equal=equal_sizes)
         with tqdm(total=len(own), initial=len(own) - len(missing), desc=stage, unit="image",
@@ -126,18 +107,15 @@ def run(
             for count in _counts(work, parts, finished, workers=workers):
                 bar.update(count)
         processes.barrier()
-        if processes.global_rank == 0:
-            paths = whole(
-                journal.folder,
-                needed={f"{image_id}{suffix}" for image_id in ids},
-                allowed={f"{image_id}{other}" for image_id in ids for other in SUFFIXES},
-            )
-            finished.expect(
-                manifests.write(journal.folder, stage=stage, params=params, paths=paths, supervised_by=total)
-            )
-            made.write(out, processes=processes)
-            journal.publish()
-            journal.discard()
+        if processes.global_rank == 0 and not shard:
+            all_of_it.publish(journal, processes=processes)
+        elif processes.global_rank == 0:
+            logger.info("shard %s of %s: %d images; when all are there: wsss gather %s", shard, stage, len(own), out)
+
+
+def _writer(shard: Shard | None, processes: Processes) -> str:
+    """A name for the notes of this process."""
+    return f"{shard.name}-{processes.global_rank}" if shard else str(processes.global_rank)
 
 
 def each(function: Callable[[str, Path], None]) -> Work:
@@ -185,25 +163,87 @@ def batches(ids: Sequence[str], sizes: Callable[[str], Size], *, pixels: int, eq
     return made
 
 
+@dataclass(frozen=True)
+class Whole:
+    """An artifact to be.
+
+    Attributes:
+        out, stage, suffix, params, supervised_by: as for `per_image.run`.
+        ids: of the images, in the order in which they are made.
+        inputs: of the work, and `digests` of their content.
+        made: on what else the bytes depend.
+    """
+
+    out: Path
+    stage: str
+    suffix: str
+    params: object
+    ids: Sequence[str]
+    inputs: Sequence[Path]
+    digests: Sequence[str]
+    supervised_by: str
+    made: Provenance
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Of the journal."""
+        return {"params": self.params, "inputs": self.digests, "ids": sorted(self.ids), "made": self.made.key}
+
+    def finished(self, folder: Path, *, writer: str = "0") -> Finished:
+        """What is done of it in a folder."""
+        return Finished(folder, suffixes=SUFFIXES | {self.suffix}, writer=writer)
+
+    def missing(self, finished: Finished) -> list[str]:
+        """The images that are not done."""
+        return [image_id for image_id in self.ids if not finished.has(image_id, self.suffix)]
+
+    def publish(self, journal: Journal, *, processes: Processes = ALONE) -> None:
+        """Put the results in their place, with a manifest.
+
+        Raises:
+            ArtifactError: they are not those of the ids.
+        """
+        paths = whole(
+            journal.folder,
+            needed={f"{image_id}{self.suffix}" for image_id in self.ids},
+            allowed={f"{image_id}{other}" for image_id in self.ids for other in SUFFIXES},
+        )
+        files = manifests.write(
+            journal.folder, stage=self.stage, params=self.params, paths=paths, supervised_by=self.supervised_by
+        )
+        self.finished(journal.folder).expect(files)
+        self.made.write(self.out, processes=processes)
+        journal.publish()
+        journal.discard()
+
+    def write(self, folder: Path, *, shards: int) -> None:
+        """Record it in the folder of its journal's key, for `pending`."""
+        content = {
+            **asdict(self), "out": self.out.as_posix(), "inputs": [path.as_posix() for path in self.inputs],
+            "shards": shards, "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        }  # fmt: skip
+        artifacts.write_json(folder / RECORD, json.loads(json.dumps(content, default=str)))
+
+
 class Finished:
     """Which results in a journal are finished: those that are still the bytes that were noted when they were made.
 
     That a file exists says little. A power cut may leave it empty, a full disk or a hand may change it, and once it is
     published its digest stands for the truth. So each process notes what it made, beside the files:
 
-        RESUME_FOLDER/OUTPUT/KEY/finished-RANK.jsonl      [NAME, DIGEST], a line a file
+        RESUME_FOLDER/OUTPUT/KEY/finished-WRITER.jsonl    [NAME, DIGEST], a line a file
 
     Attributes:
         folder: of the files.
 
     Args:
         suffixes: of an image's files, of which it may have some.
-        rank: of this process; it and those of its pool keep notes of their own.
+        writer: this process; it and those of its pool keep notes of their own.
     """
 
-    def __init__(self, folder: Path, *, suffixes: Iterable[str], rank: int = 0) -> None:
+    def __init__(self, folder: Path, *, suffixes: Iterable[str], writer: str = "0") -> None:
         self.folder, self._suffixes = folder, sorted(suffixes)
-        self._own = folder.parent / f"finished-{rank}.jsonl"
+        self._own = folder.parent / f"finished-{writer}.jsonl"
         self._noted = _notes(folder.parent)
 
     def has(self, image_id: str, suffix: str) -> bool:

@@ -76,6 +76,7 @@ def train(
         snapshots: labels to make and keep on the way.
         supervised_by: what the samples are supervised by beside what `inputs` are; a kind of `supervision`.
     """
+    environment.require_no_shard()
     fabric = devices.launch(seed=seed)
     if fabric.device.type == "cpu":
         keep_freed_memory()
