@@ -34,7 +34,7 @@ from wsss_core.runtime.ahead import Relay
 REPEATS, CLASSES, MAX_PIXELS = 3, 20, 10**7
 TAGS = (9, 15)
 BACKBONE = {"name": "mobilenetv2_100", "output_stride": 16, "weights": "none", "dilate": True, "batch_norm": "frozen"}
-VIEWS = {"one view": ((1.0,), False, 12), "eight views": ((0.5, 1.0, 1.5, 2.0), True, 4)}
+VIEWS = {"one view": ((1.0,), False, 8), "eight views": ((0.5, 1.0, 1.5, 2.0), True, 2)}
 """Scales, whether with mirrors, and of how many photographs."""
 Ways = dict[str, Callable[[], object]]
 
