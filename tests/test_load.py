@@ -90,7 +90,7 @@ def test_an_array_that_is_no_photograph_is_refused(segmenter, other):
 
 def test_what_does_not_segment_or_is_no_model_is_refused(tmp_path):
     save_classifier(tmp_path / "cam")
-    with pytest.raises(ValueError, match="is a cam network, which does not segment"):
+    with pytest.raises(ValueError, match="is of the kind cam, which does not segment"):
         wsss_core.load(tmp_path / "cam")
     with pytest.raises(ArtifactError, match="nowhere"):
         wsss_core.load(tmp_path / "nowhere")

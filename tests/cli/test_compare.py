@@ -130,6 +130,7 @@ def test_a_file_that_is_no_comparison_is_refused(compared, tmp_path, content):
 
 def test_the_page_shows_the_table_and_the_same_images_for_all(compared):
     text = (compared[0].folder / "reports/compare.html").read_text(encoding="utf-8")
+    assert "Made by <code>wsss compare</code>" in text and '<a href="#comparison">All methods</a>' in text
     assert "All methods" in text and "supervision" in text
     assert "Training images after every stage" not in text
     assert all(title.replace("&", "&amp;") in text for title in ALL[1:])

@@ -163,6 +163,11 @@ def test_a_table_of_tags_that_does_not_fit_is_refused_before_anything_is_written
     assert not (work.folder / "out").exists()
 
 
+def test_a_folder_in_the_place_of_the_table_is_named_for_what_it_is(work):
+    reason = "photos: it is no file but a folder or a pipe; replace it, or name another"
+    assert reason in error_message(predict(work, "--tags", "photos"), code=1)
+
+
 @pytest.mark.parametrize(
     ("target", "options", "kind"),
     [

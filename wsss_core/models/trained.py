@@ -32,5 +32,5 @@ def load_segmenter(path: Path) -> tuple[Any, Description]:
     """
     network, description = load(path)
     if not isinstance(network, Segmenter):
-        raise ValueError(f"{path} is a {description.method} network, which does not segment; take models/deeplab")
+        raise ValueError(f"{path} is of the kind {description.method}, which does not segment; take models/deeplab")
     return network, description

@@ -17,7 +17,7 @@ def read(table: Path, sources: Sources, *, classes: Sequence[str]) -> dict[str, 
         ValueError: it is missing, names what is no class of the network, or leaves photographs out.
         DatasetError: it is no such table.
     """
-    if not table.is_file():
+    if not table.exists():
         raise ValueError(f"{table} does not exist; give --tags a table with the columns image,labels")
     found = read_tag_table(table, images=sources.folder, classes=classes).tags
     missing = [name for name in sources.files if name not in found]
