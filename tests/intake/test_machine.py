@@ -46,6 +46,12 @@ def test_epochs_give_as_many_steps_as_were_measured_within_bounds(num_train, epo
     assert settings.get("train_cam", {"epochs": 8})["epochs"] == epochs
 
 
+@pytest.mark.parametrize(("num_train", "epochs"), [(10, 3), (647, 3), (1294, 2)])
+def test_an_affinitynet_is_trained_no_longer_on_few_photographs(num_train, epochs):
+    settings = fit(CPU, num_train=num_train, num_images=num_train).settings
+    assert settings.get("train_affinity", {"epochs": 3})["epochs"] == epochs
+
+
 def test_little_memory_halves_the_batches():
     settings = fit(Machine(2, 2.0), num_train=647, num_images=849).settings
     assert [settings[name]["batch"] for name in ("train_cam", "train_affinity", "train_deeplab")] == [8, 4, 4]
