@@ -2,7 +2,7 @@
 
 import click
 
-from wsss_core import artifacts, layout, registry
+from wsss_core import artifacts, graphs, layout, registry
 from wsss_core.data.index import Index
 from wsss_core.frame import page
 from wsss_core.frame.stage import command, of_one_process, open_index, require_whole
@@ -10,7 +10,6 @@ from wsss_core.params import Params
 from wsss_core.report import strips
 from wsss_core.report.strips import Strip
 
-DEFAULT = "affinitynet"
 """The method of the default graph."""
 PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 
@@ -19,7 +18,7 @@ PICTURE = layout.REPORTS / "pictures" / "pipeline.png"
 @click.option(
     "--method",
     type=click.Choice(registry.names("page")),
-    default=DEFAULT,
+    default=graphs.DEFAULT,
     show_default=True,
     help="Write the page of this method's graph.",
 )
@@ -30,7 +29,7 @@ def main(params: Params, method: str) -> None:
     for folder, stage in shown.needed.items():
         require_whole(folder, stage=stage)
     _, drawn = page.write(params, index, shown)
-    if method == DEFAULT:
+    if method == graphs.DEFAULT:
         _write_picture(index, drawn)
 
 

@@ -10,10 +10,18 @@ from wsss_core import layout
 from wsss_core.code_digest import Code
 from wsss_core.yaml_text import of_graph
 
+DEFAULT = "affinitynet"
+"""The method of the graph in the root's dvc.yaml."""
+
 
 def files(root: Path = Path()) -> list[Path]:
     """The dvc.yaml of the default pipeline and of every graph in pipelines/, as far as they lie below `root`."""
     return [*root.glob(layout.GRAPH.name), *sorted((root / layout.GRAPHS).glob("*/dvc.yaml"))]
+
+
+def by_method() -> dict[str, Path]:
+    """Method -> its graph's file, of the working folder; that of the root is DEFAULT's."""
+    return {file.parent.name or DEFAULT: file for file in files()}
 
 
 def stages(file: Path) -> dict[str, dict]:

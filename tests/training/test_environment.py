@@ -78,17 +78,24 @@ def test_it_may_be_kept_beside_them(tmp_path, monkeypatch, value):
     assert environment.resume_folder() == Path(value)
 
 
-@pytest.mark.parametrize("value", ["two", "1.5", "2 4"])
-def test_workers_must_be_a_whole_number(monkeypatch, value):
-    monkeypatch.setenv("WSSS_WORKERS", value)
-    with pytest.raises(ValueError, match=f"WSSS_WORKERS must be a whole number, not '{value}'"):
-        environment.workers()
+NO_NUMBER = "WSSS_WORKERS must be a whole number, not '{}'"
+NO_SHARD = "WSSS_SHARD must be NUMBER/COUNT, from 1/16 to 16/16, not '{}'"
 
 
-def test_workers_must_not_be_negative(monkeypatch):
-    monkeypatch.setenv("WSSS_WORKERS", "-1")
-    with pytest.raises(ValueError, match="WSSS_WORKERS must be at least 0, not -1"):
-        environment.workers()
+@pytest.mark.parametrize(
+    ("name", "value", "read", "message"),
+    [
+        *[("WSSS_WORKERS", text, environment.workers, NO_NUMBER) for text in ("two", "1.5", "2 4")],
+        ("WSSS_WORKERS", "-1", environment.workers, "WSSS_WORKERS must be at least 0, not -1"),
+        *[("WSSS_SHARD", text, environment.shard, NO_SHARD) for text in ("0/4", "5/4", "3", "a/b", "1/0", "-1/4")],
+        ("WSSS_SHARD", "1/4", environment.require_no_shard,
+         "WSSS_SHARD=1/4 is for stages that make a result of each image"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_refused_by_its_name(monkeypatch, name, value, read, message):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=message.format(value)):
+        read()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from workspace import error_message
 from wsss_core import artifacts
 from wsss_core.cli.gather import gather
 from wsss_core.code_digest import Code
-from wsss_core.runtime import environment, locks, per_image
+from wsss_core.runtime import locks, per_image
 from wsss_core.runtime.environment import Shard
 from wsss_core.runtime.journal import InUseError
 
@@ -127,16 +127,3 @@ def test_a_whole_run_beside_a_shard_is_refused(tmp_path, monkeypatch, shard):
         write(image_id, folder)
 
     shard("1/5", work=work)
-
-
-@pytest.mark.parametrize("text", ["0/4", "5/4", "3", "a/b", "1/0", "-1/4"])
-def test_a_shard_is_a_number_of_a_count(monkeypatch, text):
-    monkeypatch.setenv("WSSS_SHARD", text)
-    with pytest.raises(ValueError, match=f"WSSS_SHARD must be NUMBER/COUNT, from 1/16 to 16/16, not '{text}'"):
-        environment.shard()
-
-
-def test_what_is_not_made_image_by_image_has_no_shards(monkeypatch):
-    monkeypatch.setenv("WSSS_SHARD", "1/4")
-    with pytest.raises(ValueError, match="WSSS_SHARD=1/4 is for stages that make a result of each image"):
-        environment.require_no_shard()

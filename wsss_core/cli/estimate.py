@@ -34,7 +34,7 @@ _NOTE = (
 
 
 @click.command()
-@click.argument("method", default="affinitynet")
+@click.argument("method", default=graphs.DEFAULT)
 @click.option("--images", type=click.IntRange(min=1), help="Training photographs to plan for; default: all there are.")
 @click.option("--trial", type=click.IntRange(min=2), default=32, show_default=True,
               help="Training photographs that a training is tried on. More tell more truly.")
@@ -83,7 +83,7 @@ def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) ->
 
 
 def _graph_of(method: str) -> Path:
-    known = {file.parent.name or "affinitynet": file for file in graphs.files()}
+    known = graphs.by_method()
     if not known:
         raise click.UsageError(f"there is no {layout.GRAPH} here; run from the repository's root")
     if method not in known:

@@ -18,8 +18,6 @@ from wsss_core.trials import work_copy
 
 FOLDER = Path(".seeds")
 """A working folder for each seed."""
-DEFAULT = "affinitynet"
-"""The method of the graph in the root's dvc.yaml."""
 
 
 @click.command()
@@ -68,7 +66,7 @@ def _write_tables(numbers: Sequence[int], chosen: dict[str, Path], params: Param
 def _parsed(what: Sequence[str]) -> tuple[list[int], dict[str, Path]]:
     """The seeds, once each, and name -> dvc.yaml of the graphs."""
     numbers = list(dict.fromkeys(int(word) for word in what if word.isdecimal()))
-    known = {file.parent.name or DEFAULT: file for file in graphs.files()}
+    known = graphs.by_method()
     by_file = {file: name for name, file in known.items()}
     chosen = {}
     for word in (word for word in what if not word.isdecimal()):
@@ -82,7 +80,7 @@ def _parsed(what: Sequence[str]) -> tuple[list[int], dict[str, Path]]:
         raise click.UsageError(f"{too_large[0]} is no seed: they go from 0 to {2**32 - 1}")
     if not known:
         raise click.UsageError(f"there is no {layout.GRAPH} here; run from the repository's root")
-    return numbers, chosen or {DEFAULT: known[DEFAULT]}
+    return numbers, chosen or {graphs.DEFAULT: known[graphs.DEFAULT]}
 
 
 def _metrics_of(graph: Path) -> list[str]:

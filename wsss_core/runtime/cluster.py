@@ -15,9 +15,8 @@ from wsss_core.runtime import environment
 
 SUPERVISOR = "_WSSS_SUPERVISOR"
 """Holds the process id of the supervisor that started this process."""
-
-
 AWAITED_SECONDS = 20.0
+"""For the supervisor to end a process that hears of another one's end first."""
 
 
 @dataclass(frozen=True)

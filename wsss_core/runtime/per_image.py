@@ -37,13 +37,13 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Sequence[str], Path], None]
 """Makes the files of some image ids in a folder; the last one it writes for an id is `<id><suffix>`."""
 
-
 Size = tuple[int, int]
 
 RECORD = "whole.json"
 """Lies beside the files of a journal of which an array of jobs makes shards: see `gathering`."""
 SUFFIXES = frozenset({".npz", ".png"})
 """The suffixes of all files that an image may have in an artifact."""
+
 
 def run(
     ids: Sequence[str],
