@@ -10,13 +10,13 @@ import click
 import numpy as np
 from PIL import Image
 
-from wsss_core import artifacts, layout, voc
+from wsss_core import artifacts, layout
 from wsss_core.data.index import Index, spread
+from wsss_core.report.overlays import Canvas
 
 PICTURES = Path(__file__).parents[1] / "docs/tutorial"
 MASKS = Path("data/raw/scenes/SegmentationClass")
-PALETTE = np.asarray(voc.palette(), dtype=np.uint8).reshape(256, 3)
-GAP, OPACITY, QUALITY = 6, 0.6, 70
+GAP, QUALITY = 6, 70
 Draw = Callable[[str], np.ndarray]
 """A picture, (H, W, 3) uint8, of the photograph of an id."""
 
@@ -45,9 +45,8 @@ def main(run: Path) -> None:
 
 
 def drawn_over(photograph: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """A photograph with the colours of its labels over it; the background stays as it is."""
-    mixed = (1 - OPACITY) * photograph + OPACITY * PALETTE[labels]
-    return np.where((labels == voc.BACKGROUND)[..., None], photograph, mixed).astype(np.uint8)
+    """A photograph with its labels over it, as the report draws them, at its own size."""
+    return Canvas(photograph, box=photograph.shape[:2]).labels(labels)
 
 
 def sheet(ids: Sequence[str], rows: Sequence[Draw]) -> np.ndarray:

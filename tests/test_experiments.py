@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 pytestmark = pytest.mark.graphs
 
 DATA = "data/raw/mine"
+INDEX = "data/index/index.json"
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +63,29 @@ def test_a_queue_runs_here_or_in_the_background(clone):
         setting = f"dataset.classes=[cat,dog,c{number}]"
         clone.run("dvc", "exp", "run", "--queue", "--name", f"queued-{number}", "-S", setting, "--copy-paths", DATA)
         clone.run("dvc", *command)
-        deadline = time.monotonic() + 120
-        while f"queued-{number}" not in clone.run("dvc", "exp", "list", "--name-only"):
-            assert time.monotonic() < deadline, clone.run("dvc", "queue", "status")
-            time.sleep(1)
+        wait_for(clone, f"queued-{number}")
+
+
+def test_two_workers_of_a_queue_give_each_experiment_its_own_result(clone):
+    classes = {f"beside-{number}": ["cat", "dog", f"emu{number}"] for number in range(3)}
+    for name, own in classes.items():
+        setting = f"dataset.classes=[{','.join(own)}]"
+        clone.run("dvc", "exp", "run", "--queue", "--name", name, "-S", setting, "--copy-paths", DATA)
+    assert "Started '2' new experiments task queue workers" in clone.run("dvc", "queue", "start", "--jobs", "2")
+    wait_for(clone, *classes)
+    for name, own in classes.items():
+        clone.run("dvc", "exp", "apply", name)
+        assert json.loads((clone.folder / INDEX).read_text(encoding="utf-8"))["classes"] == own
+    clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+    clone.run("dvc", "checkout")
+
+
+def wait_for(clone: Clone, *names: str) -> None:
+    """Until the queue has ended these experiments well."""
+    deadline = time.monotonic() + 180
+    while set(names) - set(clone.run("dvc", "exp", "list", "--name-only").split()):
+        assert time.monotonic() < deadline, clone.run("dvc", "queue", "status")
+        time.sleep(1)
 
 
 def test_a_linked_folder_of_artifacts_ends_at_once_with_a_sentence(clone):

@@ -42,7 +42,7 @@ def test_rare_and_ubiquitous_classes_are_told(own):
     own.photos(*(f"a{number}.jpg" for number in range(25)))
     rows = [f"a{number},thing{';rare' if number == 3 else ''}" for number in range(24)]
     said = own.text("t.csv", "image,labels", *rows, "a24,").said()
-    assert "1 classes have fewer than 20 photographs (rare 1)" in said
+    assert "1 class has fewer than 20 photographs (rare 1)" in said
     assert "'thing' is a tag of 24 of 25 photographs" in said
 
 

@@ -22,9 +22,11 @@ from wsss_core.trials.steps import Cost, Step, run, steps_of
 
 FOLDER = Path(".estimate")
 _PREPARE = "prepare"
-_SMALLER, _OTHERS = 4, 3
-"""A training's smaller sample is the larger one's fourth; other stages take longer to start than to work, and look at
-three times as many photographs."""
+_TRAINING_SHARE, _OTHER_SHARE = 4, 2
+"""The smaller sample is the larger one's fourth in a training, its half in any other stage."""
+_OTHERS = 6
+"""Other stages take longer to start than to work, and look at six times as many photographs: enough for both samples to
+be divided among several processes, as the whole set will be."""
 _NOTE = (
     "For {planned:,} training photographs, and as large a share of others beside them as in this set: on the line"
     " through trials of {training[0]} and {training[1]} of them for trainings, {other[0]} and {other[1]} for other"
@@ -71,7 +73,8 @@ def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) ->
         )
     planned = images or have
     costs = {prepare.name: Cost(reading.seconds * planned / have, reading.memory, reading.disk * planned // have)}
-    training, other = (max(trial // _SMALLER, 1), trial), (trial, min(_OTHERS * trial, have))
+    many = min(_OTHERS * trial, have)
+    training, other = (max(trial // _TRAINING_SHARE, 1), trial), (many // _OTHER_SHARE, many)
     samples = _samples(whole, sorted({*training, *other}))
     for step in (bar := tqdm(others, desc="trials", unit="stage")):
         bar.set_postfix_str(step.name)

@@ -100,7 +100,8 @@ def doubts(entries: Mapping[str, Entry]) -> Iterator[str]:
         yield f"The classes are but numbers ({named(sorted(counts))}): name them by --rename {min(counts)}=NAME."
     few = [f"{tag} {count}" for tag, count in sorted(counts.items()) if count < FEW]
     if few:
-        yield f"{len(few)} classes have fewer than {FEW} photographs ({named(few)}), of which little can be learnt."
+        have = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
+        yield f"{have} fewer than {FEW} photographs ({named(few)}), of which little can be learnt."
     for tag, count in counts.items():
         if count > NEARLY_ALL * len(labelled):
             yield (
