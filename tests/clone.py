@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from workspace import ROOT
 
 STAGE_LINE = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
@@ -73,3 +75,13 @@ def copy_sources(folder: Path) -> None:
     for name in sources():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name)
+
+
+def keep_stages(folder: Path, names: Iterable[str]) -> None:
+    """Leave these stages of a clone's default graph, and no other graph: what DVC does shows with few as well."""
+    for graph in (folder / "pipelines").glob("*/dvc.yaml"):
+        graph.unlink()
+    graph = folder / "dvc.yaml"
+    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
+    with graph.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump({"stages": {name: stages[name] for name in names}}, file)

@@ -6,9 +6,8 @@ import json
 import time
 
 import pytest
-from clone import Clone, copy_sources
+from clone import Clone, copy_sources, keep_stages
 from PIL import Image
-from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.graphs
 
@@ -21,12 +20,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone with a set of four images; its graph ends with `prepare`, which is enough to tell where one runs."""
     made = Clone(tmp_path_factory.mktemp("experiments") / "wsss")
     copy_sources(made.folder)
-    for graph in (made.folder / "pipelines").glob("*/dvc.yaml"):
-        graph.unlink()
-    graph = made.folder / "dvc.yaml"
-    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
-    with graph.open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump({"stages": {name: stages[name] for name in ("digests", "prepare")}}, file)
+    keep_stages(made.folder, ("digests", "prepare"))
     (made.folder / DATA).mkdir(parents=True)
     for number in range(4):
         Image.new("RGB", (40, 30), (number, 0, 0)).save(made.folder / DATA / f"{number}.png")

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clone import Clone, copy_sources
-from ruamel.yaml import YAML
+from clone import Clone, copy_sources, keep_stages
 
 pytestmark = pytest.mark.graphs
 
@@ -25,12 +24,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A clone whose shortened graph has run, committed."""
     made = Clone(tmp_path_factory.mktemp("remotes") / "wsss")
     copy_sources(made.folder)
-    for graph in (made.folder / "pipelines").glob("*/dvc.yaml"):
-        graph.unlink()
-    graph = made.folder / "dvc.yaml"
-    stages = YAML(typ="safe").load(graph.read_text(encoding="utf-8"))["stages"]
-    with graph.open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump({"stages": {name: stages[name] for name in STAGES}}, file)
+    keep_stages(made.folder, STAGES)
     made.run("wsss", "preset", "use", "scenes_tiny")
     made.run("git", "init", "--quiet")
     made.run("dvc", "repro")
