@@ -58,6 +58,7 @@ def test_a_queue_runs_here_or_in_the_background(clone):
         clone.run("dvc", "exp", "run", "--queue", "--name", f"queued-{number}", "-S", setting, "--copy-paths", DATA)
         clone.run("dvc", *command)
         wait_for(clone, f"queued-{number}")
+        assert classes_of(clone, f"queued-{number}") == ["cat", "dog", f"c{number}"]
 
 
 def test_two_workers_of_a_queue_give_each_experiment_its_own_result(clone):
@@ -67,11 +68,7 @@ def test_two_workers_of_a_queue_give_each_experiment_its_own_result(clone):
         clone.run("dvc", "exp", "run", "--queue", "--name", name, "-S", setting, "--copy-paths", DATA)
     assert "Started '2' new experiments task queue workers" in clone.run("dvc", "queue", "start", "--jobs", "2")
     wait_for(clone, *classes)
-    for name, own in classes.items():
-        clone.run("dvc", "exp", "apply", name)
-        assert json.loads((clone.folder / INDEX).read_text(encoding="utf-8"))["classes"] == own
-    clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
-    clone.run("dvc", "checkout")
+    assert {name: classes_of(clone, name) for name in classes} == classes
 
 
 def wait_for(clone: Clone, *names: str) -> None:
@@ -80,6 +77,15 @@ def wait_for(clone: Clone, *names: str) -> None:
     while set(names) - set(clone.run("dvc", "exp", "list", "--name-only").split()):
         assert time.monotonic() < deadline, clone.run("dvc", "queue", "status")
         time.sleep(1)
+
+
+def classes_of(clone: Clone, name: str) -> list[str]:
+    """Of the index that an experiment made; the workspace is then as it was."""
+    clone.run("dvc", "exp", "apply", name)
+    classes = json.loads((clone.folder / INDEX).read_text(encoding="utf-8"))["classes"]
+    clone.run("git", "checkout", "--quiet", "HEAD", "--", ".")
+    clone.run("dvc", "checkout")
+    return classes
 
 
 def test_a_linked_folder_of_artifacts_ends_at_once_with_a_sentence(clone):

@@ -23,6 +23,18 @@ def test_a_process_that_is_killed_ends_the_others_with_a_sentence(finished, pipe
         assert pipeline.artifacts() == finished.artifacts()
 
 
+def test_a_training_of_two_processes_that_was_killed_ends_as_one_that_was_not(pipeline, tmp_path):
+    pipeline.set(seed=7)
+    whole = pipeline.copied_to(tmp_path / "whole")
+    assert run(whole, "train_cam", **TWO).code == 0
+    killed = run(pipeline, "train_cam", "kill", 1, HAMPERED_RANK="0", **TWO)
+    assert "goes on where it was" in killed.sentence
+    resumed = run(pipeline, "train_cam", **TWO)
+    assert resumed.code == 0
+    assert "0/2 [" not in resumed.output, "it began behind the first of its two steps"
+    assert pipeline.artifacts() == whole.artifacts()
+
+
 def test_what_one_process_alone_cannot_do_is_told_by_it(pipeline):
     (of_the_second,) = (pipeline.folder / "data/raw").rglob("JPEGImages/train_00002.*")
     of_the_second.write_bytes(b"")
