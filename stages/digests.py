@@ -62,8 +62,7 @@ def _named(params: Params) -> dict[str, list[str]]:
 def _digest(path: Path) -> str | None:
     """The digest of a file, or of all below a folder but hidden ones; None where there is none: its stage says so."""
     if path.is_dir():
-        files = manifests.files_of(path)
-        return manifests.digest_of({name: manifests.file_digest(file) for name, file in files.items()})
+        return manifests.digest_of({name: manifests.file_digest(path / name) for name in manifests.files_of(path)})
     return manifests.file_digest(path) if path.is_file() else None
 
 

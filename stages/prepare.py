@@ -23,7 +23,7 @@ def main(params: Params) -> None:
     index = build_index(read_listing(source), source, workers=environment.workers())
     index.write(layout.INDEX)
     manifests.write(
-        layout.INDEX.parent, stage="prepare", params=params.dataset.model_dump(), paths=[layout.INDEX],
+        layout.INDEX.parent, stage="prepare", params=params.dataset.model_dump(), names=[layout.INDEX.name],
         supervised_by=supervision.PIXELS if index.supervision == "pixels" else supervision.TAGS,
     )  # fmt: skip
     Provenance.of(code_digest.of_stage(__file__)).write(layout.INDEX.parent)

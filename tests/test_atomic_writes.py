@@ -19,8 +19,7 @@ def test_the_same_content_gives_the_same_bytes_on_another_day(tmp_path, monkeypa
         artifacts.write_scores(tmp_path / day, "a", Scores(np.array([3]), np.array([[[0.25, 1.0]]]), (4, 7)))
         artifacts.write_labels(tmp_path / day, "a", labels)
         artifacts.write_grey(tmp_path / day, "g", labels / 255)
-        paths = [p for p in (tmp_path / day).iterdir()]
-        manifests.write(tmp_path / day, stage="s", params={"x": 1}, paths=paths)
+        manifests.write(tmp_path / day, stage="s", params={"x": 1}, names=manifests.files_of(tmp_path / day))
     for name in ("a.npz", "a.png", "g.png", artifacts.MANIFEST):
         assert (tmp_path / "today" / name).read_bytes() == (tmp_path / "later" / name).read_bytes(), name
 

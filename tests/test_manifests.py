@@ -13,8 +13,7 @@ def manifest_of(folder, files: dict[str, bytes], order=1, **changes) -> dict:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    paths = [folder / name for name in files][::order]
-    manifests.write(folder, **{"stage": "s", "params": {"a": 1}, "paths": paths, **changes})
+    manifests.write(folder, **{"stage": "s", "params": {"a": 1}, "names": list(files)[::order], **changes})
     return artifacts.read_json(folder / artifacts.MANIFEST)
 
 
@@ -113,7 +112,7 @@ def test_a_manifest_that_was_changed_is_told(folder, old, new, message):
 
 
 def test_a_folder_without_files_is_empty_and_one_without_a_manifest_is_not_finished(tmp_path, folder):
-    manifests.write(tmp_path / "none", stage="s", params={}, paths=[])
+    manifests.write(tmp_path / "none", stage="s", params={}, names=[])
     assert manifests.is_empty(tmp_path / "none")
     assert not manifests.is_empty(folder)
     assert not manifests.is_empty(tmp_path / "nowhere")
@@ -122,7 +121,7 @@ def test_a_folder_without_files_is_empty_and_one_without_a_manifest_is_not_finis
 def supervised(folder, kind: str) -> None:
     folder.mkdir()
     (folder / "a.png").write_bytes(b"1")
-    manifests.write(folder, stage="s", params={}, paths=[folder / "a.png"], supervised_by=kind)
+    manifests.write(folder, stage="s", params={}, names=["a.png"], supervised_by=kind)
 
 
 def test_supervision_is_the_strongest_of_the_manifests_beside_or_in_what_is_named(tmp_path):

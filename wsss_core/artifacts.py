@@ -109,10 +109,10 @@ def write_json(path: Path, content: object) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path):
-    """What a JSON file holds; ArtifactError says how a missing one is made."""
+def read_json(path: Path, *, object_hook: Callable[[dict], object] | None = None):
+    """What a JSON file holds, each object as `object_hook` gives it; ArtifactError says how a missing one is made."""
     with reading(path):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
 
 
 def scores_path(folder: Path, image_id: str) -> Path:

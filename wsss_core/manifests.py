@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from pathlib import Path
 
@@ -37,14 +38,14 @@ def digest_of(content: object) -> str:
 
 
 def write(
-    folder: Path, *, stage: str, params: object, paths: Iterable[Path], supervised_by: str = supervision.TAGS
+    folder: Path, *, stage: str, params: object, names: Iterable[str], supervised_by: str = supervision.TAGS
 ) -> dict[str, str]:
-    """Describe a finished folder, whose files `paths` are; `supervised_by` is a kind of `supervision`.
+    """Describe a finished folder, which holds the files `names`; `supervised_by` is a kind of `supervision`.
 
     Returns:
         name -> digest of each file.
     """
-    files = {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(paths)}
+    files = {name: file_digest(folder / name) for name in sorted(names)}
     manifest = {
         "stage": stage,
         "supervision": supervised_by,
@@ -127,9 +128,9 @@ def check(folder: Path) -> str:
     manifest = read(folder)
     known, found = manifest["files"], files_of(folder)
     wrong = {
-        "missing": sorted(known.keys() - found.keys()),
-        "foreign": sorted(found.keys() - known.keys()),
-        "changed": sorted(name for name in known.keys() & found.keys() if _differs(found[name], known[name])),
+        "missing": sorted(known.keys() - found),
+        "foreign": sorted(found - known.keys()),
+        "changed": sorted(name for name in found if name in known and _differs(folder / name, known[name])),
     }
     if any(wrong.values()):
         differing = [f"{len(names)} {kind} ({_few(folder, names)})" for kind, names in wrong.items() if names]
@@ -141,14 +142,21 @@ def check(folder: Path) -> str:
     return manifest["content"]
 
 
-def files_of(folder: Path) -> dict[str, Path]:
-    """Name -> path of each file below a folder but its manifest and hidden ones."""
-    paths = (path for path in folder.rglob("*") if not path.name.startswith(".") and path != folder / MANIFEST)
-    return {path.relative_to(folder).as_posix(): path for path in paths if path.is_file()}
+def files_of(folder: Path) -> set[str]:
+    """The names of all files below a folder but its manifest and hidden ones; "/" parts them.
+
+    As names, since paths would take four times the memory.
+    """
+    found: set[str] = set()
+    for place, _, names in os.walk(folder):
+        below = Path(place).relative_to(folder).as_posix()
+        visible = (name for name in names if not name.startswith(".") and os.path.isfile(os.path.join(place, name)))
+        found.update(name if below == "." else f"{below}/{name}" for name in visible)
+    return found - {MANIFEST}
 
 
-def _way_to_adopt(folder: Path, found: Mapping[str, Path]) -> str:
-    labels = all(path.suffix == ".png" for path in found.values())
+def _way_to_adopt(folder: Path, found: Set[str]) -> str:
+    labels = all(name.endswith(".png") for name in found)
     return f"; to go on with label maps that you changed, run `wsss adopt {folder}`" if labels else ""
 
 

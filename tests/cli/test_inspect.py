@@ -44,7 +44,7 @@ def made(workspace: Workspace) -> Workspace:
 
 
 def finish(folder: Path) -> None:
-    manifests.write(folder, stage="", params={}, paths=manifests.files_of(folder).values())
+    manifests.write(folder, stage="", params={}, names=manifests.files_of(folder))
 
 
 def page(workspace: Workspace, name: Path = OUT) -> str:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from index_files import with_digest
 
 from wsss_core.data.images import ImageError
-from wsss_core.data.index import Index, Record, spread
+from wsss_core.data.index import Index, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
+from wsss_core.data.records import Record
 from wsss_core.data.source import Source
-from wsss_core.manifests import digest_of
 from wsss_core.problems import DatasetError, Problem
 
 
@@ -138,7 +139,7 @@ def test_an_unknown_id_is_named(voc_set):
         (None, "is missing; run `dvc repro prepare` first"),
         ("{", "is damaged; run"),
         ("[]", "is damaged; run"),
-        (json.dumps({"version": 2}), "is damaged, or was changed by hand; run"),
+        (json.dumps({"version": 3}), "is damaged, or was changed by hand; run"),
         (json.dumps({"version": 1}), "is of another version of this software; run"),
         (json.dumps({"version": None}), "is of another version"),
         (json.dumps({"version": 0}), "is of another version of this software; run"),
@@ -186,14 +187,14 @@ def test_a_spread_names_no_id_twice(total):
 
 
 CONTENT = {
-    "version": 2, "format": "folder", "root": "data", "supervision": "tags", "classes": ["cat", "dog"],
+    "version": 3, "format": "folder", "root": "data", "supervision": "tags", "classes": ["cat", "dog"],
     "splits": {"train": ["a"], "val": []},
     "records": [{"id": "a", "path": "a.jpg", "tags": [1, 2], "height": 4, "width": 6, "digest": "0"}],
 }  # fmt: skip
 
 
 def write_with_digest(path: Path, content: dict) -> None:
-    path.write_text(json.dumps({**content, "digest": digest_of(content)}))
+    path.write_text(json.dumps(with_digest(content)))
 
 
 @pytest.mark.parametrize("field", CONTENT)
@@ -204,13 +205,25 @@ def test_an_index_with_a_field_of_another_kind_is_damaged(tmp_path, field, value
         Index.open(tmp_path / "index.json")
 
 
+RECORD = CONTENT["records"][0]
+
+
+@pytest.mark.parametrize(
+    "records", [[{**RECORD, "more": 1}], [[RECORD]], [RECORD, RECORD], [{**RECORD, "digest": RECORD}]]
+)
+def test_an_index_with_other_records_is_refused(tmp_path, records):
+    write_with_digest(tmp_path / "index.json", {**CONTENT, "records": records})
+    with pytest.raises(DatasetError, match=r"the index (is damaged|contradicts itself)"):
+        Index.open(tmp_path / "index.json")
+
+
 @pytest.mark.parametrize(
     "record",
     [{"tags": [3]}, {"tags": [0]}, {"tags": [2, 1]}, {"tags": [1, 1]}, {"id": "b"}, {"id": "../a"}, {"id": "/a"},
      {"height": 10**6, "width": 10**6}],
 )  # fmt: skip
 def test_an_index_whose_parts_do_not_fit_says_so(tmp_path, record):
-    content = {**CONTENT, "records": [CONTENT["records"][0] | record]}
+    content = {**CONTENT, "records": [RECORD | record]}
     if record.get("id", "b") != "b":
         content["splits"] = {"train": [record["id"]]}
     write_with_digest(tmp_path / "index.json", content)

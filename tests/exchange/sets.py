@@ -11,7 +11,8 @@ from PIL import Image
 from scipy import ndimage
 
 from wsss_core import artifacts, layout, manifests, registry
-from wsss_core.data.index import Index, Record
+from wsss_core.data.index import Index
+from wsss_core.data.records import Record
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.export import Choice, export
 from wsss_core.exchange.format import Options
@@ -53,7 +54,7 @@ def write_set(maps: Mapping[str, np.ndarray], *, val: tuple[str, ...] = (), suff
 
 def write_manifest(folder: Path, **options) -> None:
     """As the stage that finishes a folder of label maps."""
-    manifests.write(folder, stage="drawn", params={}, paths=folder.rglob("[!.]*.png"), **options)
+    manifests.write(folder, stage="drawn", params={}, names=manifests.files_of(folder), **options)
 
 
 def choice(**given) -> Choice:

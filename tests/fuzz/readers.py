@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import index_files
 import mutations
 import numpy as np
 import onnx_bytes
@@ -108,7 +109,7 @@ INSTANCES = {
     "categories": [{"id": 3, "name": "cat", "supercategory": "animal"}, {"id": 7, "name": "dog"}],
 }  # fmt: skip
 INDEX = {
-    "version": 2, "format": "folder", "root": ".", "supervision": "tags", "classes": ["cat", "dog"],
+    "version": 3, "format": "folder", "root": ".", "supervision": "tags", "classes": ["cat", "dog"],
     "splits": {"train": ["a"], "val": ["b"]},
     "records": [{"id": "a", "path": "a.jpg", "tags": [1, 2], "height": 4, "width": 6, "digest": "0"},
                 {"id": "b", "path": "b.jpg", "tags": [], "height": 4, "width": 6, "digest": "1"}],
@@ -118,6 +119,10 @@ INDEX = {
 def with_digest(tree: Any) -> bytes:
     """A file that knows its own digest, so that what is broken in it is not found by that alone."""
     return mutations.as_json({**tree, "digest": manifests.digest_of(tree)} if isinstance(tree, dict) else tree)
+
+
+def of_an_index(tree: Any) -> bytes:
+    return mutations.as_json(index_files.with_digest(tree) if isinstance(tree, dict) else tree)
 
 
 def photographs(folder: Path, below: str = "") -> None:
@@ -341,7 +346,7 @@ READERS: dict[str, Reader] = {
     "COCO JSON": Reader("train.json", mutations.as_json(INSTANCES), of_listing("coco", train="train.json"), INSTANCES,
                         prepare=coco_set),
     "COCO masks": Reader("train.json", mutations.as_json(INSTANCES), coco_masks, INSTANCES, prepare=coco_set, slow=2),
-    "index": Reader("index.json", with_digest(INDEX), index_and_image, INDEX, with_digest),
+    "index": Reader("index.json", of_an_index(INDEX), index_and_image, INDEX, of_an_index),
     "label image": Reader("a.png", label_map(), lambda folder: read_labels(folder / "a.png", num_classes=2)),
     "grey map": Reader("a.png", picture("PNG", "L"), lambda folder: read_grey(folder / "a.png")),
     "saliency set": Reader("masks/a.png", mask(), saliency_pairs,

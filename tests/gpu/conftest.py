@@ -85,7 +85,7 @@ def draw_saliency(workspace: Workspace) -> None:
     for image_id in index.ids("train"):
         lines = [np.sin(np.pi * (np.arange(side) + 0.5) / side) for side in index.size(image_id)]
         artifacts.write_grey(folder, image_id, np.outer(*lines))
-    manifests.write(folder, stage="saliency", params={}, paths=folder.glob("*.png"))
+    manifests.write(folder, stage="saliency", params={}, names=manifests.files_of(folder))
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 
 from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
-from wsss_core.data.index import Index, Record
+from wsss_core.data.index import Index
+from wsss_core.data.records import Record
 from wsss_core.evaluation.scorer import Scorer, strongest, thresholded
 from wsss_core.report.text_tables import read_columns
 from wsss_core.voc import IGNORE_INDEX
@@ -200,7 +201,7 @@ def write_moment(name: str, **labels) -> None:
     """The snapshots of a moment, by image id."""
     for image_id, values in labels.items():
         artifacts.write_labels(SNAPSHOTS / name, image_id, np.array(values, np.uint8))
-    manifests.write(SNAPSHOTS, stage="", params={}, paths=[])
+    manifests.write(SNAPSHOTS, stage="", params={}, names=[])
 
 
 def test_moments_are_scored_by_hand_in_the_order_of_their_steps():

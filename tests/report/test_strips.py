@@ -13,7 +13,7 @@ FOLDERS = (layout.CAM_CRF, layout.AFFINITY_LABELS, layout.RANDOM_WALK, layout.SA
 
 def finish(*folders):
     for folder in folders:
-        manifests.write(folder, stage="", params={}, paths=[])
+        manifests.write(folder, stage="", params={}, names=[])
 
 
 def test_columns_follow_the_pipeline(inside):

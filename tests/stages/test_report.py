@@ -43,7 +43,7 @@ def folder_set(workspace: Workspace) -> Workspace:
 
 
 def finish(folder: Path) -> None:
-    manifests.write(folder, stage="", params={}, paths=manifests.files_of(folder).values())
+    manifests.write(folder, stage="", params={}, names=manifests.files_of(folder))
 
 
 def write_artifacts(workspace: Workspace, name: str, size: tuple[int, int]) -> None:

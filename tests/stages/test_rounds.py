@@ -46,7 +46,7 @@ def keep(workspace: Workspace, folder, edit) -> None:
 def describe(folder: Path) -> None:
     """Give a stage's folder the manifest of what it holds now."""
     manifest = artifacts.read_json(folder / artifacts.MANIFEST)
-    manifests.write(folder, stage=manifest["stage"], params={}, paths=manifests.files_of(folder).values())
+    manifests.write(folder, stage=manifest["stage"], params={}, names=manifests.files_of(folder))
 
 
 # ---- what they leave

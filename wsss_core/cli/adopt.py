@@ -28,22 +28,22 @@ def adopt(folder: Path, params_file: Path) -> None:
     """
     index = open_index(load_params(params_file))
     manifest = manifests.read(folder)
-    paths, known = manifests.files_of(folder), manifest["files"]
-    if missing := sorted(known.keys() - paths.keys()):
+    names, known = manifests.files_of(folder), manifest["files"]
+    if missing := sorted(known.keys() - names):
         raise ArtifactError(f"{folder} lacks {len(missing)} of {len(known)} files, {missing[0]} first; put them back")
-    if foreign := sorted(paths.keys() - known.keys()):
+    if foreign := sorted(names - known.keys()):
         raise ArtifactError(f"{folder} holds {len(foreign)} further files, {foreign[0]} first; move them away")
-    changed = [path for name, path in paths.items() if manifests.file_digest(path) != known[name]]
-    for path in changed:
-        _require_label_map(path, folder, index)
+    changed = sorted(name for name in names if manifests.file_digest(folder / name) != known[name])
+    for name in changed:
+        _require_label_map(folder / name, folder, index)
     if changed:
         stage = manifest["stage"].removesuffix(BY_HAND) + BY_HAND
         manifests.write(
-            folder, stage=stage, params={"adopted": manifest["params"]}, paths=paths.values(),
+            folder, stage=stage, params={"adopted": manifest["params"]}, names=names,
             supervised_by=supervision.PIXELS,
         )  # fmt: skip
     click.echo(
-        f"{len(changed)} of {len(paths)} label maps of {folder} are adopted. `dvc commit -f {folder}` tells DVC, or its"
+        f"{len(changed)} of {len(names)} label maps of {folder} are adopted. `dvc commit -f {folder}` tells DVC, or its"
         " next run takes them back"
     )
 

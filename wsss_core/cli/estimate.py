@@ -112,7 +112,7 @@ def _tried(step: Step, index: Index, copy: Path) -> Cost:
     file = copy / layout.INDEX
     index.write(file)
     kind = manifests.supervision_of(file.parent)
-    manifests.write(file.parent, stage=_PREPARE, params={}, paths=[file], supervised_by=kind)
+    manifests.write(file.parent, stage=_PREPARE, params={}, names=[file.name], supervised_by=kind)
     return run(step, copy)
 
 

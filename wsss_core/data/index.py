@@ -5,10 +5,9 @@ It names no mask, so that a run cannot depend on one unnoticed.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -18,35 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wsss_core import artifacts, manifests
 from wsss_core.data.images import MAX_PIXELS, ImageError, decode_image, read_bytes
+from wsss_core.data.records import FIELDS, Record, Records, Text, line
 from wsss_core.problems import DatasetError, Problem
 from wsss_core.voc import IGNORE_INDEX
 
-VERSION = 2
+VERSION = 3
 _REMEDY = "run `dvc repro -f prepare`"
-
-Text = Annotated[str, Field(min_length=1)]
-Side = Annotated[int, Field(ge=1)]
-"""Height or width in pixels."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """One photograph.
-
-    Attributes:
-        id: names its artifacts; may hold blanks, dots, accents, and "/" where images lie in sub-folders.
-        path: its file, relative to the data set's root (or absolute, where it lies elsewhere).
-        tags: ids of its classes, ascending, in 1..C; may be empty.
-        height, width: H and W of `Index.image`, that is, upright.
-        digest: of the file's bytes.
-    """
-
-    id: Text
-    path: Text
-    tags: tuple[int, ...]
-    height: Side
-    width: Side
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +46,7 @@ class Index:
     root: str
     classes: tuple[str, ...]
     splits: dict[str, tuple[str, ...]]
-    records: dict[str, Record]
+    records: Mapping[str, Record]
     supervision: Literal["tags", "pixels"]
 
     @classmethod
@@ -82,29 +58,36 @@ class Index:
         """
         if not path.is_file():
             raise _index_error(path, "the index is missing; run `dvc repro prepare` first")
+        lines = _Lines()
         try:
-            content = artifacts.read_json(path)
-            if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
+            content = artifacts.read_json(path, object_hook=lines.take)
+            if not isinstance(content, dict):
+                raise _index_error(path, f"the index is damaged; {_REMEDY}")
+            if content.get("version", VERSION) != VERSION:
                 raise _index_error(path, f"the index is of another version of this software; {_REMEDY}")
-            if isinstance(content, dict) and content.pop("digest", None) != manifests.digest_of(content):
+            whole = content.pop("records", None) == [_TAKEN] * len(lines)
+            if content.pop("digest", None) != _digest(content, lines) or not whole:
                 raise _index_error(path, f"the index is damaged, or was changed by hand; {_REMEDY}")
             stored = _Stored.model_validate_json(json.dumps(content), strict=True)  # refuses halves of letters too
+            records = Records(lines)
         except (artifacts.ArtifactError, ValidationError):
             raise _index_error(path, f"the index is damaged; {_REMEDY}") from None
-        records = {record.id: record for record in stored.records}
-        last = len(stored.classes)
+        own = {name: name for name in records}  # so that each id is one string in memory, and in a pickle
         sound = (
-            len(records) == len(stored.records)
-            and all(name in records for ids in stored.splits.values() for name in ids)
-            and all(_ascends((0, *record.tags, last + 1)) and _stays_below(record.id) for record in stored.records)
-            and all(record.height * record.width <= MAX_PIXELS for record in stored.records)
+            _ascends(records)
+            and all(_is_sound(record, num_classes=len(stored.classes)) for record in records.values())
+            and all(name in own for ids in stored.splits.values() for name in ids)
         )
         if not sound:
             raise _index_error(path, f"the index contradicts itself; {_REMEDY}")
-        return cls(stored.format, stored.root, stored.classes, dict(stored.splits.items()), records, stored.supervision)
+        splits: dict[str, tuple[str, ...]] = {
+            split: tuple(own[name] for name in ids) for split, ids in stored.splits.items()
+        }
+        return cls(stored.format, stored.root, stored.classes, splits, records, stored.supervision)
 
     def write(self, path: Path) -> None:
         """Write the index as JSON; the same index gives the same bytes."""
+        records = [asdict(self.records[name]) for name in sorted(self.records)]
         content = {
             "version": VERSION,
             "format": self.format,
@@ -112,9 +95,8 @@ class Index:
             "supervision": self.supervision,
             "classes": self.classes,
             "splits": dict(sorted(self.splits.items())),
-            "records": [dataclasses.asdict(self.records[name]) for name in sorted(self.records)],
         }
-        artifacts.write_json(path, {**content, "digest": manifests.digest_of(content)})
+        artifacts.write_json(path, {**content, "records": records, "digest": _digest(content, map(line, records))})
 
     def __getitem__(self, image_id: str) -> Record:
         try:
@@ -161,21 +143,44 @@ class Index:
 
 
 class _Stored(BaseModel):
-    """The file as `Index.write` makes it."""
+    """The file as `Index.write` makes it, without records and digest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[2]
+    version: Literal[3]
     format: Text
     root: Text
     supervision: Literal["tags", "pixels"]
     classes: Annotated[tuple[Text, ...], Field(min_length=1, max_length=IGNORE_INDEX - 1)]
     splits: dict[Literal["train", "val"], tuple[str, ...]]
-    records: tuple[Record, ...]
 
 
-def _ascends(numbers: Sequence[int]) -> bool:
-    return all(number < following for number, following in pairwise(numbers))
+_TAKEN = object()
+
+
+class _Lines(list[bytes]):
+    """The records' lines, taken out of a file while it is parsed: all as dicts would take seven times the memory."""
+
+    def take(self, found: dict) -> object:
+        """`_TAKEN` for a record, any other object as it is."""
+        if found.keys() != FIELDS:
+            return found
+        self.append(line(found))
+        return _TAKEN
+
+
+def _digest(content: dict, lines: Iterable[bytes]) -> str:
+    """Of all that the file says: of the records by their lines, of the rest as it is."""
+    return manifests.digest_of({**content, "records": manifests.bytes_digest(b"".join(lines))})
+
+
+def _is_sound(record: Record, *, num_classes: int) -> bool:
+    is_small = record.height * record.width <= MAX_PIXELS
+    return is_small and _ascends((0, *record.tags, num_classes + 1)) and _stays_below(record.id)
+
+
+def _ascends(items: Iterable) -> bool:
+    return all(item < following for item, following in pairwise(items))
 
 
 def _stays_below(image_id: str) -> bool:

@@ -68,7 +68,7 @@ def import_labels(
             _require_size(labels, index, image_id, f"{source}: the mask of {each.name}")
             artifacts.write_labels(temporary, image_id, labels)
         there = manifests.write(
-            temporary, stage=STAGE, params={"from": target.TITLE}, paths=manifests.files_of(temporary).values(),
+            temporary, stage=STAGE, params={"from": target.TITLE}, names=manifests.files_of(temporary),
             supervised_by=supervision.PIXELS,
         )  # fmt: skip
     splits = {split: [name for name in ids if f"{name}.png" in there] for split, ids in index.splits.items()}

@@ -113,8 +113,8 @@ def _used(journal: Journal, processes: Processes, shard: Shard | None) -> Iterat
         yield journal
 
 
-def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) -> list[Path]:
-    """The finished files below a folder, without a manifest.
+def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) -> Set[str]:
+    """The names of the finished files below a folder, without a manifest.
 
     Args:
         needed: names of files that must be there, relative to the folder.
@@ -123,15 +123,13 @@ def whole(folder: Path, *, needed: Set[str], allowed: Set[str] = frozenset()) ->
     Raises:
         ArtifactError: files are missing, or some are neither needed nor allowed.
     """
-    left_out = {folder / artifacts.MANIFEST, *artifacts.half_written(folder)}
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in left_out]
-    names = {path.relative_to(folder).as_posix() for path in paths}
+    names = manifests.files_of(folder)
     missing, foreign = sorted(needed - names), sorted(names - needed - allowed)
     if missing or foreign:
         wrong = [f"lacks {len(missing)} of {len(needed)} results ({named(missing)})"] if missing else []
         wrong += [f"holds {len(foreign)} files that belong to no image ({named(foreign)})"] if foreign else []
         raise artifacts.ArtifactError(f"{folder} {' and '.join(wrong)}: delete {folder.parent} and run this again")
-    return paths
+    return names
 
 
 def publish(folder: Path, out: Path) -> None:

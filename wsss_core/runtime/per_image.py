@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -203,13 +204,13 @@ class Whole:
         Raises:
             ArtifactError: they are not those of the ids.
         """
-        paths = whole(
+        names = whole(
             journal.folder,
             needed={f"{image_id}{self.suffix}" for image_id in self.ids},
             allowed={f"{image_id}{other}" for image_id in self.ids for other in SUFFIXES},
         )
         files = manifests.write(
-            journal.folder, stage=self.stage, params=self.params, paths=paths, supervised_by=self.supervised_by
+            journal.folder, stage=self.stage, params=self.params, names=names, supervised_by=self.supervised_by
         )
         self.finished(journal.folder).expect(files)
         self.made.write(self.out, processes=processes)
@@ -244,7 +245,9 @@ class Finished:
     def __init__(self, folder: Path, *, suffixes: Iterable[str], writer: str = "0") -> None:
         self.folder, self._suffixes = folder, sorted(suffixes)
         self._own = folder.parent / f"finished-{writer}.jsonl"
-        self._noted = _notes(folder.parent)
+        self._noted: defaultdict[str, set[str]] = defaultdict(set)
+        for name, digest in _notes(folder.parent):
+            self._noted[name].add(digest)
 
     def has(self, image_id: str, suffix: str) -> bool:
         """Whether the image's file of this suffix was noted, and all its files are what was noted."""
@@ -264,8 +267,11 @@ class Finished:
         Raises:
             ArtifactError: they are not.
         """
-        noted = _notes(self.folder.parent)
-        if changed := sorted(name for name, digest in files.items() if digest not in noted[name]):
+        others = dict(files)
+        for name, digest in _notes(self.folder.parent):
+            if others.get(name) == digest:
+                del others[name]
+        if changed := sorted(others):
             raise ArtifactError(
                 f"{len(changed)} files below {self.folder} changed since they were made ({named(changed)}); leave the"
                 " folder alone, see that its disk is sound, and run this again, which makes them anew"
@@ -279,14 +285,11 @@ class Finished:
         return manifests.file_digest(path) if path.is_file() else None
 
 
-def _notes(folder: Path) -> defaultdict[str, set[str]]:
-    """Name -> its digests; several where it was made several times. A line that was cut off tells nothing."""
-    noted: defaultdict[str, set[str]] = defaultdict(set)
+def _notes(folder: Path) -> Iterator[tuple[str, str]]:
+    """Names, each with a digest; several of one that was made several times. A line that was cut off tells nothing."""
     for path in folder.glob("finished-*.jsonl"):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                name, digest = json.loads(line)
-                noted[name].add(digest)
-            except (ValueError, TypeError):
-                continue
-    return noted
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with suppress(ValueError, TypeError):
+                    name, digest = json.loads(line)
+                    yield str(name), str(digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections import deque
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -17,6 +19,9 @@ from wsss_core.runtime import shortage, worker
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_AHEAD = 32
+"""Chunks for each process that are handed out and not yet asked for: one that takes as long as these holds up none."""
 
 
 def map_in_order(
@@ -37,16 +42,18 @@ def map_in_order(
     if workers <= 1 or len(items) <= chunk:
         yield from map(function, items)
         return
-    parts = [items[i:i + chunk] for i in range(0, len(items), chunk)]
-    workers = min(workers, len(parts))
+    waiting = (items[i:i + chunk] for i in range(0, len(items), chunk))
+    workers = min(workers, math.ceil(len(items) / chunk))
     own: list[BaseProcess] = []
     try:
         with shortage.eased_by(shortage.WORKERS), _one_thread_each(), _pool(function, workers) as pool:
             try:
                 with worker.starting() as own:
-                    made = deque(pool.submit(_call, part) for part in parts)
+                    made = deque(pool.submit(_call, part) for part in islice(waiting, _AHEAD * workers))
                 while made:
-                    yield from made.popleft().result()
+                    results = made.popleft().result()
+                    made.extend(pool.submit(_call, part) for part in islice(waiting, 1))
+                    yield from results
             except BrokenProcessPool:
                 raise  # and the pool ends the other processes
             except BaseException:

@@ -78,7 +78,7 @@ class SnapshotWriter:
         """
         needed = {f"{self._name(steps)}/{image_id}.png" for steps in self.kept_steps for image_id in self.snapshots.ids}
         made = whole(self.folder, needed=needed)
-        manifests.write(self.folder, stage="snapshots", params=params, paths=made, supervised_by=supervised_by)
+        manifests.write(self.folder, stage="snapshots", params=params, names=made, supervised_by=supervised_by)
         publish(self.folder, self.snapshots.out)
 
     def _name(self, steps: int) -> str:

@@ -108,7 +108,7 @@ def train(
             total = supervision.strongest(supervised_by, manifests.supervision_of(*inputs))
             model_file.save(journal.folder, model.cpu(), description)
             manifests.write(journal.folder, stage=f"train {description.method}", params=recipe,
-                            paths=[journal.folder / model_file.FILE], supervised_by=total)
+                            names=[model_file.FILE], supervised_by=total)
             figures = _write_figures(history, rows, steps=steps, fabric=fabric, ways=ways)
             made.write(out, processes=fabric, files=figures)
             journal.publish()
