@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ SETTINGS = {
     "auxsegnet": {**SETTLED, "dropout": 0.0},
 }
 """Without what differs between one process and two: dropout, and batch norms that see the batch (see `in_ranks`)."""
+FROM_CAM = {method: {"schedule": "cls"} for method in ("rrm", "aalr")}
+"""One phase, which begins with the trained CAM network."""
 
 
 def in_processes(workspace: Workspace, count: int, commands: Iterable[str]) -> None:
@@ -72,11 +74,18 @@ def test_every_stage_of_many_images_gives_the_same_bytes(joint_finished, joint):
 def test_every_training_has_the_losses_and_the_weights_of_one_process(joint, tmp_path):
     joint.set(**SETTINGS)
     both = joint.copied_to(tmp_path / "two")
-    in_processes(joint, 1, TRAININGS)
-    in_processes(both, 2, TRAININGS)
-    for folder, history in TRAININGS.values():
-        assert_same_losses(joint, both, history)
-        assert_same_weights(joint, both, folder)
+    assert_same_trainings(joint, both, TRAININGS)
+    for workspace in (joint, both):
+        workspace.set(**FROM_CAM)
+    assert_same_trainings(joint, both, [command for command in TRAININGS if command.endswith(tuple(FROM_CAM))])
+
+
+def assert_same_trainings(one: Workspace, two: Workspace, commands: Collection[str]) -> None:
+    in_processes(one, 1, commands)
+    in_processes(two, 2, commands)
+    for folder, history in (TRAININGS[command] for command in commands):
+        assert_same_losses(one, two, history)
+        assert_same_weights(one, two, folder)
 
 
 def assert_same_losses(one: Workspace, two: Workspace, name: str) -> None:
