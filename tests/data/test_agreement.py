@@ -167,6 +167,20 @@ def test_a_background_of_255_is_told():
     assert problem.message.endswith("if it stands for the background, save it as 0")
 
 
+@pytest.mark.parametrize(("num_with_background", "is_told"), [(5, True), (6, False)])
+def test_a_background_that_half_of_the_masks_hold_is_one(num_with_background, is_told):
+    of_set = images(lambda tag: tag, background=255)
+    for name in list(of_set)[:num_with_background]:
+        of_set[name] = replace(of_set[name], values=of_set[name].values | {0})
+    assert [problem.kind for problem in problems_of(of_set)] == ["background ignored"] * is_told
+
+
+@pytest.mark.parametrize(("share", "is_told"), [(0.5, False), (0.51, True)])
+def test_masks_of_which_half_is_ignored_are_left_in_peace(share, is_told):
+    of_set = {name: replace(image, ignored=share) for name, image in images(lambda tag: tag, background=255).items()}
+    assert [problem.kind for problem in problems_of(of_set)] == ["background ignored"] * is_told
+
+
 # ---- honest sets
 
 
