@@ -17,8 +17,7 @@ from torch import nn
 from benchmarks.measure import Floor, Row, describe, seconds
 from benchmarks.photographs import HEIGHT, NAMES, WIDTH, photograph
 from wsss_core import manifests
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet, batches
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods.cam.objective import classification

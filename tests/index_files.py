@@ -2,11 +2,19 @@
 
 import json
 
-from wsss_core.data import index
+from pydantic import ValidationError
+
+from wsss_core.data.index import Records, _digest
 
 
 def with_digest(content: dict) -> dict:
-    """The content of such a file, so that what is wrong in it is not found by its digest alone."""
-    lines = index._Lines()
-    rest = json.loads(json.dumps(content), object_hook=lines.take)
-    return {**content, "digest": index._digest({key: rest[key] for key in rest if key != "records"}, lines)}
+    """The content of such a file, so that what is wrong in it is not found by its digest alone.
+
+    Where a record is none, the content as it is: that is found first.
+    """
+    records = Records()
+    try:
+        rest = json.loads(json.dumps(content), object_hook=records.take)
+    except ValidationError:
+        return content
+    return {**content, "digest": _digest({key: rest[key] for key in rest if key != "records"}, records)}

@@ -27,7 +27,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, _blake2b).hexdigest()
 
 
-def bytes_digest(content: bytes) -> str:
+def bytes_digest(content: bytes | bytearray) -> str:
     """What `file_digest` says of a file with this content."""
     return _blake2b(content).hexdigest()
 

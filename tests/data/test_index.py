@@ -8,10 +8,9 @@ import pytest
 from index_files import with_digest
 
 from wsss_core.data.images import ImageError
-from wsss_core.data.index import Index, spread
+from wsss_core.data.index import Index, Record, spread
 from wsss_core.data.indexing import build_index
 from wsss_core.data.listing import read_listing
-from wsss_core.data.records import Record
 from wsss_core.data.source import Source
 from wsss_core.problems import DatasetError, Problem
 

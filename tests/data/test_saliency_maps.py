@@ -6,8 +6,7 @@ from PIL import Image
 from workspace import tiny_params
 
 from wsss_core.data.images import ImageError
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.data.saliency_maps import SAYS_SOMETHING, SaliencyMaps
 
 IDS = ("a", "sub/b c.d", "é")

@@ -7,8 +7,7 @@ from PIL import Image
 
 from wsss_core import artifacts, manifests
 from wsss_core.data.images import ImageError
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.data.saliency_maps import log_failed
 from wsss_core.data.saliency_set import OwnMaps, SaliencyFolders, SaliencySet, SaliencySetError
 from wsss_core.data.training_set import PairedSet, TrainingSet, batches, require_labels

@@ -12,8 +12,7 @@ from PIL import Image
 
 from wsss_core import manifests
 from wsss_core.data import training_set
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import Shuffled, TrainingSet, batches
 from wsss_core.data.transforms import augmentation
 from wsss_core.ops.images import normalise

@@ -11,8 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from wsss_core import artifacts, layout, manifests, registry
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.exchange import format as formats
 from wsss_core.exchange.export import Choice, export
 from wsss_core.exchange.format import Options

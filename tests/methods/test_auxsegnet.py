@@ -8,8 +8,7 @@ import torch
 from PIL import Image
 
 from wsss_core import artifacts, manifests
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.losses.classification import tag_loss
 from wsss_core.losses.saliency import saliency_loss
 from wsss_core.losses.segmentation import segmentation_loss

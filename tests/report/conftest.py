@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from wsss_core import manifests
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 
 
 @dataclass

@@ -9,8 +9,7 @@ import pytest
 
 from wsss_core import artifacts, layout, manifests
 from wsss_core.artifacts import Scores
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.evaluation.scorer import Scorer, strongest, thresholded
 from wsss_core.report.text_tables import read_columns
 from wsss_core.voc import IGNORE_INDEX

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.evaluation.measured import measured_on, truth_digest
 
 

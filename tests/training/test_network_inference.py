@@ -9,8 +9,7 @@ from lightning_fabric import Fabric
 
 from wsss_core import artifacts
 from wsss_core.code_digest import Code
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.inference import run as module
 
 SIZES = {"a": (20, 30), "sub/b": (30, 20), "c": (20, 30), "d": (20, 30)}

@@ -10,8 +10,7 @@ from torch import nn
 
 from wsss_core import artifacts, manifests
 from wsss_core.cli.outputs import is_label_map
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.ops.images import normalise
 from wsss_core.runtime.journal import Journal
 from wsss_core.training import snapshots as module

@@ -11,8 +11,7 @@ from PIL import Image
 
 from wsss_core import artifacts, manifests
 from wsss_core.code_digest import Code
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.data.training_set import TrainingSet
 from wsss_core.data.transforms import augmentation
 from wsss_core.methods.cam.objective import classification

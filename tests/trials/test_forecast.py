@@ -2,8 +2,7 @@
 
 import pytest
 
-from wsss_core.data.index import Index
-from wsss_core.data.records import Record
+from wsss_core.data.index import Index, Record
 from wsss_core.trials.forecast import Growth, sample
 from wsss_core.trials.steps import Cost
 

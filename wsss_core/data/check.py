@@ -12,11 +12,10 @@ from tqdm import tqdm
 
 from wsss_core.data.agreement import Seen, disagreements, seen
 from wsss_core.data.contents import SPLITS, Supervision
-from wsss_core.data.index import Index
+from wsss_core.data.index import Index, Record
 from wsss_core.data.indexing import examine_images, make_index
 from wsss_core.data.listing import scan_listing
 from wsss_core.data.masks import Masks, open_masks
-from wsss_core.data.records import Record
 from wsss_core.data.source import Source
 from wsss_core.problems import DatasetError, Problem, printable
 from wsss_core.runtime.pool import map_in_order

@@ -10,9 +10,8 @@ from tqdm import tqdm
 
 from wsss_core import manifests
 from wsss_core.data.images import ImageError, decode_with_bits, read_bytes
-from wsss_core.data.index import Index
+from wsss_core.data.index import Index, Record
 from wsss_core.data.listing import Listing
-from wsss_core.data.records import Record
 from wsss_core.data.source import Source
 from wsss_core.problems import Problem, named, require_usable
 from wsss_core.runtime.pool import map_in_order

@@ -48,7 +48,7 @@ class SaliencyMaps:
             ValueError: some of `ids` have no map, or several; names them, with the count.
 
         >>> from wsss_core.artifacts import write_grey
-        >>> from wsss_core.data.records import Record
+        >>> from wsss_core.data.index import Record
         >>> cat = Record("cat", "cat.jpg", tags=(1,), height=1, width=3, digest="")
         >>> index = Index("folder", ".", ("cat",), {"train": ("cat",)}, {"cat": cat}, "tags")
         >>> write_grey(Path("maps"), "cat", np.array([[0.0, 0.2, 1.0]]))
