@@ -1,102 +1,160 @@
 """An array of jobs: each makes its shard, and gathering them gives what one run gives."""
 
+import json
+import os
+from pathlib import Path
+
+import click
 import pytest
 from click.testing import CliRunner
+from shard_stage import IDS, INPUT, OUT, PARAMS, SCRIPT, main, write
 from workspace import error_message
 
+import wsss_core
 from wsss_core import artifacts
 from wsss_core.cli.gather import gather
-from wsss_core.code_digest import Code
-from wsss_core.runtime import locks, per_image
+from wsss_core.runtime import locks
 from wsss_core.runtime.environment import Shard
-from wsss_core.runtime.journal import InUseError
-
-IDS = [f"image{number}" for number in range(5)]
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(wsss_core.__file__).parents[1]), str(SCRIPT.parent)]))
+    monkeypatch.setattr("sys.orig_argv", ["python3", str(SCRIPT), "--method", "rrm"])
     for name in ("WSSS_SHARD", "WSSS_RESUME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    artifacts.write_text(tmp_path / "input.txt", "first")
-
-
-def write(image_id: str, folder) -> None:
-    artifacts.write_text(folder / f"{image_id}.txt", f"result of {image_id}")
-
-
-def run(folder, shard: str = "", *, monkeypatch, work=write) -> None:
-    monkeypatch.setenv("WSSS_SHARD", shard)
-    per_image.run(
-        IDS, per_image.each(work), stage="name", code=Code("wsss_core.voc"), out=folder / "data/names", suffix=".txt",
-        params={"beta": 2, "sizes": (1, 2)}, inputs=[folder / "input.txt"], sizes=lambda _: (2, 2),
-    )  # fmt: skip
-    monkeypatch.delenv("WSSS_SHARD")
-
-
-def files(folder) -> dict:
-    return {path.name: path.read_bytes() for path in (folder / "data/names").iterdir()}
+    artifacts.write_text(INPUT, "first")
+    artifacts.write_text(PARAMS, "2")
 
 
 @pytest.fixture
-def shard(tmp_path, monkeypatch):
-    """shard("1/2") runs one."""
-    return lambda text, **options: run(tmp_path, text, monkeypatch=monkeypatch, **options)
+def shard(monkeypatch):
+    """shard("1/2") runs one, and shard("") all that is left."""
+
+    def run(text: str, work=write) -> None:
+        monkeypatch.setenv("WSSS_SHARD", text)
+        main(work)
+        monkeypatch.delenv("WSSS_SHARD")
+
+    return run
 
 
-def test_gathered_shards_are_byte_for_byte_what_one_run_makes(tmp_path, monkeypatch, shard):
-    run(tmp_path, monkeypatch=monkeypatch)
-    whole = files(tmp_path)
+def files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in OUT.iterdir()}
+
+
+def refusal(*folders: str) -> str:
+    return error_message(CliRunner().invoke(gather, folders), code=1)
+
+
+def test_gathered_shards_are_byte_for_byte_what_one_run_makes(tmp_path, shard):
+    shard("")
+    whole = files()
     for number in (2, 3, 1):
         shard(f"{number}/3")
-    (tmp_path / "data/names").rename(tmp_path / "whole")
+    OUT.rename(tmp_path / "whole")
     told = CliRunner().invoke(gather)
     assert told.exit_code == 0, told.output
     assert told.output.strip().endswith("data/names: 5 images")
-    assert files(tmp_path) == whole
+    assert files() == whole
     assert not (tmp_path / ".wsss").exists()
 
 
-def test_a_missing_shard_is_named_with_the_command_that_makes_it(tmp_path, monkeypatch, shard):
-    monkeypatch.setattr("sys.orig_argv", ["python3", "-m", "stages.name", "--method", "rrm"])
+def test_a_missing_shard_is_named_with_the_command_that_makes_it(shard):
     shard("1/3")
     shard("3/3")
-    message = error_message(CliRunner().invoke(gather), code=1)
-    assert message.endswith(
-        "data/names lacks 2 of 5 results (image1, image4): run `WSSS_SHARD=2/3 python -m stages.name --method rrm`,"
+    assert refusal().endswith(
+        f"data/names lacks 2 of 5 results (image1, image4): run `WSSS_SHARD=2/3 python {SCRIPT} --method rrm`,"
         " then gather again"
     )
-    assert not (tmp_path / "data/names").exists()
+    assert not OUT.exists()
 
 
-def test_a_run_without_a_shard_goes_on_from_all_shards(tmp_path, monkeypatch, shard):
+def test_a_run_without_a_shard_goes_on_from_all_shards(shard):
     made = []
     shard("1/3")
-    run(tmp_path, monkeypatch=monkeypatch, work=lambda i, folder: made.append(i) or write(i, folder))
+    shard("", work=lambda image_id, folder: made.append(image_id) or write(image_id, folder))
     assert sorted(made) == ["image1", "image2", "image4"]
-    assert len(files(tmp_path)) == len(IDS) + 1
+    assert len(files()) == len(IDS) + 1
 
 
-def test_more_shards_than_images_are_no_error(tmp_path, shard):
+def test_more_shards_than_images_are_no_error(shard):
     for number in range(1, 8):
         shard(f"{number}/7")
     assert CliRunner().invoke(gather).exit_code == 0
-    assert len(files(tmp_path)) == len(IDS) + 1
+    assert len(files()) == len(IDS) + 1
 
 
-def test_shards_of_other_inputs_are_not_gathered(tmp_path, shard):
+@pytest.mark.parametrize(("file", "what"), [(INPUT, "inputs"), (PARAMS, "parameters")])
+def test_shards_of_what_was_are_not_gathered(shard, file, what):
+    before = file.read_text()
     shard("1/1")
-    artifacts.write_text(tmp_path / "input.txt", "second")
-    message = error_message(CliRunner().invoke(gather), code=1)
-    assert message.endswith("input.txt) changed since; run all its shards again")
+    artifacts.write_text(file, "second")
+    assert f"were made with other {what} than it has now: put those back, or delete" in refusal("data/names")
+    assert not OUT.exists()
+    artifacts.write_text(file, before)
+    assert CliRunner().invoke(gather).exit_code == 0
 
 
-def test_only_the_folders_that_are_named_are_gathered(tmp_path, shard):
+def test_shards_of_other_code_are_not_gathered(shard):
+    shard("1/1")
+    (record,) = Path(".wsss").glob("*/*/whole.json")
+    content = artifacts.read_json(record)
+    artifacts.write_json(record, {**content, "made": {**content["made"], "code": {"wsss_core/voc.py": "before"}}})
+    assert "were made with other code than it has now" in refusal()
+
+
+def test_shards_of_another_device_and_of_other_packages_are_gathered(shard):
+    shard("1/1")
+    (record,) = Path(".wsss").glob("*/*/whole.json")
+    content = artifacts.read_json(record)
+    made = {**content["made"], "device": "cuda", "precision": "bf16-mixed", "packages": {"torch": "1"}}
+    artifacts.write_json(record, {**content, "made": made})
+    assert CliRunner().invoke(gather).exit_code == 0
+
+
+def test_of_shards_of_several_parameters_those_of_now_are_gathered(shard):
+    shard("1/2")
+    artifacts.write_text(PARAMS, "3")
+    shard("2/2")
+    artifacts.write_text(PARAMS, "2")
+    shard("2/2")
+    artifacts.write_text(PARAMS, "3")
+    assert "lacks 3 of 5 results" in refusal()
+    artifacts.write_text(PARAMS, "2")
+    assert CliRunner().invoke(gather).exit_code == 0
+    assert {files()[f"{image_id}.txt"][-1:] for image_id in IDS} == {b"2"}
+    assert "were made with other parameters" in refusal()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shards": 0}, {"shards": "x"}, {"ids": [3]}, {"ids": None}, {"ids": []}, {"suffix": 3}, {"made": None},
+     {"made": {}}, {"more": 1}, None],
+)  # fmt: skip
+def test_a_damaged_record_says_to_run_the_shards_again(shard, change):
+    shard("1/1")
+    (record,) = Path(".wsss").glob("*/*/whole.json")
+    text = record.read_text()
+    record.write_text(text[:50] if change is None else json.dumps(json.loads(text) | change))
+    assert refusal().endswith(f"{record} is damaged; delete {record.parent} and run the shards again")
+
+
+@pytest.mark.parametrize("out", ["models/cam", "../elsewhere"])
+def test_a_record_cannot_lead_the_files_elsewhere(tmp_path, shard, out):
+    shard("1/1")
+    (record,) = Path(".wsss").glob("*/*/whole.json")
+    artifacts.write_json(record, artifacts.read_json(record) | {"out": out})
+    assert f"does not make {out}" in refusal()
+    assert not (tmp_path / out).exists()
+
+
+def test_only_the_folders_that_are_named_are_gathered(shard):
     shard("1/1")
     message = error_message(CliRunner().invoke(gather, ["data/cam"]), code=2)
     assert "no shard of data/cam is there; those of" in message
-    assert CliRunner().invoke(gather, [str(tmp_path / "data/names")]).exit_code == 0
+    assert CliRunner().invoke(gather, ["data/names"]).exit_code == 0
 
 
 def test_without_shards_there_is_nothing_to_gather():
@@ -120,10 +178,11 @@ def test_shards_go_together_and_with_nothing_else(tmp_path, monkeypatch, first, 
     assert list(tmp_path.glob("*.lock")) == []
 
 
-def test_a_whole_run_beside_a_shard_is_refused(tmp_path, monkeypatch, shard):
+def test_a_whole_run_beside_a_shard_is_refused(monkeypatch, shard):
     def work(image_id, folder):
-        with pytest.raises(InUseError, match="another run"):
-            run(tmp_path, monkeypatch=monkeypatch)
+        monkeypatch.setenv("WSSS_SHARD", "")
+        with pytest.raises(click.ClickException, match="another run"):
+            main()
         write(image_id, folder)
 
     shard("1/5", work=work)

@@ -19,9 +19,10 @@ def gather(folders: Sequence[Path]) -> None:
     """Publish each FOLDER, such as data/cam, of which an array of jobs has made every shard; by default all of them.
 
     A job of the array runs a stage with WSSS_SHARD=3/16 and makes one of sixteen equal parts of its images. What is
-    published is what one run of the stage would have made. A folder that lacks something stays as it was.
+    published is what one run of the stage would make now: shards of other parameters, inputs or code are refused. A
+    folder that lacks something stays as it was.
     """
-    waiting = {one.whole.out: one for one in gathering.pending()}
+    waiting = gathering.pending()
     if unknown := [folder.as_posix() for folder in folders if folder not in waiting]:
         raise click.UsageError(f"no shard of {', '.join(unknown)} is there; {_known([*waiting])}")
     if not waiting:
@@ -29,11 +30,11 @@ def gather(folders: Sequence[Path]) -> None:
     lacking = []
     for folder in folders or waiting:
         try:
-            waiting[folder].publish()
+            whole = gathering.publish(waiting[folder])
         except ArtifactError as error:
             lacking.append(str(error))
         else:
-            click.echo(f"{folder}: {len(waiting[folder].whole.ids)} images")
+            click.echo(f"{folder}: {len(whole.ids)} images")
     if lacking:
         raise ValueError("\n".join(lacking))
 

@@ -100,6 +100,11 @@ def shard() -> Shard | None:
     return Shard(int(parts[1]), int(parts[2]))
 
 
+def gathered() -> Path | None:
+    """Set by `wsss gather`, which asks a stage whether it would make what this file describes (`WSSS_GATHER`)."""
+    return Path(record) if (record := os.environ.get("WSSS_GATHER", "")) else None
+
+
 def require_no_shard() -> None:
     """Raises ValueError where a shard is asked of what is not made image by image."""
     if part := shard():
