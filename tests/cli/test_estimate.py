@@ -11,6 +11,7 @@ from wsss_core import layout
 from wsss_core.cli import estimate as module
 from wsss_core.cli.main import main
 from wsss_core.data.index import Index
+from wsss_core.runtime import locks
 from wsss_core.trials import steps
 from wsss_core.trials.steps import Cost, Step
 
@@ -48,6 +49,15 @@ def test_trainings_are_tried_on_fewer_photographs_than_other_stages(repository):
         ("prepare", 6), ("train_cam", 1), ("train_cam", 4), ("infer_cam", 3), ("infer_cam", 6),
     ]  # fmt: skip
     assert not (repository.folder / module.FOLDER).exists()
+
+
+def test_a_second_estimate_beside_a_first_one_is_refused_and_leaves_it_alone(repository):
+    with locks.held(repository.folder / module.FOLDER):
+        copy = repository.folder / module.FOLDER / "copy"
+        copy.mkdir(parents=True)
+        message = error_message(repository.invoke(main, "estimate", "--trial", 4), code=1)
+        assert re.search(r"another estimate \(process \d+ on .*\) is at work here; wait until it ends", message)
+        assert copy.is_dir()
 
 
 def test_a_smaller_sample_is_a_part_of_a_larger_one(repository):

@@ -39,6 +39,11 @@ def test_photographs_alone_come_with_a_table_to_begin_with(own):
     assert "'image,labels\\na0.jpg,dog;cat\\nmore/a1.jpg,'" in message
 
 
+def test_class_folders_with_folders_below_are_told(own):
+    message = own.photos("cat/a0.jpg", "dog/a1.jpg", "dog/puppy/a2.jpg").refused()
+    assert "Sort them into a sub-folder for each class (and none below it, as in dog/puppy), or write" in message
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -32,8 +32,11 @@ def with_paths(said: str, layout: str) -> None:
         ["path,labels", "C:\\photos\\a0.jpg,cat;dog", "C:\\photos\\a1.jpg,cat", "C:\\photos\\a2.jpg,",
          "C:\\photos\\a3.jpg,dog"],
         ["a0.jpg,cat;dog", "a1.jpg,cat", "a2.jpg,", "a3.jpg,dog"],
+        ["sep=;", "image;labels", "a0;cat,dog", "a1;cat", "a2;", "a3;dog"],
+        ["image,labels", "a0,cat;dog", "a1,c\0at", "a2,", "a3,dog"],
     ],
-    ids=["wide", "semicolons", "tabs", "order of columns", "long", "lists", "paths of Windows", "no heading"],
+    ids=["wide", "semicolons", "tabs", "order of columns", "long", "lists", "paths of Windows", "no heading",
+         "Excel's sign", "a zero byte"],
 )  # fmt: skip
 def test_a_table_of_tags(own, lines):
     own.photos(*NAMES).text("tags.csv", *lines)
@@ -144,6 +147,23 @@ def test_a_coco_json_without_splits_becomes_a_table_and_its_outlines_masks(own):
     assert own.tags() == TAGS
     assert own.dataset()["masks"] == "annotations/all.json"
     assert own.dataset()["classes"] == ["dog", "cat"], "in the order of COCO's numbers"
+
+
+@pytest.mark.parametrize(("entries", "both"), [("images", "a0.jpg and a3.jpg"), ("categories", "cat and dog")])
+def test_a_coco_json_in_which_two_entries_have_one_id_is_refused(own, entries, both):
+    content = coco(TAGS)
+    first, last = content[entries][0], content[entries][-1]
+    last["id"] = first["id"]
+    own.photos(*NAMES).json("all.json", content)
+    assert f"{both} have the same id {first['id']}; give each its own id" in own.refused()
+
+
+def test_annotations_of_images_that_a_coco_json_does_not_list_are_told(own):
+    content = coco(TAGS)
+    content["annotations"].append({"id": 99, "image_id": 77, "category_id": 7})
+    own.photos(*NAMES).json("all.json", content)
+    assert "Annotations of 1 images that all.json does not list: id 77." in own.said()
+    assert own.tags() == TAGS
 
 
 def test_coco_jsons_of_two_splits_are_read_as_they_lie(own):

@@ -135,8 +135,10 @@ def _nothing(survey: Survey, layout: str | None, document: Path | None) -> str:
     photographs = [survey.below(path) for path in survey.photographs.values()]
     template = TEMPLATE.format(first=photographs[0], second=photographs[-1])
     count = "1 photograph lies" if len(photographs) == 1 else f"{len(photographs)} photographs lie"
+    deep = sorted({name.rpartition("/")[0] for name in survey.photographs if name.count("/") > 1})
+    but = f" (and none below it, as in {named(deep)})" if deep else ""
     return (
         f"{count} there, and nothing that is understood says what they show.{complaints} Sort them into a sub-folder"
-        " for each class, or write a table beside them, a line for each, ';' between classes, nothing where there is"
-        f" none: {template.strip()!r}"
+        f" for each class{but}, or write a table beside them, a line for each, ';' between classes, nothing where"
+        f" there is none: {template.strip()!r}"
     )

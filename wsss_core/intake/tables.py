@@ -155,8 +155,9 @@ def read_rows(path: Path) -> Rows:
         DatasetError: it is no text, a quote stays open, or a row has a cell too many or too few.
     """
     text, encoding = texts.read_text(path)
+    text, told = _without_sign(text)
     try:
-        delimiter = _delimiter(text)
+        delimiter = told or _delimiter(text)
     except csv.Error as error:
         raise layout_error(path, f"its first lines cannot be read ({error}); correct them") from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -180,6 +181,12 @@ def read_rows(path: Path) -> Rows:
             remedy = "put ';' between tags, or quotes around a cell that holds the sign between columns"
             raise layout_error(path, f"line {line} has {len(row)} cells, not {len(columns)}; {remedy}")
     return Rows(path, columns, tuple(body), encoding)
+
+
+def _without_sign(text: str) -> tuple[str, str]:
+    """The text without the line `sep=;` with which Excel tells the sign between columns, and that sign."""
+    first = re.match(r"sep=([,;|\t])\r?\n", text, re.IGNORECASE)
+    return (text[first.end():], first[1]) if first else (text, "")
 
 
 def _delimiter(text: str) -> str:

@@ -17,6 +17,8 @@ _MARKS = {
 _WESTERN = "cp1252"
 """What Windows saves without asking, where a byte alone stands for a letter."""
 _HEAD = 4096
+_FEWEST_ZEROS = 1 / 8
+"""Of the bytes of UTF-16 without a mark, where every other byte of a Latin letter is zero; one zero alone is a slip."""
 
 
 def read_text(path: Path) -> tuple[str, str]:
@@ -49,7 +51,7 @@ def _encodings(content: bytes) -> list[str]:
         if content.startswith(mark):
             return [encoding]
     head = content[:_HEAD]
-    if b"\0" in head:  # UTF-16 without a mark: of Latin letters every other byte is zero
+    if head.count(0) > _FEWEST_ZEROS * len(head):
         return ["utf-16-le" if head[1:2] == b"\0" else "utf-16-be"]
     return ["utf-8", _WESTERN]
 

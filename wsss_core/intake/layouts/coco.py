@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from wsss_core.data.formats.coco import read_instances
 from wsss_core.data.names import composed
 from wsss_core.intake.records import Clue, Entry, Found, Options, joined
 from wsss_core.intake.survey import Survey
-from wsss_core.problems import DatasetError, layout_error, named
+from wsss_core.problems import DatasetError, layout_error, named, printable
 
 TITLE = "COCO JSON"
 _LISTS = ("images", "annotations", "categories")
@@ -38,6 +39,9 @@ def read(survey: Survey, clue: Clue, options: Options) -> Found:
         found.left_out += survey.missing(images.values(), ids, path)
         classes |= dict.fromkeys(categories[number] for number in sorted(categories, key=_in_order))
         tags: dict[str, list[str]] = {ids[file]: [] for file in images.values() if file in ids}
+        if strays := [number for number in names if number not in images]:
+            found.left_out.append(f"Annotations of {len(strays)} images that {survey.below(path)} does not list:"
+                                  f" {named([f'id {number}' for number in strays])}.")  # fmt: skip
         for number, of_image in names.items():
             used.update(of_image)
             if (file := images.get(number)) in ids:
@@ -54,8 +58,8 @@ def read(survey: Survey, clue: Clue, options: Options) -> Found:
 def _parts(content: dict, path: Path) -> tuple[dict[str, str], dict[str, list[str]], dict[str, str]]:
     """(number of an image -> file_name, -> the names of its annotations, number of a category -> name)."""
     try:
-        images = {str(image["id"]): str(image["file_name"]) for image in content["images"]}
-        categories = {str(category["id"]): composed(str(category["name"])) for category in content["categories"]}
+        images = _by_id(((image["id"], str(image["file_name"])) for image in content["images"]), path)
+        categories = _by_id(((each["id"], composed(str(each["name"]))) for each in content["categories"]), path)
         names: dict[str, list[str]] = defaultdict(list)
         for annotation in content["annotations"]:
             number = str(annotation["category_id"])
@@ -63,6 +67,17 @@ def _parts(content: dict, path: Path) -> tuple[dict[str, str], dict[str, list[st
     except (KeyError, TypeError) as error:
         raise layout_error(path, f"an entry of it lacks {error} or is no object; export it anew") from None
     return images, names, categories
+
+
+def _by_id(entries: Iterable[tuple[Any, str]], path: Path) -> dict[str, str]:
+    """id -> name of images or categories, whose annotations would be mixed if two had one id."""
+    names: dict[str, str] = {}
+    for number, name in entries:
+        if str(number) in names:
+            both = f"{printable(names[str(number)])} and {printable(name)}"
+            raise layout_error(path, f"{both} have the same id {number}; give each its own id, or export it anew")
+        names[str(number)] = name
+    return names
 
 
 def _in_order(number: str) -> tuple[int, str]:
