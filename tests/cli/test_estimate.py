@@ -56,7 +56,7 @@ def test_a_second_estimate_beside_a_first_one_is_refused_and_leaves_it_alone(rep
         copy = repository.folder / module.FOLDER / "copy"
         copy.mkdir(parents=True)
         message = error_message(repository.invoke(main, "estimate", "--trial", 4), code=1)
-        assert re.search(r"another estimate \(process \d+ on .*\) is at work here; wait until it ends", message)
+        assert re.search(r"another command \(process \d+ on .*\) is at work in .estimate; wait until it ends", message)
         assert copy.is_dir()
 
 

@@ -19,6 +19,7 @@ from workspace import ROOT, Workspace, error_message
 from wsss_core.cli import seeds as module
 from wsss_core.cli.main import main
 from wsss_core.params import load_params
+from wsss_core.runtime import locks
 from wsss_core.trials import work_copy
 
 
@@ -61,6 +62,15 @@ def test_each_seed_runs_with_the_users_parameters_and_its_own_seed(repository):
     (row,) = table(repository, "affinitynet")
     assert (float(row["mean"]), float(row["seed_2"]), float(row["seed_4"])) == (pytest.approx(0.3), 0.2, 0.4)
     assert "30.0 ± 14.1" in result.output
+
+
+def test_a_seed_that_another_command_runs_keeps_its_parameters(repository):
+    repository.invoke(main, "seeds", 4, 2)
+    repository.set(random_walk={"beta": 3.5})
+    with locks.held(repository.folder / ".seeds/4"):
+        message = error_message(repository.invoke(main, "seeds", 4, 2), code=1)
+    assert "is at work in .seeds/4; wait until it ends" in message
+    assert load_params(repository.folder / ".seeds/4/params.yaml").random_walk.beta != 3.5
 
 
 def test_graphs_are_named_by_method_or_file(repository):
@@ -119,7 +129,7 @@ def test_bad_arguments_run_nothing(repository, words, sentence):
 def test_a_seed_that_fails_ends_the_command_and_leaves_no_table(repository, monkeypatch):
     monkeypatch.setattr(work_copy, "repro", lambda folder, targets: 1)
     message = error_message(repository.invoke(main, "seeds", 5, 6), code=1)
-    assert message.startswith("seed 5 of affinitynet ended with exit code 1") and message.endswith("on where it was")
+    assert message.startswith("seed 5, affinitynet ended with exit code 1") and message.endswith("on where it was")
     assert not (repository.folder / "reports/seeds").exists()
 
 

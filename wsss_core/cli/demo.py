@@ -24,8 +24,9 @@ from wsss_core.trials import work_copy
 def demo(folder: Path, name: str) -> None:
     """Run the whole pipeline on generated scenes and print its table of results."""
     params = presets.params_with(presets.read_preset(name), source=f"preset {name}")  # the user's may be anything
-    work_copy.make(folder, written(params), cache=os.path.relpath(".dvc/cache", folder / ".dvc"))
-    status = work_copy.repro(folder)
+    with work_copy.alone(folder):
+        work_copy.make(folder, written(params), cache=os.path.relpath(".dvc/cache", folder / ".dvc"))
+        status = work_copy.repro(folder)
     if status:
         raise click.exceptions.Exit(status)
 

@@ -16,8 +16,6 @@ from wsss_core.data.index import Index
 from wsss_core.frame.stage import PATH, telling_errors
 from wsss_core.params import Params, load_params
 from wsss_core.params_file import written
-from wsss_core.runtime import locks
-from wsss_core.runtime.locks import HeldError
 from wsss_core.trials import work_copy
 from wsss_core.trials.forecast import Growth, sample
 from wsss_core.trials.steps import Cost, Step, run, steps_of
@@ -53,15 +51,12 @@ def estimate(method: str, images: int | None, trial: int, params_file: Path) -> 
     """
     graph = _graph_of(method)
     params = load_params(params_file)
-    try:
-        with locks.held(FOLDER):
-            shutil.rmtree(FOLDER, ignore_errors=True)  # of an estimate that was killed
-            try:
-                _estimate(graph, params, images=images, trial=trial)
-            finally:
-                shutil.rmtree(FOLDER, ignore_errors=True)
-    except HeldError as error:
-        raise click.ClickException(f"another estimate ({error}) is at work here; wait until it ends") from None
+    with work_copy.alone(FOLDER):
+        shutil.rmtree(FOLDER, ignore_errors=True)  # of an estimate that was killed
+        try:
+            _estimate(graph, params, images=images, trial=trial)
+        finally:
+            shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) -> None:

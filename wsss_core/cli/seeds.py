@@ -37,17 +37,21 @@ def seeds(what: Sequence[str], params_file: Path) -> None:
     for number in numbers:
         folder = FOLDER / str(number)
         of_seed = params.model_copy(update={"seed": number})
-        work_copy.make(folder, written(of_seed), cache=os.path.abspath(cache), links=links)
-        work_copy.link_inputs(folder, params)
-        for name, graph in chosen.items():
-            click.echo(f"seed {number}, {name}: dvc repro in {folder}")
-            status = work_copy.repro(folder, [] if graph == layout.GRAPH else [graph.as_posix()])
-            if status:
-                raise click.ClickException(
-                    f"seed {number} of {name} ended with exit code {status}, for the reason above; the same command"
-                    " goes on where it was"
-                )
+        with work_copy.alone(folder):
+            work_copy.make(folder, written(of_seed), cache=os.path.abspath(cache), links=links)
+            work_copy.link_inputs(folder, params)
+            for name, graph in chosen.items():
+                _run(graph, folder, f"seed {number}, {name}")
     _write_tables(numbers, chosen, params)
+
+
+def _run(graph: Path, folder: Path, name: str) -> None:
+    click.echo(f"{name}: dvc repro in {folder}")
+    status = work_copy.repro(folder, [] if graph == layout.GRAPH else [graph.as_posix()])
+    if status:
+        raise click.ClickException(
+            f"{name} ended with exit code {status}, for the reason above; the same command goes on where it was"
+        )
 
 
 def _write_tables(numbers: Sequence[int], chosen: dict[str, Path], params: Params) -> None:

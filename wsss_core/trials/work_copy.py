@@ -12,13 +12,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from wsss_core import artifacts, layout
 from wsss_core.frame import dvc_run
 from wsss_core.params import Params
-from wsss_core.runtime import interruption
+from wsss_core.runtime import interruption, locks
+from wsss_core.runtime.journal import InUseError
+from wsss_core.runtime.locks import HeldError
 
 COPIED = ("stages", "wsss_core", "presets", "pipelines", "dvc.yaml", ".dvcignore")
 RAW = Path("data/raw")
@@ -33,6 +36,21 @@ _CONFIG = """[core]
     type = "{links}"
 """
 _LOOKING_SECONDS = 0.1
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Use the copy in a folder, inside the block, as the only command: another would change what runs there.
+
+    Raises:
+        InUseError: another command uses it.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(locks.held(folder))
+        except HeldError as error:
+            raise InUseError(f"another command ({error}) is at work in {folder}; wait until it ends") from None
+        yield
 
 
 def make(folder: Path, params: str, *, cache: str, links: str = LINKS) -> None:
