@@ -77,6 +77,13 @@ def test_the_table_is_of_the_set_that_is_planned(repository):
     assert "For 3,600 training photographs" in result.stdout
 
 
+def test_stages_whose_trials_took_about_as_long_are_doubted(repository):
+    """11 and 12 s, and then 11 and 14."""
+    said = " ".join(repository.invoke(main, "estimate", "--trial", 2).stdout.split())
+    assert said.endswith("since both trials took about as long, in: train_cam. A larger --trial tells.")
+    assert "about as long" not in repository.invoke(main, "estimate", "--trial", 4).stdout
+
+
 def test_a_trial_needs_more_photographs_than_it_takes(repository):
     message = error_message(repository.invoke(main, "estimate", "--trial", 6), code=1)
     assert message.startswith("a trial of 6 needs more training photographs, and there are 6: give a smaller --trial")

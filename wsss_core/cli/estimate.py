@@ -33,6 +33,10 @@ _NOTE = (
     " stages. Times are of the commands on this machine and its devices; DVC reads and links their outputs beside them."
     " Memory is of all processes of a stage together."
 )
+_DOUBT = (
+    " What a photograph takes is lost in what a start takes, since both trials took about as long, in: {}. A larger"
+    " --trial tells."
+)
 
 
 @click.command()
@@ -77,13 +81,16 @@ def _estimate(graph: Path, params: Params, *, images: int | None, trial: int) ->
     many = min(_OTHERS * trial, have)
     training, other = (max(trial // _TRAINING_SHARE, 1), trial), (many // _OTHER_SHARE, many)
     samples = _samples(whole, sorted({*training, *other}))
+    untold = []
     for step in (bar := tqdm(others, desc="trials", unit="stage")):
         bar.set_postfix_str(step.name)
         small, large = training if step.trains else other
         growth = Growth(small, _tried(step, samples[small], copy), large, _tried(step, samples[large], copy))
         costs[step.name] = growth.at(planned)
+        untold += [] if growth.tells_time else [step.name]
     click.echo(_table(costs))
-    click.echo(click.wrap_text(_NOTE.format(planned=planned, training=training, other=other), width=110))
+    doubt = _DOUBT.format(", ".join(untold)) if untold else ""
+    click.echo(click.wrap_text(_NOTE.format(planned=planned, training=training, other=other) + doubt, width=110))
 
 
 def _graph_of(method: str) -> Path:

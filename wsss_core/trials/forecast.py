@@ -27,6 +27,10 @@ def _by_size(index: Index, ids: tuple[str, ...]) -> list[str]:
     return sorted(ids, key=lambda image_id: (index.size(image_id)[0] * index.size(image_id)[1], image_id))
 
 
+_TELLING = 0.1
+"""Of a step's time: about what one run of it differs from the next."""
+
+
 @dataclass(frozen=True)
 class Growth:
     """What a step cost on two samples.
@@ -40,6 +44,11 @@ class Growth:
     first: Cost
     large: int
     second: Cost
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the larger sample took clearly longer: else what an image takes is lost in what a start takes."""
+        return self.second.seconds - self.first.seconds >= _TELLING * self.first.seconds
 
     def at(self, images: int) -> Cost:
         """The cost with so many training photographs: on the line through both.
