@@ -28,7 +28,7 @@ PACKAGES = ("wsss_core", "stages")
 
 _SAYS = re.compile(
     r"wsss_core/(__init__|params|sections/\w+|methods/\w+/section|code_digest|graphs|problems|remedies|yaml_text"
-    r"|runtime/(gathering|sharing))\.py"
+    r"|runtime/(shard_record|sharing))\.py"
 )
 """Files that declare and check parameters, whose values DVC tracks, and that say what the library offers, which code
 counts, what went wrong and who shares work: neither they count nor what they import."""

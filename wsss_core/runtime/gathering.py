@@ -1,62 +1,30 @@
 """Artifacts that an array of jobs makes.
 
-Each job makes one shard of the images (`WSSS_SHARD=3/16`) and leaves them in the journal, beside a record of the whole:
-
-    RESUME_FOLDER/OUTPUT/KEY/whole.json
-
-`wsss gather` publishes what such a record describes, as the run that makes all images by itself does, if that is what
-the stage would make now. The stage itself is asked (`WSSS_GATHER`): it alone knows its parameters, inputs and code.
+Each job makes one shard of the images (`WSSS_SHARD=3/16`) and leaves them in the journal, beside a record of the whole
+(`shard_record`). `wsss gather` publishes what such a record describes, as the run that makes all images by itself does,
+if that is what the stage would make now.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from wsss_core import artifacts
 from wsss_core.artifacts import ArtifactError
 from wsss_core.problems import named
-from wsss_core.runtime import environment
+from wsss_core.runtime import environment, shard_record
 from wsss_core.runtime.journal import Journal
-from wsss_core.runtime.per_image import RECORD, Whole
+from wsss_core.runtime.per_image import Whole
 from wsss_core.runtime.provenance import Provenance
+from wsss_core.runtime.shard_record import ShardRecord
 
-SAME = 64
-"""Exit code of a stage that is asked whether it would make what shards were made of, and would."""
 _UNSET = dict.fromkeys(("WSSS_SHARD", "WSSS_ACCELERATOR", "WSSS_NODES", "WSSS_PRECISION"), "")
-_PARTS = {"params": "parameters", "ids": "photographs", "digests": "inputs", "code": "code"}
-"""What must be as it was. Device, precision and packages are those of the jobs, which need not be those of this one."""
-
-
-class _Record(BaseModel):
-    """The file as `Whole.write` makes it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    out: str
-    stage: str
-    suffix: str
-    params: Any
-    ids: Annotated[list[str], Field(min_length=1)]
-    inputs: list[str]
-    digests: list[str]
-    supervised_by: str
-    made: dict[str, Any]
-    shards: Annotated[int, Field(ge=1)]
-    command: str
-
-    def parts(self) -> dict[str, Any]:
-        return {"params": self.params, "ids": self.ids, "digests": self.digests, "code": self.made["code"]}
 
 
 @dataclass(frozen=True)
@@ -76,20 +44,20 @@ class Pending:
 
     @classmethod
     def read(cls, record: Path) -> Pending:
-        stored = _read(record)
+        stored = ShardRecord.read(record)
         as_it_is = stored.model_dump(include={"stage", "suffix", "params", "ids", "digests", "supervised_by"})
-        inputs, made = [Path(path) for path in stored.inputs], Provenance(**stored.made)
+        inputs, made = [Path(path) for path in stored.inputs], Provenance(**stored.made.model_dump())
         described = Whole(out=Path(stored.out), inputs=inputs, made=made, **as_it_is)
         return cls(described, record.parent, stored.shards, stored.command)
 
     def changed(self) -> str:
         """Why its stage would make something else now; empty if it would make this."""
-        settings = {"WSSS_GATHER": str(self.folder / RECORD), "WSSS_DEVICES": "cpu", **_UNSET}
+        settings = {"WSSS_GATHER": str(self.folder / shard_record.NAME), "WSSS_DEVICES": "cpu", **_UNSET}
         asked = subprocess.run(
             [sys.executable, *shlex.split(self.command)[1:]], env={**os.environ, **settings}, text=True,
             capture_output=True, check=False,
         )  # fmt: skip
-        if asked.returncode == SAME:
+        if asked.returncode == shard_record.SAME:
             return ""
         said = asked.stderr.rpartition("Error: ")[2].strip() or "it made something else"
         return said if asked.returncode == 1 else f"`{self.command}` does not make {self.whole.out}: {said}"
@@ -118,9 +86,9 @@ class Pending:
 
 def pending() -> dict[Path, list[Pending]]:
     """What waits to be gathered: the artifact -> that which was begun of it from other states, the last one first."""
-    records = sorted(environment.resume_folder().glob(f"*/*/{RECORD}"), key=lambda path: -path.stat().st_mtime)
+    records = environment.resume_folder().glob(f"*/*/{shard_record.NAME}")
     found: defaultdict[Path, list[Pending]] = defaultdict(list)
-    for waiting in map(Pending.read, records):
+    for waiting in map(Pending.read, sorted(records, key=lambda path: -path.stat().st_mtime)):
         found[waiting.whole.out].append(waiting)
     return dict(found)
 
@@ -140,31 +108,3 @@ def publish(begun: Sequence[Pending]) -> Whole:
         reasons.append(reason)
     raise ArtifactError(reasons[0])
 
-
-def answer(whole: Whole, record: Path) -> None:
-    """In a stage that is asked: whether `whole`, which it would make now, is what the record describes.
-
-    Raises:
-        SystemExit: it is; with SAME.
-        ArtifactError: it is not; names what differs.
-    """
-    then = _read(record)
-    if then.out != whole.out.as_posix():
-        return
-    present = json.loads(json.dumps(asdict(whole), default=str))
-    now = {**present, "code": present["made"]["code"]}
-    if other := [word for part, word in _PARTS.items() if then.parts()[part] != now[part]]:
-        raise ArtifactError(
-            f"the shards of {whole.out} in {record.parent} were made with other {' and '.join(other)} than it has now:"
-            " put those back, or delete that folder and run all shards again"
-        )
-    sys.exit(SAME)
-
-
-def _read(record: Path) -> _Record:
-    try:
-        stored = _Record.model_validate_json(json.dumps(artifacts.read_json(record)))
-        Provenance(**stored.made)
-    except (ArtifactError, ValidationError, TypeError) as error:
-        raise ArtifactError(f"{record} is damaged; delete {record.parent} and run the shards again") from error
-    return stored

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,11 +19,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wsss_core import artifacts, manifests, supervision
+from wsss_core import manifests, supervision
 from wsss_core.artifacts import ArtifactError
 from wsss_core.code_digest import Code
 from wsss_core.problems import named
-from wsss_core.runtime import environment
+from wsss_core.runtime import environment, shard_record
 from wsss_core.runtime.ahead import Relay
 from wsss_core.runtime.environment import Shard
 from wsss_core.runtime.journal import Journal, content_digest, whole
@@ -40,8 +38,6 @@ Work = Callable[[Sequence[str], Path], None]
 
 Size = tuple[int, int]
 
-RECORD = "whole.json"
-"""Lies beside the files of a journal of which an array of jobs makes shards: see `gathering`."""
 SUFFIXES = frozenset({".npz", ".png"})
 """The suffixes of all files that an image may have in an artifact."""
 
@@ -96,12 +92,10 @@ def run(
         supervised_by=supervision.strongest(supervised_by, manifests.supervision_of(*inputs)),
     )  # fmt: skip
     if record := environment.gathered():
-        from wsss_core.runtime import gathering  # which knows this module
-
-        return gathering.answer(all_of_it, record)
+        return shard_record.answer(record, all_of_it.described)
     with Journal.open(out, key=all_of_it.key, processes=processes, shard=shard) as journal:
         if shard and processes.global_rank == 0:
-            all_of_it.write(journal.beside, shards=shard.count)
+            shard_record.write(journal.beside, all_of_it.described, shards=shard.count)
         own = all_of_it.ids[shard.number - 1::shard.count] if shard else all_of_it.ids
         own = own[processes.global_rank::processes.world_size]
         finished = all_of_it.finished(journal.folder, writer=_writer(shard, processes))
@@ -221,13 +215,10 @@ class Whole:
         journal.publish()
         journal.discard()
 
-    def write(self, folder: Path, *, shards: int) -> None:
-        """Record it in the folder of its journal's key, for `pending`."""
-        content = {
-            **asdict(self), "out": self.out.as_posix(), "inputs": [path.as_posix() for path in self.inputs],
-            "shards": shards, "command": shlex.join(["python", *sys.orig_argv[1:]]),
-        }  # fmt: skip
-        artifacts.write_json(folder / RECORD, json.loads(json.dumps(content, default=str)))
+    @property
+    def described(self) -> dict[str, Any]:
+        """For the record of an array of jobs."""
+        return {**asdict(self), "out": self.out.as_posix(), "inputs": [path.as_posix() for path in self.inputs]}
 
 
 class Finished:
