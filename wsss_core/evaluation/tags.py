@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,19 +39,24 @@ class TagScores:
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self._probabilities: list[np.ndarray] = []
-        self._tags: list[np.ndarray] = []
+        # An array for each image, kept among a network's large ones that are freed, would keep these holes open.
+        self._probabilities, self._tags = array("d"), bytearray()
 
     def add(self, probabilities: np.ndarray, tags: Sequence[int]) -> None:
         """Take in an image: (C,) float in [0, 1], and the ids in 1..C that it is tagged with."""
         own = np.zeros(self.num_classes, dtype=bool)
         own[np.asarray(tags, dtype=int) - 1] = True
-        self._probabilities.append(np.asarray(probabilities, dtype=np.float64))
-        self._tags.append(own)
+        self._probabilities.extend(probabilities.tolist())
+        self._tags += own.tobytes()
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, C) float64 and bool."""
+        probabilities, tags = np.array(self._probabilities), np.frombuffer(self._tags, dtype=bool)
+        return probabilities.reshape(-1, self.num_classes), tags.reshape(-1, self.num_classes)
 
     def of_classes(self, names: Sequence[str]) -> list[tuple]:
         """A row of COLUMNS for each class; an undefined figure is an empty text."""
-        probabilities, tags = np.stack(self._probabilities), np.stack(self._tags)
+        probabilities, tags = self._arrays()
         found = probabilities > THRESHOLD
         rows = []
         for place, name in enumerate(names):
@@ -67,7 +73,7 @@ class TagScores:
 
     def figures(self) -> dict[str, float]:
         """`map` and `macro_f1`, means over the classes that an image is tagged with; `f1` of all decisions together."""
-        probabilities, tags = np.stack(self._probabilities), np.stack(self._tags)
+        probabilities, tags = self._arrays()
         found, occurs = probabilities > THRESHOLD, tags.any(axis=0)
         both, total = (found & tags).sum(axis=0), found.sum(axis=0) + tags.sum(axis=0)
         precisions = [average_precision(probabilities[:, place], tags[:, place]) for place in np.flatnonzero(occurs)]
