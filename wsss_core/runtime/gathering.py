@@ -44,6 +44,7 @@ class Pending:
 
     @classmethod
     def read(cls, record: Path) -> Pending:
+        """What a record describes. Raises ArtifactError where it is damaged."""
         stored = ShardRecord.read(record)
         as_it_is = stored.model_dump(include={"stage", "suffix", "params", "ids", "digests", "supervised_by"})
         inputs, made = [Path(path) for path in stored.inputs], Provenance(**stored.made.model_dump())
